@@ -1,0 +1,159 @@
+"""Settings of every process: read once from the environment, overridden by flags, passed down.
+
+Reads the environment; writes nothing. Guarantees: a value that cannot be used is named together with the variable
+that holds it. Does not belong here: limits and policies that rules depend on (those are records of the logs).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+PARTITIONS_DEFAULT = 4  # one machine; a cluster takes 12 or more
+CHECKPOINT_SECONDS = 1.0
+CHECKPOINT_RECORDS = 10_000
+IN_FLIGHT_RECORDS = 10_000
+SESSION_SECONDS_KAFKA = 10.0
+SESSION_SECONDS_EMBEDDED = 6.0  # the embedded broker lets a member join only after half of it
+
+
+class SettingError(ValueError):
+    """A setting cannot be used. The message names the variable and what it may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a process needs to know before it opens anything."""
+
+    home: Path
+    bootstrap: str
+    api: str
+    demo: bool
+    prefix: str = ""
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: str = ""  # never printed: __repr__ hides it
+    ssl_ca: str = ""
+    ssl_certificate: str = ""
+    ssl_key: str = ""
+    embedded: bool = True
+    session_seconds: float = 0.0  # 0: by the kind of broker
+    instance_id: str = ""  # static membership: one unique stable name per replica
+
+    def __repr__(self) -> str:
+        return f"Settings(home={self.home}, bootstrap={self.bootstrap}, api={self.api}, prefix={self.prefix!r})"
+
+    @property
+    def session_ms(self) -> int:
+        """Group session timeout in milliseconds."""
+        seconds = self.session_seconds or (SESSION_SECONDS_EMBEDDED if self.embedded else SESSION_SECONDS_KAFKA)
+        return int(seconds * 1000)
+
+    @property
+    def run_dir(self) -> Path:
+        """Where running processes leave their address (`worker-PID.json`), so that `status` finds them."""
+        return self.home / "run"
+
+    def with_(self, **changes: object) -> Settings:
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def from_environment(env: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `SMOKEHOUSE_*` variables; `SettingError` names the one that cannot be used."""
+    env = os.environ if env is None else env
+    return Settings(
+        home=Path(env.get("SMOKEHOUSE_HOME", ".smokehouse")).absolute(),
+        bootstrap=_hosts(env, "SMOKEHOUSE_BOOTSTRAP", f"{LOOPBACK}:9092"),
+        api=_hosts(env, "SMOKEHOUSE_API", f"{LOOPBACK}:8000"),
+        demo=_flag(env, "SMOKEHOUSE_DEMO", default=False),
+        prefix=env.get("SMOKEHOUSE_PREFIX", ""),
+        security_protocol=_one_of(
+            env, "SMOKEHOUSE_SECURITY_PROTOCOL", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+        ),
+        sasl_mechanism=env.get("SMOKEHOUSE_SASL_MECHANISM", ""),
+        sasl_username=env.get("SMOKEHOUSE_SASL_USERNAME", ""),
+        sasl_password=_secret(env, "SMOKEHOUSE_SASL_PASSWORD"),
+        ssl_ca=env.get("SMOKEHOUSE_SSL_CA", ""),
+        ssl_certificate=env.get("SMOKEHOUSE_SSL_CERTIFICATE", ""),
+        ssl_key=env.get("SMOKEHOUSE_SSL_KEY", ""),
+        embedded=_flag(env, "SMOKEHOUSE_EMBEDDED", default=True),
+        session_seconds=_seconds(env, "SMOKEHOUSE_SESSION_SECONDS"),
+        instance_id=env.get("SMOKEHOUSE_INSTANCE_ID", ""),
+    )
+
+
+def client_config(settings: Settings) -> dict[str, object]:
+    """The librdkafka settings that every client of the broker shares: address and security."""
+    config: dict[str, object] = {"bootstrap.servers": settings.bootstrap, "client.id": "smokehouse"}
+    if settings.security_protocol != "PLAINTEXT":
+        config["security.protocol"] = settings.security_protocol
+    for key, value in (
+        ("sasl.mechanism", settings.sasl_mechanism),
+        ("sasl.username", settings.sasl_username),
+        ("sasl.password", settings.sasl_password),
+        ("ssl.ca.location", settings.ssl_ca),
+        ("ssl.certificate.location", settings.ssl_certificate),
+        ("ssl.key.location", settings.ssl_key),
+    ):
+        if value:
+            config[key] = value
+    return config
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """`host:port` -> (host, port)."""
+    host, _, port = address.rpartition(":")
+    return host, int(port)
+
+
+def _hosts(env: Mapping[str, str], name: str, default: str) -> str:
+    value = env.get(name) or default
+    for part in value.split(","):
+        host, _, port = part.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise SettingError(f"{name}={value!r}: give host:port, for example {default}")
+    return value
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = env.get(name, "").strip().lower()
+    if not value:
+        return default
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    raise SettingError(f"{name}={value!r}: give 1 or 0")
+
+
+def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = env.get(name, allowed[0]).upper()
+    if value not in allowed:
+        raise SettingError(f"{name}={value!r}: give one of {', '.join(allowed)}")
+    return value
+
+
+def _seconds(env: Mapping[str, str], name: str) -> float:
+    value = env.get(name, "0")
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 1800:
+        raise SettingError(f"{name}={value!r}: give seconds between 0 and 1800")
+    return seconds
+
+
+def _secret(env: Mapping[str, str], name: str) -> str:
+    """A secret from `NAME`, or from the file that `NAME_FILE` names (so that it need not stand in the environment)."""
+    file = env.get(f"{name}_FILE")
+    if not file:
+        return env.get(name, "")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingError(f"{name}_FILE={file!r}: {error.strerror}") from error
