@@ -157,3 +157,14 @@ def _secret(env: Mapping[str, str], name: str) -> str:
         return Path(file).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingError(f"{name}_FILE={file!r}: {error.strerror}") from error
+
+
+def producer_config(settings: Settings) -> dict[str, object]:
+    """Every producer of ours: idempotent, all replicas, Kafka's own partitioner (librdkafka's default is another)."""
+    return client_config(settings) | {
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        "delivery.timeout.ms": 20_000,
+        "compression.type": "none",
+    }

@@ -1,0 +1,1 @@
+"""The query API and the board, on a read view of their own."""

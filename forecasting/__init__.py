@@ -1,0 +1,1 @@
+"""Demand -> features -> models -> policy, pure, and a consumer around it."""

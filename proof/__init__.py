@@ -1,0 +1,1 @@
+"""Proof: the auditor, with a fold of its own."""

@@ -1,0 +1,1 @@
+"""The agents: each a pure step over its log, and a loop of a few lines."""

@@ -1,0 +1,44 @@
+"""How commands speak: data on stdout (a table, or JSON with `--json`), everything else on stderr.
+
+Does not belong here: what a command does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+talk = Console(stderr=True, highlight=False)
+_data = Console(highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """A line for the person at the terminal."""
+    talk.print(message, markup=False)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command: what is wrong and what to do next, on stderr."""
+    talk.print(f"smokehouse: {message}", markup=False, style="red")
+    sys.exit(code)
+
+
+def put_json(data: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
+
+
+def put_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table on stdout; numbers stand right."""
+    table = Table(title=title or None, title_justify="left")
+    for place, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    _data.print(table)

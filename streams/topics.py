@@ -1,0 +1,91 @@
+"""The topic catalogue: one typed list. Name, key, what it holds, who writes, and how the broker keeps it.
+
+Reads and writes nothing. Guarantees: every topic of the system stands here once. Does not belong here: clients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+DAY_MS = 86_400_000
+Kind = Literal["log", "published", "changelog", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`partitioned_by`: the part of the key whose murmur2 chooses the partition (the whole key, if empty)."""
+
+    name: str
+    key: str
+    holds: str
+    writer: str
+    kind: Kind
+    cleanup: Literal["delete", "compact", "compact,delete"]
+    retention_ms: int = -1
+    partitioned_by: str = ""
+    append_time: bool = False  # the broker stamps records itself, where it can
+
+    def config(self) -> dict[str, str]:
+        """The broker's settings for this topic."""
+        config = {"cleanup.policy": self.cleanup}
+        if "delete" in self.cleanup:
+            config["retention.ms"] = str(self.retention_ms)
+        if self.append_time:
+            config["message.timestamp.type"] = "LogAppendTime"
+        return config
+
+
+ORDERS = Topic(
+    "orders", "order_id", "THE ORDER LOG, the order agent's only input", "connectors, stock agent, order agent",
+    "log", "delete", append_time=True,
+)  # fmt: skip
+WAREHOUSE = Topic(
+    "warehouse", "sku", "THE STOCK LOG, the stock agent's only input", "connectors, order agent",
+    "log", "delete", append_time=True,
+)  # fmt: skip
+RESERVATIONS = Topic(
+    "reservations", "order_id", "one decision per order, later cancellations", "order agent", "published", "delete"
+)
+ORDER_STATUS = Topic("order-status", "order_id", "the order as it stands", "order agent", "published", "compact")
+STOCK_LEVELS = Topic("stock-levels", "sku", "quantities per location and lot", "stock agent", "published", "compact")
+ALERTS = Topic(
+    "alerts", "sku", "low, out, restored, shortage, covered, recount", "stock agent", "published", "delete",
+    retention_ms=30 * DAY_MS,
+)  # fmt: skip
+DEMAND = Topic(
+    "demand", "sku|location|day", "daily demand, stock-out hours", "stock agent", "published", "compact",
+    partitioned_by="sku",
+)  # fmt: skip
+FORECASTS = Topic(
+    "forecasts", "sku|location|run", "quantile forecasts", "forecaster", "published", "compact,delete",
+    retention_ms=400 * DAY_MS, partitioned_by="sku",
+)  # fmt: skip
+REORDERS = Topic(
+    "reorders", "sku|location", "recommended purchases", "forecaster", "published", "compact", partitioned_by="sku"
+)
+ORDER_CHANGELOG = Topic(
+    "order-changelog", "row key|writer", "rows of the order agent", "order agent", "changelog", "compact"
+)
+STOCK_CHANGELOG = Topic(
+    "stock-changelog", "row key|writer", "rows of the stock agent", "stock agent", "changelog", "compact"
+)
+DEAD_LETTERS = Topic(
+    "dead-letters", "original key", "what could not be read, with topic, partition, offset, reason", "everyone",
+    "dead", "delete",
+)  # fmt: skip
+
+CATALOGUE: tuple[Topic, ...] = (
+    ORDERS, WAREHOUSE, RESERVATIONS, ORDER_STATUS, STOCK_LEVELS, ALERTS, DEMAND, FORECASTS, REORDERS,
+    ORDER_CHANGELOG, STOCK_CHANGELOG, DEAD_LETTERS,
+)  # fmt: skip
+LOGS = (ORDERS, WAREHOUSE)
+CHANGELOG_OF = {ORDERS.name: ORDER_CHANGELOG, WAREHOUSE.name: STOCK_CHANGELOG}
+
+
+def topic(name: str) -> Topic:
+    """The catalogue's entry of this name; `KeyError` names those there are."""
+    for entry in CATALOGUE:
+        if entry.name == name:
+            return entry
+    raise KeyError(f"no topic {name!r}; there are: {', '.join(t.name for t in CATALOGUE)}")
