@@ -1,0 +1,113 @@
+"""Where topics begin and end, which partitions they have, and whether their offsets are contiguous.
+
+Reads: metadata and offsets. Writes: nothing. Names are the catalogue's; the prefix of the settings is added here.
+Guarantees: an end is the offset after the last acknowledged record, on both brokers. Does not belong here: records.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from streams.settings import Settings, client_config
+from streams.topics import topic as catalogue_topic
+
+ASK_SECONDS = 10.0  # metadata and watermarks
+
+Place = tuple[str, int]  # (topic, partition)
+
+
+class ReadError(Exception):
+    """The topic cannot be read on from here. The message names topic, partition and offset."""
+
+
+class ReadStalled(ReadError):
+    """No answer, or no progress towards the end, within a named limit."""
+
+
+def is_contiguous(settings: Settings, topic: str) -> bool:
+    """Whether a gap between offsets means a record that is not visible yet.
+
+    The embedded broker never compacts; Kafka may, and its delete retention only ever cuts the front.
+    """
+    return settings.embedded or "compact" not in catalogue_topic(topic).cleanup
+
+
+def partitions_of(settings: Settings, topic: str) -> list[int]:
+    """The partitions of a topic; `ReadError` if it does not exist."""
+    consumer = open_consumer(settings, {})
+    try:
+        return _partitions(consumer, settings.prefix + topic)
+    finally:
+        consumer.close()
+
+
+def last_offsets(settings: Settings, topic: str) -> dict[int, int]:
+    """Per partition the offset after the last record."""
+    return {partition: high for partition, (_, high) in bounds(settings, topic).items()}
+
+
+def bounds(settings: Settings, topic: str, partitions: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
+    """Per partition the offset of the first record and the one after the last."""
+    consumer = open_consumer(settings, {})
+    name = settings.prefix + topic
+    try:
+        wanted = _partitions(consumer, name) if partitions is None else partitions
+        parts = [TopicPartition(name, p) for p in wanted]
+        if settings.embedded:
+            # The embedded broker's list of offsets names the FIRST record of the last batch; a fetch names the end.
+            consumer.assign([TopicPartition(name, p, high) for (_, p), (_, high) in ask_ends(consumer, parts).items()])
+            _await_fetch(consumer, parts)
+        return {p: found for (_, p), found in ask_ends(consumer, parts).items()}
+    finally:
+        consumer.close()
+
+
+def open_consumer(settings: Settings, more: Mapping[str, object]) -> Consumer:
+    """A consumer to assign partitions to; it reports their ends."""
+    config = client_config(settings) | {
+        "group.id": "smokehouse-reader",  # librdkafka wants one; assign neither joins nor commits
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 10 if settings.embedded else 50,
+        "fetch.message.max.bytes": 4 << 20,
+        "fetch.queue.backoff.ms": 10,  # 1000 by default stalls a partition whose queue was full
+        "queued.min.messages": 50_000,
+        "queued.max.messages.kbytes": 32 << 10,
+        "log.connection.close": False,
+    }
+    return Consumer(config | dict(more))
+
+
+def _partitions(consumer: Consumer, name: str) -> list[int]:
+    try:
+        found = consumer.list_topics(name, timeout=ASK_SECONDS).topics[name]
+    except KafkaException as error:
+        raise ReadError(f"{name}: the broker does not answer: {error.args[0].str()}") from error
+    if found.error is not None or not found.partitions:
+        raise ReadError(f"{name}: no such topic (`smokehouse topics apply` makes it)")
+    return sorted(found.partitions)
+
+
+def ask_ends(consumer: Consumer, parts: list[TopicPartition]) -> dict[Place, tuple[int, int]]:
+    """Per partition (named as on the broker) its first offset and the one after its last record."""
+    found = {}
+    for part in parts:
+        try:
+            low, high = consumer.get_watermark_offsets(part, timeout=ASK_SECONDS)
+        except KafkaException as error:
+            raise ReadError(f"{part.topic}/{part.partition}: {error.args[0].str()}") from error
+        found[part.topic, part.partition] = (low, max(high, consumer.get_watermark_offsets(part, cached=True)[1]))
+    return found
+
+
+def _await_fetch(consumer: Consumer, parts: list[TopicPartition]) -> None:
+    """Until a fetch of every partition has named its end."""
+    until = time.monotonic() + ASK_SECONDS
+    while any(consumer.get_watermark_offsets(part, cached=True)[1] < 0 for part in parts):
+        if time.monotonic() > until:
+            raise ReadStalled(f"{parts[0].topic}: no fetch answered within {ASK_SECONDS:.0f} s")
+        consumer.poll(0.005)
