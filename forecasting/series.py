@@ -1,0 +1,127 @@
+"""Demand records -> daily series per SKU x location, and the day it is.
+
+Reads records handed to it; writes nothing. Units: days are proleptic ordinals (`*_day`), quantities whole units.
+Guarantees: per SKU, location and day the record with the highest version counts, in whatever order records arrive.
+Rules for a day's value, in this order:
+  1. stock was out in `UNKNOWN_OUT_HOURS` or more of its hours: unknown (`None`), never zero;
+  2. otherwise the units asked for, as they stand (a shorter stock-out makes them a lower bound; they are kept);
+  3. a day without a record between the first day and the last closed day: zero.
+Does not belong here: forecasting, topics, the wall clock (today is the latest day that demand speaks of).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from tables.records import Demand
+
+# Half a day: what the remaining hours say about a whole day is then less than what the other days say.
+UNKNOWN_OUT_HOURS = 12
+HOURS_PER_DAY = 24
+# Longest history handed out: the model looks back 8 weeks and judges itself on 8 more.
+HISTORY_DAYS_MAX = 112
+# One wrong date must not move everybody's today: see `today`.
+CLOCK_GAP_DAYS = 28
+CLOCK_DOUBTED_SERIES_MAX = 2
+CLOCK_SERIES_MIN = 10
+
+SeriesKey = tuple[str, str]  # (sku, location)
+
+
+class BadDemand(ValueError):
+    """A demand record that decodes but cannot be a day's demand. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Daily units up to the last closed day, oldest first; `None` is a day we know nothing about."""
+
+    sku: str
+    location: str
+    last_day: int
+    units: list[int | None]
+    open_only: bool = False  # nothing but the open day is known: a first look, not a history
+
+
+@dataclass(slots=True)
+class _Day:
+    version: tuple[int, int, int]
+    ordered: int
+    out_hours: int
+
+
+class DemandHistory:
+    """Every day's demand of the series this process looks after."""
+
+    def __init__(self) -> None:
+        self._days: dict[SeriesKey, dict[int, _Day]] = {}
+        self._latest: dict[SeriesKey, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._days)
+
+    def keys(self) -> Iterator[SeriesKey]:
+        return iter(self._days)
+
+    def add(self, record: Demand) -> int | None:
+        """Take a record in; the day it changed, or `None` when it is older than what is known or says the same."""
+        day = _checked_day(record)
+        out_hours = len({hour for hour in record.stockout_hours if 0 <= hour < HOURS_PER_DAY})
+        key = (record.sku, record.location)
+        days = self._days.setdefault(key, {})
+        known = days.get(day)
+        if known is not None and record.version <= known.version:
+            return None
+        days[day] = _Day(record.version, record.ordered, out_hours)
+        if day > self._latest.get(key, 0):
+            self._latest[key] = day
+        if known is not None and (known.ordered, known.out_hours) == (record.ordered, out_hours):
+            return None
+        return day
+
+    def today(self) -> int | None:
+        """The latest day demand speaks of: the open day. `None` before the first record.
+
+        With `CLOCK_SERIES_MIN` series or more, a day that at most two series have reached and that lies more than
+        four weeks past all others is a wrong date, not time passing: it is left out until others follow.
+        """
+        latest = sorted(self._latest.values(), reverse=True)
+        if not latest:
+            return None
+        if len(latest) >= CLOCK_SERIES_MIN:
+            for place in range(CLOCK_DOUBTED_SERIES_MAX, 0, -1):
+                if latest[place - 1] - latest[place] > CLOCK_GAP_DAYS:
+                    return latest[place]
+        return latest[0]
+
+    def series(self, key: SeriesKey, today: int) -> Series | None:
+        """The closed days of one series; its open day alone when that is all there is; `None` without either."""
+        days = self._days.get(key)
+        first_day = min((day for day in days if day <= today), default=None) if days else None
+        if days is None or first_day is None:
+            return None
+        open_only = first_day == today
+        last_day = today if open_only else today - 1
+        start = max(first_day, last_day - HISTORY_DAYS_MAX + 1)
+        units = [_value(days.get(day)) for day in range(start, last_day + 1)]
+        return Series(key[0], key[1], last_day, units, open_only)
+
+
+def _value(day: _Day | None) -> int | None:
+    if day is None:
+        return 0
+    return None if day.out_hours >= UNKNOWN_OUT_HOURS else day.ordered
+
+
+def _checked_day(record: Demand) -> int:
+    try:
+        day = date.fromisoformat(record.day).toordinal()
+    except ValueError as error:
+        raise BadDemand(f"day: {error}") from error
+    if record.ordered < 0:
+        raise BadDemand(f"ordered is {record.ordered}: units asked for cannot be negative")
+    if not record.sku or not record.location:
+        raise BadDemand("sku and location must not be empty")
+    return day
