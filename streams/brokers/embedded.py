@@ -31,7 +31,7 @@ READY_SECONDS = 10.0
 def start_embedded(address: str, home: Path) -> RunningBroker:
     """Start the embedded broker on `address` (`host:port` on loopback) and return when it answers.
 
-    Call it from a thread that lives as long as the broker shall (see `process.start`). `BrokerError`: the port is taken,
+    Call it from a thread that lives as long as the broker shall (see `process.start`). `BrokerError`: port taken,
     the address is not on this machine, or there is no binary for this platform.
     """
     host, port = loopback(address)

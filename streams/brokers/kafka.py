@@ -238,7 +238,7 @@ def _format(java: Java, libs: Path, properties: Path) -> None:
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        raise BrokerError(f"formatting {properties.parent / 'data'} did not end within {FORMAT_SECONDS:.0f} s") from None
+        raise BrokerError(f"formatting {properties.parent / 'data'} took over {FORMAT_SECONDS:.0f} s") from None
     if run.returncode:
         lines = "\n".join(f"  {line}" for line in (run.stdout + run.stderr).strip().splitlines()[-10:])
         raise BrokerError(f"Kafka could not format {properties.parent / 'data'} (delete it to start anew):\n{lines}")

@@ -84,6 +84,6 @@ def _raise_if_refused(settings: Settings, error: KafkaError) -> None:
         )
     if error.code() == KafkaError._SSL:
         raise BrokerRefused(
-            f"no TLS with the broker at {settings.bootstrap}: {error.str()}. Check SMOKEHOUSE_SSL_CA (the authority that "
-            "signed the broker's certificate), SMOKEHOUSE_SSL_CERTIFICATE and SMOKEHOUSE_SSL_KEY."
+            f"no TLS with the broker at {settings.bootstrap}: {error.str()}. Check SMOKEHOUSE_SSL_CA (the authority "
+            "that signed the broker's certificate), SMOKEHOUSE_SSL_CERTIFICATE and SMOKEHOUSE_SSL_KEY."
         )
