@@ -3,8 +3,9 @@
 Reads parquet or CSV with columns `unique_id, ds, y` (absent days after a series' first are zero); writes nothing but
 what its caller prints. Guarantees: a forecast sees only days before its origin.
 Metrics, means over the origins: RMSSE (scaled by the one-step naive error of the training part), WAPE of days and of
-28-day totals, SPL (pinball of .5 .9 .95 .99, scaled by the training part's absolute naive error), c95 and c99 (share of
-days at or under the bound). Beside them the plain 28-day mean's WAPE. Does not belong here: choosing a model.
+28-day totals, SPL (pinball of .5 .9 .95 .99, scaled by the training part's absolute naive error), c95 and c99 (share of days at or
+under the bound), c95_8_days (the same for totals of the first 8 days). Beside them the plain 28-day mean's WAPE.
+Does not belong here: choosing a model.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from forecasting.series import HISTORY_DAYS_MAX, Series
 
 ORIGINS = 3
 HORIZON_DAYS = 28
+TOTAL_DAYS = 8  # lead time 7 + review 1: what a purchase must last
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _at(daily: Daily, held_back_days: int, horizon_days: int) -> dict[str, float
 class _Sums:
     def __init__(self) -> None:
         self.error = self.total_error = self.plain_error = self.units = 0.0
-        self.days = self.under_95 = self.under_99 = 0
+        self.days = self.under_95 = self.under_99 = self.totals = self.totals_under_95 = 0
         self.rmsse: list[float] = []
         self.spl: list[float] = []
 
@@ -98,6 +100,8 @@ class _Sums:
         self.days += len(came)
         self.under_95 += sum(a <= b for a, b in zip(came, bounds[2], strict=True))
         self.under_99 += sum(a <= b for a, b in zip(came, bounds[3], strict=True))
+        self.totals += 1
+        self.totals_under_95 += sum(came[:TOTAL_DAYS]) <= forecast.total_quantile(TOTAL_DAYS, 0.95)
         steps = [b - a for a, b in zip(train, train[1:], strict=False)]
         if not any(steps):
             return  # without a change in training there is no scale to measure by
@@ -121,6 +125,7 @@ class _Sums:
             "wape_totals": self.total_error / units,
             "spl": sum(self.spl) / max(1, len(self.spl)),
             "c95": self.under_95 / max(1, self.days),
+            "c95_8_days": self.totals_under_95 / max(1, self.totals),
             "c99": self.under_99 / max(1, self.days),
         }
 

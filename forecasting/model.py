@@ -33,7 +33,7 @@ JUDGED_KNOWN_DAYS_MIN = 14  # of the 28 before a judged day
 ENOUGH_DAYS = 14
 ENOUGH_UNITS = 5
 # A weekday's own mean counts fully only when it rests on many more units than this.
-SEASON_SHRINK_UNITS = 30.0
+SEASON_SHRINK_UNITS = 60.0
 # A short history counts as if this many days at the usual level of a series had come before it.
 PRIOR_DAYS = 3.0
 PRIOR_UNITS_FLOOR = 0.01  # keeps the logarithm of a level of zero finite
@@ -107,7 +107,7 @@ def fit(all_series: Iterable[Series]) -> Fitted:
     logs, counted = 0.0, 0
     for series in all_series:
         shape = _shape(series.units, series.last_day)
-        classes[bisect_right(CLASS_BOUNDS_UNITS, shape.level)].add(series, shape)
+        _judge_series(classes, series, shape)
         if shape.days >= ENOUGH_DAYS and shape.units >= ENOUGH_UNITS:
             logs += log(shape.level + PRIOR_UNITS_FLOOR)
             counted += 1
@@ -157,27 +157,10 @@ def _weekday_factors(units: Sequence[int | None], last_day: int) -> tuple[float,
 
 @dataclass(slots=True)
 class _Evidence:
-    """Sums over a volume class: squared errors beyond Poisson, against squared means; for days and for weeks."""
+    """Sums over a volume class: squared errors beyond Poisson, squared means, how many; for days and for weeks."""
 
-    day: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # excess, squared means, how many
+    day: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     week: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
-
-    def add(self, series: Series, shape: _Shape) -> None:
-        units = series.units
-        sums = [0, *accumulate(value or 0 for value in units)]
-        counts = [0, *accumulate(value is not None for value in units)]
-        offset = series.last_day - len(units)  # weekday of place i: (offset + i) % 7
-        for place in range(max(JUDGED_KNOWN_DAYS_MIN, len(units) - JUDGED_DAYS), len(units)):
-            value, start = units[place], max(0, place - LEVEL_DAYS)
-            known_days = counts[place] - counts[start]
-            if known_days < JUDGED_KNOWN_DAYS_MIN:
-                continue
-            said = (sums[place] - sums[start]) / known_days
-            if value is not None:
-                _judge(self.day, value, said * shape.factors[(offset + place) % WEEK_DAYS])
-            whole_week = (len(units) - place) % WEEK_DAYS == 0
-            if whole_week and counts[place + WEEK_DAYS] - counts[place] == WEEK_DAYS:
-                _judge(self.week, sums[place + WEEK_DAYS] - sums[place], said * WEEK_DAYS)
 
     def dispersions(self) -> tuple[float, float]:
         """(slow, fast): a week's dispersion is slow + fast / 7, a day's slow + fast."""
@@ -185,6 +168,30 @@ class _Evidence:
         week = _ratio(self.week, day / 2, DISPERSION_PRIOR_DAYS / WEEK_DAYS)
         slow = min(day, max(0.0, (WEEK_DAYS * week - day) / (WEEK_DAYS - 1)))
         return slow, day - slow
+
+
+def _judge_series(classes: Sequence[_Evidence], series: Series, shape: _Shape) -> None:
+    """What the method would have said on each of the last days, against what came.
+
+    The class is that of the level said then, not of today's: a series that has faded since would otherwise make its
+    past surprises the evidence of the slowest class.
+    """
+    units = series.units
+    sums = [0, *accumulate(value or 0 for value in units)]
+    counts = [0, *accumulate(value is not None for value in units)]
+    offset = series.last_day - len(units)  # weekday of place i: (offset + i) % 7
+    for place in range(max(JUDGED_KNOWN_DAYS_MIN, len(units) - JUDGED_DAYS), len(units)):
+        value, start = units[place], max(0, place - LEVEL_DAYS)
+        known_days = counts[place] - counts[start]
+        if known_days < JUDGED_KNOWN_DAYS_MIN:
+            continue
+        said = (sums[place] - sums[start]) / known_days
+        evidence = classes[bisect_right(CLASS_BOUNDS_UNITS, said)]
+        if value is not None:
+            _judge(evidence.day, value, said * shape.factors[(offset + place) % WEEK_DAYS])
+        whole_week = (len(units) - place) % WEEK_DAYS == 0
+        if whole_week and counts[place + WEEK_DAYS] - counts[place] == WEEK_DAYS:
+            _judge(evidence.week, sums[place + WEEK_DAYS] - sums[place], said * WEEK_DAYS)
 
 
 def _judge(sums: list[float], came: float, said: float) -> None:
