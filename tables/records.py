@@ -45,7 +45,7 @@ AdjustReason = Literal[
 class Record(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type"):
     """What every record carries: `id` (same id, same content: the same record) and `time` (when we wrote it)."""
 
-    id: Short
+    id: Annotated[str, Meta(min_length=1, max_length=256)]
     time: Stamp = ""
 
 

@@ -1,0 +1,159 @@
+"""The rows of one partition: in memory while they are used, in a store underneath, changed rows waiting to be written.
+
+Guarantees: `get` gives the last row put, whether it is in memory or only in the store; what was not written yet is never
+dropped; `below` and `due` are pure functions of the rows. Memory: stock and SKU rows stay; the others stay for one to
+two generations of `RECENT_MAX` rows and are read again when asked for. Does not belong here: rules, Kafka, writers.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
+from typing import Any, Protocol
+
+from tables.rows import OrderRow
+
+RECENT_MAX = 100_000
+_STAY = ("stock|", "sku|", "partition")
+_INDEXED = ("stock|", "lot|")
+
+
+class Store(Protocol):
+    """What lies under a table."""
+
+    def get(self, key: str) -> Any: ...
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        """(key, row) of the keys that start with `prefix`, in key order."""
+
+
+class EmptyStore:
+    """A store that holds nothing: the table lives in memory alone."""
+
+    def get(self, key: str) -> Any:
+        return None
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        return iter(())
+
+
+class Table:
+    """One partition's rows. `dirty`: rows put since the last `take_dirty`, in the order they were put first."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self._store: Store = store or EmptyStore()
+        self._in_memory_alone = store is None
+        self._stay: dict[str, Any] = {}
+        self._recent: dict[str, Any] = {}
+        self._older: dict[str, Any] = {}
+        self._below: dict[str, list[str]] = {}
+        self._deadlines = Deadlines()
+        self.dirty: dict[str, Any] = {}
+        for _, row in self._store.scan("order|"):
+            self._deadlines.note(row)
+
+    def get(self, key: str) -> Any:
+        """The row of this key, or None."""
+        if key.startswith(_STAY):
+            row = self._stay.get(key)
+            if row is None and (row := self._store.get(key)) is not None:
+                self._stay[key] = row
+            return row
+        row = self._recent.get(key)
+        if row is not None:
+            return row
+        row = self._older.get(key) or self.dirty.get(key) or self._store.get(key)
+        if row is not None:
+            self._recent[key] = row
+        return row
+
+    def put(self, rows: dict[str, Any]) -> None:
+        """Put the rows of one step. A row put again unchanged is written again, under this table's writer."""
+        for key, row in rows.items():
+            if key.startswith(_INDEXED):
+                self._index(key)
+            if key.startswith(_STAY):
+                self._stay[key] = row
+            else:
+                self._recent[key] = row
+                if key.startswith("order|"):
+                    self._deadlines.note(row)
+            self.dirty[key] = row
+
+    def take_dirty(self) -> dict[str, Any]:
+        """The rows to write now. Call it only when they will be in the store before the next `get` of another key."""
+        dirty, self.dirty = self.dirty, {}
+        if len(self._recent) > RECENT_MAX and not self._in_memory_alone:
+            self._older, self._recent = self._recent, {}
+        return dirty
+
+    def below(self, prefix: str) -> list[str]:
+        """The keys that start with `prefix` (`stock|SKU|`, `lot|SKU|LOCATION|`), sorted."""
+        keys = self._below.get(prefix)
+        if keys is None:
+            found = {key for key, _ in self._store.scan(prefix)}
+            for rows in (self._stay, self._recent, self._older, self.dirty):
+                found.update(key for key in rows if key.startswith(prefix))
+            keys = self._below[prefix] = sorted(found)
+        return keys
+
+    def due(self, state_ms: int, first_ms: int, most: int) -> list[tuple[int, str]]:
+        return self._deadlines.due(state_ms, first_ms, most)
+
+    @property
+    def next_deadline(self) -> bool:
+        """Whether any deadline is open."""
+        return self._deadlines.open
+
+    def rows(self, prefix: str = "") -> Iterable[tuple[str, Any]]:
+        """Every row, those in memory first choice (for publishing all over again, hashing, tests)."""
+        seen = {**dict(self._store.scan(prefix)), **self._older, **self._recent, **self._stay, **self.dirty}
+        return ((key, seen[key]) for key in sorted(seen) if key.startswith(prefix))
+
+    def _index(self, key: str) -> None:
+        keys = self._below.get(key[: key.rindex("|") + 1])
+        if keys is not None and self.get(key) is None:
+            insort(keys, key)
+
+
+class Deadlines:
+    """Open deadlines of orders, earliest first. Those told before the first tick count from it (negative: ms after)."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._early: list[tuple[int, str]] = []  # the same, for deadlines that count from the first tick
+
+    @property
+    def open(self) -> bool:
+        return bool(self._of)
+
+    def note(self, row: OrderRow) -> None:
+        deadline = row.deadline_ms
+        if self._of.get(row.order_id, 0) == deadline:
+            return
+        if deadline == 0:
+            del self._of[row.order_id]  # its heap entry is stale from now on, and dropped when it comes up
+            return
+        self._of[row.order_id] = deadline
+        if deadline > 0:
+            heappush(self._heap, (deadline, row.order_id))
+        else:
+            heappush(self._early, (-deadline, row.order_id))
+
+    def due(self, state_ms: int, first_ms: int, most: int) -> list[tuple[int, str]]:
+        """(deadline, order id) at or before `state_ms`; nothing is taken out: a deadline closes with its order."""
+        found = self._look(self._heap, state_ms, 1, most)
+        found += self._look(self._early, state_ms - first_ms, -1, most)
+        return found[:most]
+
+    def _look(self, heap: list[tuple[int, str]], until: int, sign: int, most: int) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        while heap and heap[0][0] <= until and len(found) < most:
+            entry = heappop(heap)
+            if self._of.get(entry[1]) == sign * entry[0] and entry not in found[-1:]:
+                found.append(entry)
+        for entry in found:
+            heappush(heap, entry)
+        return [(sign * deadline, order_id) for deadline, order_id in found]
