@@ -1,0 +1,8 @@
+#!/bin/sh
+# Regenerates the lock files: hashes, but no addresses. Needs uv; run it after changing a dependency.
+cd "$(dirname "$0")/.." || exit 1
+lock="uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header"
+PATH="$PWD/.venv/bin:$PATH"
+$lock pyproject.toml -o requirements.lock &&
+$lock pyproject.toml --extra test -o requirements-test.lock &&
+$lock deploy/bootstrap.in -o deploy/bootstrap.lock
