@@ -1,0 +1,99 @@
+"""Builds the query API: endpoints, problems, the page, and what runs beside them.
+
+Reads: the published topics (through the feed), the workers' status. Writes: nothing. Guarantees: importing this opens
+nothing; everything starts and stops with the server. Does not belong here: any endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import health, live, orders, planning, problems, stock
+from api.feed import Feed
+from api.live import Live
+from api.workers import Workers
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+STATIC = Path(__file__).parent / "static"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def build_app(settings: Settings) -> FastAPI:
+    feed = Feed(settings)
+    hub, workers = Live(feed), Workers(settings.run_dir)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        feed.start()
+        beside = [asyncio.create_task(hub.run()), asyncio.create_task(workers.watch())]
+        for task in beside:
+            task.add_done_callback(partial(_ended, feed))
+        try:
+            yield
+        finally:
+            hub.close()
+            for task in beside:
+                task.cancel()
+                with suppress(Exception, asyncio.CancelledError):
+                    await task
+            await asyncio.to_thread(feed.stop)
+
+    app = FastAPI(
+        title="Smokehouse", version="1", summary="Stock and orders, as of now.", lifespan=lifespan,
+        docs_url=None, redoc_url=None,  # both load their pages from elsewhere; /openapi.json is here
+        redirect_slashes=False,
+    )  # fmt: skip
+    app.state.feed, app.state.live, app.state.workers = feed, hub, workers
+    problems.install(app)
+    for router in (stock.router, orders.router, planning.router, live.router, health.router):
+        app.include_router(router)
+    app.add_api_route("/", page, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(problems.BodyLimit)
+    app.add_middleware(SafeHeaders)
+    return app
+
+
+def _ended(feed: Feed, task: asyncio.Task[None]) -> None:
+    if not task.cancelled():  # both run for ever: an end is an error nobody foresaw
+        log.error("%s ended", task.get_coro(), exc_info=task.exception())
+        feed.failed = True
+
+
+async def page() -> FileResponse:
+    return FileResponse(STATIC / "board.html")
+
+
+class SafeHeaders:
+    """The same few headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -1,0 +1,65 @@
+"""What every endpoint shares: the feed it asks, its parameters, and how fresh its answer is.
+
+Does not belong here: endpoints.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, Path, Query, Request
+
+from api.feed import Feed
+from api.models import AsOf
+from api.problems import Problem
+from tables.codec import instant
+from tables.murmur2 import partition_of
+from tables.records import SKU_PATTERN
+
+PAGE_MAX = 500
+
+
+def _feed(request: Request) -> Feed:
+    return request.app.state.feed
+
+
+Asked = Annotated[Feed, Depends(_feed)]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items a page")]
+After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+SkuPath = Annotated[str, Path(pattern=SKU_PATTERN)]
+SkuFilter = Annotated[str | None, Query(pattern=SKU_PATTERN)]
+PlacePath = Annotated[str, Path(pattern=SKU_PATTERN)]
+
+
+def as_of(feed: Feed, topic: str, key: str | None = None) -> list[AsOf]:
+    """How fresh what the view holds of `topic` is: of the partition of `key`, or of all of them."""
+    progress = feed.progress
+    partitions = sorted(partition for name, partition in progress.positions if name == topic)
+    if key is not None and partitions:
+        partitions = [partition_of(key, len(partitions))]
+    found = []
+    for partition in partitions:
+        last = feed.view.applied.get((topic, partition))
+        found.append(
+            AsOf(
+                topic=topic,
+                partition=partition,
+                lag=progress.lag(topic, partition),
+                offset=last.offset if last else None,
+                time=instant(last.time_ms) if last else None,
+            )
+        )
+    return found
+
+
+def plain(record: Any) -> Any:
+    """A published record as the JSON it is."""
+    return msgspec.to_builtins(record)
+
+
+def unknown(feed: Feed, kind: str, detail: str) -> Problem:
+    """404; but while the view is behind it cannot know: 503 then."""
+    if not feed.progress.ready:
+        return Problem(503, "view-behind", "The read view is not caught up yet; ask again.", {"Retry-After": "1"})
+    return Problem(404, kind, detail)

@@ -1,0 +1,143 @@
+"""Feeds the read view from the published topics, in a thread of its own, and knows how far behind it is.
+
+Reads: stock-levels, order-status, reservations, alerts, demand, forecasts, reorders. Writes: the view. Guarantees:
+every record is applied, in the order of its partition; a broker that is lost is asked again for ever, and the view
+says so meanwhile (lag unknown, not ready); a log that begins anew begins a new view. An error that nobody foresaw ends
+the feed, and with it the process. Does not belong here: what records mean to whom asks.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+from confluent_kafka import KafkaException, Message
+
+from api.view import OrderHead, Record, View
+from streams.reader import Follower, ReadError, follow
+from streams.settings import Settings
+from tables import records as r
+
+TOPICS = ("stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders")
+LAG_MAX_RECORDS = 10_000  # more behind than this is not ready
+ENDS_EVERY_SECONDS = 0.5
+ENDS_VALID_SECONDS = 5.0  # older than this, the lag counts as unknown
+RETRY_SECONDS = 1.0
+APPLY_RECORDS = 500  # applied at a time, so that nobody who asks waits long for the lock
+
+log = logging.getLogger(__name__)
+
+_DECODERS = {
+    "stock-levels": msgspec.json.Decoder(r.StockLevels),
+    "order-status": msgspec.json.Decoder(OrderHead),
+    "reservations": msgspec.json.Decoder(r.OrderDecided),
+    "alerts": msgspec.json.Decoder(r.Alert),
+    "demand": msgspec.json.Decoder(r.Demand),
+    "forecasts": msgspec.json.Decoder(r.Forecast),
+    "reorders": msgspec.json.Decoder(r.Reorder),
+}
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the view is. Replaced as a whole: whoever reads it sees one state."""
+
+    positions: dict[tuple[str, int], int] = field(default_factory=dict)
+    ends: dict[tuple[str, int], int] = field(default_factory=dict)
+    asked: float = float("-inf")  # when the ends were asked, monotonic
+    reached: bool = False  # the ends as of the start
+    trouble: str = "not connected yet"
+
+    def lag(self, topic: str, partition: int) -> int | None:
+        """Records behind; None: unknown."""
+        end, position = self.ends.get((topic, partition)), self.positions.get((topic, partition))
+        if end is None or position is None or time.monotonic() - self.asked > ENDS_VALID_SECONDS:
+            return None
+        return max(end - position, 0)
+
+    @property
+    def ready(self) -> bool:
+        lags = [self.lag(topic, partition) for topic, partition in self.positions]
+        return self.reached and bool(lags) and all(lag is not None and lag <= LAG_MAX_RECORDS for lag in lags)
+
+
+class Feed(threading.Thread):
+    """`start()`, then read `view` and `progress`; `stop()` ends it within a second."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="view-feed", daemon=True)
+        self.view = View()
+        self.progress = Progress()
+        self.unreadable = 0
+        self.failed = False
+        self._settings = settings
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self.is_alive():
+            self.join(timeout=1.0)
+
+    def run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._follow_once()
+                self._stopping.wait(RETRY_SECONDS)
+        except Exception:
+            log.exception("the read view cannot go on")
+            self.failed = True
+            self.progress = Progress(trouble="the read view failed; restart this process")
+
+    def _follow_once(self) -> None:
+        """One connection: from the first record of every topic until it breaks or we stop."""
+        try:
+            follower = follow(self._settings, TOPICS)
+        except (ReadError, KafkaException) as error:
+            self._wait_for_broker(error)
+            return
+        try:
+            first_ends = follower.ends()
+            self.view = View()  # what the one before held may be of a log that is gone
+            self.progress = Progress(dict(follower.positions()), first_ends, time.monotonic(), trouble="")
+            while not self._stopping.is_set():
+                self._apply(follower.poll(0.1))
+                self._report(follower, first_ends)
+        except (ReadError, KafkaException) as error:
+            self._wait_for_broker(error)
+        finally:
+            follower.close()
+
+    def _report(self, follower: Follower, first_ends: dict[tuple[str, int], int]) -> None:
+        before, positions = self.progress, follower.positions()
+        ends, asked = before.ends, before.asked
+        if time.monotonic() - asked > ENDS_EVERY_SECONDS:
+            ends, asked = follower.ends(), time.monotonic()
+        reached = before.reached or all(positions[place] >= end for place, end in first_ends.items())
+        self.progress = Progress(positions, ends, asked, reached)
+
+    def _wait_for_broker(self, error: Exception) -> None:
+        if str(error) != self.progress.trouble:
+            log.warning("the read view waits for the broker: %s", error)
+        self.progress = Progress(trouble=str(error))
+
+    def _apply(self, messages: list[Message]) -> None:
+        for begin in range(0, len(messages), APPLY_RECORDS):
+            decoded = [self._decode(message) for message in messages[begin : begin + APPLY_RECORDS]]
+            self.view.apply([record for record in decoded if record is not None])
+
+    def _decode(self, message: Message) -> Record | None:
+        topic = message.topic()[len(self._settings.prefix) :]
+        try:
+            key, raw = (message.key() or b"").decode(), message.value()
+            value = None if raw is None else _DECODERS[topic].decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            # Only our own agents write these topics: count it, say where, and go on with the rest.
+            self.unreadable += 1
+            log.warning("%s/%s at offset %s is unreadable: %s", topic, message.partition(), message.offset(), error)
+            return None
+        if isinstance(value, OrderHead):
+            value.raw = raw
+        return Record(topic, message.partition(), message.offset(), message.timestamp()[1], key, value)

@@ -1,0 +1,77 @@
+"""Alerts, demand, forecasts, reorders: what somebody should do, and what it rests on.
+
+Reads: the view. Guarantees: per SKU and location the newest run. Does not belong here: models and policies.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from api import models as m
+from api.asking import After, Asked, Limit, SkuFilter, SkuPath, as_of, plain
+from api.problems import responses
+from api.view import ALERTS_MAX
+
+router = APIRouter(prefix="/v1", tags=["planning"])
+DEMAND_DAYS_MAX = 1_000
+LocationFilter = Annotated[str | None, Query(max_length=64)]
+
+
+@router.get("/alerts", response_model=m.Alerts, responses=responses(422))
+def alerts(
+    feed: Asked, limit: Annotated[int, Query(ge=1, le=ALERTS_MAX)] = 50, sku: SkuFilter = None,
+    kind: Annotated[str | None, Query(max_length=32)] = None,
+) -> dict:  # fmt: skip
+    """The latest alerts, newest first."""
+    with feed.view.lock:
+        matching = (
+            a for a in reversed(feed.view.alerts) if sku in (None, a.value.sku) and kind in (None, a.value.kind)
+        )
+        found = list(islice(matching, limit))
+        fresh = as_of(feed, "alerts", sku)
+    return {"items": [plain(record.value) for record in found], "as_of": fresh}
+
+
+@router.get("/forecasts", response_model=m.Forecasts, responses=responses(422))
+def forecasts(
+    feed: Asked, limit: Limit = 100, after: After = None, sku: SkuFilter = None, location: LocationFilter = None
+) -> dict:
+    """The newest forecast of every SKU and location, in the order of their names."""
+    return _plans(feed, "forecasts", feed.view.forecasts, limit, after, sku, location)
+
+
+@router.get("/reorders", response_model=m.Reorders, responses=responses(422))
+def reorders(
+    feed: Asked, limit: Limit = 100, after: After = None, sku: SkuFilter = None, location: LocationFilter = None
+) -> dict:
+    """What to buy, when, and why, in the order of SKU and location."""
+    return _plans(feed, "reorders", feed.view.reorders, limit, after, sku, location)
+
+
+@router.get("/demand/{sku}", response_model=m.DemandOfSku, responses=responses(422))
+def demand(feed: Asked, sku: SkuPath) -> dict:
+    """Daily demand of one SKU, newest day first; at most 1,000 days and locations."""
+    with feed.view.lock:
+        found = [record.value for record in feed.view.demand.values() if record.value.sku == sku]
+        fresh = as_of(feed, "demand", sku)
+    found.sort(key=lambda day: (day.day, day.location), reverse=True)
+    return {"items": [plain(day) for day in found[:DEMAND_DAYS_MAX]], "as_of": fresh}
+
+
+def _plans(
+    feed: Asked, topic: str, held: dict[tuple[str, str], Any], limit: int, after: str | None,
+    sku: str | None, location: str | None,
+) -> dict:  # fmt: skip
+    # A page begins after `SKU|LOCATION`: neither may hold a bar.
+    begin = tuple(after.split("|", 1)) if after else ()
+    with feed.view.lock:
+        keys = sorted(
+            key for key in held if key > begin and sku in (None, key[0]) and location in (None, key[1])
+        )  # fmt: skip
+        found = [held[key].value for key in keys[:limit]]
+        fresh = as_of(feed, topic, sku)
+    following = "|".join(keys[limit - 1]) if len(keys) > limit else None
+    return {"items": [plain(plan) for plan in found], "next": following, "as_of": fresh}

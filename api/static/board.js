@@ -1,0 +1,223 @@
+// The board: loads what is there, then listens to /v1/live. Rows are kept and changed in place, never rebuilt whole.
+const ROWS_MAX = 60, FEED_MAX = 12, SKU_PAGES_MAX = 10, SAMPLES = 120;
+const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
+const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull" };
+const WORDS = {
+  insufficient: "not enough stock", contended: "claimed by other orders", no_answer: "no answer in time", cancelled: "cancelled by the buyer",
+  payment_deadline: "payment did not arrive in time", payment_failed: "payment failed", check_deadline: "a check stayed open too long", check_failed: "a check failed",
+  unknown_sku: "unknown SKU", discontinued: "no longer sold", invalid_quantity: "impossible quantity",
+};
+const $ = (id) => document.getElementById(id);
+const count = new Intl.NumberFormat("en");
+const skus = new Map(); // sku -> {level, moved}
+const rows = new Map(); // sku -> its row
+const rates = [];
+let decisions = [], alerts = [], counters = null, lag = null, paused = false, dirty = false, source = null;
+
+const make = (tag, name, text) => {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+};
+const words = (code) => WORDS[code] || code.replaceAll("_", " ");
+const clock = (time) => {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
+};
+
+async function ask(path) {
+  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+async function load() {
+  const [decided, alerted, status] = await Promise.all([ask(`/v1/decisions?limit=${FEED_MAX}`), ask("/v1/alerts?limit=200"), ask("/status")]);
+  skus.clear();
+  let after = "";
+  for (let page = 0; page < SKU_PAGES_MAX; page += 1) {
+    const found = await ask(`/v1/skus?limit=500${after}`);
+    for (const level of found.items) skus.set(level.sku, { level, moved: 0 });
+    if (!found.next) break;
+    after = `&after=${encodeURIComponent(found.next)}`;
+  }
+  decisions = decided.items;
+  alerts = [];
+  for (const alert of alerted.items.reverse()) remember(alert);
+  counters = status.counters;
+  show();
+}
+
+function remember(alert) { // the latest word about a SKU at a location; shortages are a matter of their own
+  const topic = ["shortage", "covered"].includes(alert.kind) ? "owed" : alert.kind === "recount" ? "count" : "level";
+  const key = `${alert.sku}|${alert.location}|${topic}`;
+  alerts = [{ ...alert, key }, ...alerts.filter((one) => one.key !== key)].slice(0, 500);
+}
+
+function listen() {
+  source?.close();
+  source = new EventSource("/v1/live");
+  source.addEventListener("open", () => { say("live", "Live"); load().catch(lost); });
+  source.addEventListener("tick", (event) => take(JSON.parse(event.data)));
+  source.addEventListener("reload", () => load().catch(lost));
+  source.addEventListener("error", lost);
+}
+
+function lost() {
+  say("down", "Connection lost, trying again");
+  if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000); // the browser gave up: we do not
+}
+
+function take(tick) {
+  counters = tick.counters;
+  lag = tick.lag;
+  rates.push(counters.orders_per_second);
+  if (rates.length > SAMPLES) rates.shift();
+  const now = Date.now();
+  for (const level of tick.skus) skus.set(level.sku, { level, moved: now });
+  decisions = [...tick.decisions.reverse(), ...decisions].slice(0, FEED_MAX);
+  tick.alerts.forEach(remember);
+  if (!paused) show();
+}
+
+function say(state, text) {
+  if ($("state-text").textContent !== text) $("state-text").textContent = text;
+  $("state").dataset.state = state;
+}
+
+function show() {
+  if (dirty) return;
+  dirty = true;
+  requestAnimationFrame(() => { dirty = false; draw(); });
+}
+
+function draw() {
+  if (counters) {
+    $("rate").textContent = count.format(counters.orders_per_second);
+    for (const name of ["confirmed", "rejected", "on_hold", "expired"]) $(name).textContent = count.format(counters[name]);
+  }
+  if (source?.readyState === EventSource.OPEN && !paused) {
+    if (lag === null) say("wait", "Broker does not answer");
+    else if (lag > 1000) say("wait", `${count.format(lag)} records behind`);
+    else say("live", "Live");
+  }
+  spark();
+  drawStock();
+  drawDecisions();
+  drawAlerts();
+  $("freshness").textContent = lag === null ? "Read from the topics of the pipeline." : `Read from the topics of the pipeline; ${count.format(lag)} records behind at ${clock(new Date())}.`;
+}
+
+function spark() {
+  const [area, line] = $("spark").children;
+  if (rates.length < 2) return;
+  const top = Math.max(...rates, 1) * 1.1;
+  const points = rates.map((rate, place) => `${(240 - (rates.length - 1 - place) * (240 / (SAMPLES - 1))).toFixed(1)},${(54 - (rate / top) * 50).toFixed(1)}`);
+  line.setAttribute("d", `M${points.join("L")}`);
+  area.setAttribute("d", `M${points[0].split(",")[0]},56L${points.join("L")}L240,56Z`);
+}
+
+function chosen() {
+  const wanted = $("find").value.trim().toLowerCase(), order = $("sort").value;
+  let found = [...skus.values()];
+  if (wanted) found = found.filter(({ level }) => `${level.sku} ${level.flavor} ${level.packaging} ${level.size}`.toLowerCase().includes(wanted));
+  const byName = (a, b) => (a.level.sku < b.level.sku ? -1 : 1);
+  if (order === "moved") found.sort((a, b) => b.moved - a.moved || byName(a, b));
+  else if (order === "least") found.sort((a, b) => a.level.available - b.level.available || byName(a, b));
+  else found.sort(byName);
+  $("stock-hint").textContent = found.length > ROWS_MAX ? `${ROWS_MAX} of ${count.format(found.length)} SKUs` : `${count.format(found.length)} SKU${found.length === 1 ? "" : "s"}`;
+  return found.slice(0, ROWS_MAX);
+}
+
+function drawStock() {
+  const found = chosen(), body = $("levels"), wanted = new Set(found.map(({ level }) => level.sku));
+  for (const [sku, row] of rows) if (!wanted.has(sku)) { row.remove(); rows.delete(sku); }
+  found.forEach(({ level, moved }, place) => {
+    let row = rows.get(level.sku);
+    if (!row) rows.set(level.sku, (row = makeRow(level)));
+    if (row.version !== String(level.version)) fill(row, level, moved);
+    if (body.children[place] !== row) body.insertBefore(row, body.children[place] || null);
+  });
+  $("no-stock").hidden = skus.size > 0;
+  body.parentElement.hidden = skus.size === 0;
+}
+
+function makeRow(level) {
+  const row = make("tr"), head = make("td", "sku");
+  head.append(make("b", "", level.sku), make("span", "", ""));
+  row.append(head, make("td", "num available-cell"), make("td", "num onhand-cell"), make("td", "places"));
+  return row;
+}
+
+function fill(row, level, moved) {
+  const [head, available, onHand, places] = row.children;
+  head.lastChild.textContent = [level.flavor, level.packaging, level.size].filter(Boolean).join(" · ");
+  available.textContent = count.format(level.available);
+  onHand.textContent = count.format(level.on_hand);
+  row.classList.toggle("out", level.available <= 0);
+  const most = Math.max(1, ...level.locations.map((one) => one.on_hand));
+  level.locations.forEach((one, place) => drawPlace(places.children[place] || places.appendChild(makePlace()), one, most));
+  while (places.children.length > level.locations.length) places.lastChild.remove();
+  if (row.version && moved) { row.classList.remove("moved"); void row.offsetWidth; row.classList.add("moved"); }
+  row.version = String(level.version);
+}
+
+function makePlace() {
+  const place = make("div", "place"), bar = make("span", "bar");
+  bar.setAttribute("role", "img");
+  for (const [, name] of PARTS) bar.append(make("i", name));
+  place.append(make("span", "name"), bar, make("span", "count"));
+  return place;
+}
+
+function drawPlace(place, level, most) {
+  const [name, bar, shown] = place.children;
+  name.textContent = name.title = level.location;
+  shown.textContent = count.format(level.available);
+  PARTS.forEach(([field], part) => { bar.children[part].style.width = `${(100 * Math.max(level[field], 0)) / most}%`; });
+  const text = PARTS.filter(([field]) => level[field]).map(([field]) => `${level[field]} ${field.replace("_", " ")}`).join(", ");
+  bar.setAttribute("aria-label", `${level.location}: ${text || "nothing"}`);
+  bar.title = text || "nothing";
+}
+
+function drawDecisions() {
+  $("decisions").replaceChildren(...decisions.map((one) => {
+    const first = one.lines[0], more = one.lines.length - 1;
+    const lines = first ? `${count.format(first.quantity)} × ${first.sku}${more > 0 ? ` and ${more} more` : ""}` : "no lines";
+    const why = one.reason && one.status !== "confirmed" ? `: ${words(one.reason)}` : "";
+    return entry(one.status, one.status, one.order_id, `${one.channel}, ${lines}${why}`, one.decided_at);
+  }));
+  $("no-decisions").hidden = decisions.length > 0;
+}
+
+function drawAlerts() {
+  const closed = (one) => ["restored", "covered"].includes(one.kind);
+  const open = alerts.filter((one) => !closed(one));
+  const shown = [...open, ...alerts.filter(closed)].slice(0, FEED_MAX);
+  $("alerts").replaceChildren(...shown.map((one) => {
+    const text = one.kind === "shortage" ? `${count.format(one.shortage)} owed and not there` : one.kind === "recount" ? "a count came too late to apply" : `${count.format(one.available)} available${one.reorder_point ? `, reorder point ${count.format(one.reorder_point)}` : ""}`;
+    return entry(one.kind, one.kind, one.sku, `${one.location}: ${text}`, one.time);
+  }));
+  $("alerts-hint").textContent = open.length ? `${open.length} open` : "";
+  $("no-alerts").hidden = shown.length > 0;
+}
+
+function entry(kind, label, title, text, time) {
+  const item = make("li"), what = make("div", "what"), when = make("time", "", clock(time));
+  what.append(make("b", "", title), make("small", "", text));
+  when.dateTime = time;
+  item.append(make("span", `tag ${TONE[kind] || "dull"}`, label), what, when);
+  return item;
+}
+
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", String(paused));
+  $("pause").textContent = paused ? "Resume" : "Pause";
+  if (paused) say("wait", "Paused");
+  else show();
+});
+$("find").addEventListener("input", show);
+$("sort").addEventListener("change", show);
+listen();

@@ -1,0 +1,110 @@
+"""Stock: of one SKU, of many, of a location.
+
+Reads: the view. Guarantees: one answer shows one state of the view. Does not belong here: orders, plans.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import StringConstraints
+
+from api import models as m
+from api.asking import After, Asked, Limit, PlacePath, SkuPath, as_of, plain, unknown
+from api.problems import responses
+from tables.records import SKU_PATTERN
+
+MANY_MAX = 500
+router = APIRouter(prefix="/v1", tags=["stock"])
+OneSku = Annotated[str, StringConstraints(pattern=SKU_PATTERN)]
+
+
+@router.get("/stock", response_model=m.StockOfMany, responses=responses(422))
+def stock_of_many(
+    feed: Asked, sku: Annotated[list[OneSku], Query(min_length=1, max_length=MANY_MAX, description="Repeat it")]
+) -> dict:
+    """Stock of several SKUs."""
+    return _many(feed, sku)
+
+
+@router.post("/stock/query", response_model=m.StockOfMany, responses=responses(400, 413, 422))
+def query_stock(feed: Asked, query: m.StockQuery) -> dict:
+    """Stock of up to 500 SKUs, for lists that do not fit a URL."""
+    return _many(feed, query.skus)
+
+
+@router.get("/stock/{sku}", response_model=m.StockOfOne, responses=responses(404, 422, 503))
+def stock_of_one(feed: Asked, sku: SkuPath) -> dict:
+    """Stock of one SKU: per location, per lot."""
+    with feed.view.lock:
+        record = feed.view.stock.get(sku)
+        fresh = as_of(feed, "stock-levels", sku)
+    if record is None:
+        raise unknown(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
+    return {"stock": plain(record.value), "as_of": fresh}
+
+
+@router.get("/skus", response_model=m.StockPage, responses=responses(422))
+def skus(
+    feed: Asked, limit: Limit = 100, after: After = None,
+    q: Annotated[str, Query(max_length=64, description="Part of SKU, flavor or packaging")] = "",
+) -> dict:  # fmt: skip
+    """All SKUs with their stock, in the order of their names."""
+    view, wanted = feed.view, q.casefold()
+    with view.lock:
+        start = bisect_right(view.skus, after) if after is not None else 0
+        found = []
+        for sku in view.skus[start:]:
+            level = view.stock[sku].value
+            if not wanted or wanted in f"{sku} {level.flavor} {level.packaging}".casefold():
+                found.append(level)
+                if len(found) > limit:
+                    break
+        total, fresh = len(view.skus), as_of(feed, "stock-levels")
+    page = found[:limit]
+    following = page[-1].sku if len(found) > limit else None
+    return {"items": [plain(level) for level in page], "next": following, "total": total, "as_of": fresh}
+
+
+@router.get("/locations", response_model=m.Locations, responses=responses(422))
+def locations(feed: Asked) -> dict:
+    """Locations that hold, or ever held, a SKU."""
+    with feed.view.lock:
+        found = sorted((name, count) for name, count in feed.view.locations.items() if count > 0)
+        fresh = as_of(feed, "stock-levels")
+    return {"items": [{"location": name, "skus": count} for name, count in found], "as_of": fresh}
+
+
+@router.get("/locations/{location}/stock", response_model=m.LocationPage, responses=responses(404, 422, 503))
+def stock_of_location(feed: Asked, location: PlacePath, limit: Limit = 100, after: After = None) -> dict:
+    """What stands at one location, SKU by SKU."""
+    view = feed.view
+    with view.lock:
+        known = view.locations.get(location, 0) > 0
+        start = bisect_right(view.skus, after) if after is not None else 0
+        found = []
+        for sku in view.skus[start:]:
+            found += [(sku, level) for level in view.stock[sku].value.locations if level.location == location]
+            if len(found) > limit:
+                break
+        fresh = as_of(feed, "stock-levels")
+    if not known:
+        raise unknown(feed, "unknown-location", f"No SKU has stock at location {location!r}.")
+    page = found[:limit]
+    following = page[-1][0] if len(found) > limit else None
+    items = [plain(level) | {"sku": sku} for sku, level in page]
+    return {"location": location, "items": items, "next": following, "as_of": fresh}
+
+
+def _many(feed: Asked, wanted: list[str]) -> dict:
+    with feed.view.lock:
+        found = {sku: feed.view.stock.get(sku) for sku in wanted}
+        fresh = as_of(feed, "stock-levels")
+    partitions = {record.partition for record in found.values() if record is not None}
+    return {
+        "items": [plain(record.value) for record in found.values() if record is not None],
+        "unknown": [sku for sku, record in found.items() if record is None],
+        "as_of": [one for one in fresh if one.partition in partitions] if all(found.values()) else fresh,
+    }

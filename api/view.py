@@ -1,0 +1,220 @@
+"""The read view: what the published topics say, in memory, ready to be asked.
+
+Reads: decoded records that the feed hands in. Writes: nothing but itself. Guarantees: per key the record with the
+highest version stands, whatever the order of arrival; a decision delivered again counts once; memory is bounded by the
+limits below, and what a limit dropped is the oldest. One thread applies, any thread asks: both hold the lock, and the
+lock is held for short times only (decoding happens outside). Does not belong here: Kafka, HTTP.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import insort
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tables import records as r
+
+ORDERS_MAX = 200_000  # orders kept, by last change: about 150 MB
+DECISION_IDS_MAX = 200_000  # how far back a decision that is delivered again is recognised
+DECISIONS_MAX = 1_000
+ALERTS_MAX = 1_000
+SKUS_MAX = 200_000
+PLANS_MAX = 100_000  # forecasts, and reorders, each: one per SKU and location
+DEMAND_MAX = 100_000  # days of demand, by last change
+RATE_SECONDS = 60
+
+
+class Record(NamedTuple):
+    """One published record, decoded, and where it stood."""
+
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int
+    key: str
+    value: Any  # None: a tombstone
+
+
+class OrderHead(msgspec.Struct):
+    """What the view needs of an order before anybody asks for the whole document."""
+
+    order_id: str
+    channel: str
+    status: str
+    version: tuple[int, int, int]
+    raw: bytes = b""  # the document as published
+
+
+@dataclass(slots=True)
+class OrderEntry:
+    sequence: int  # of its last change here: pages go back by it
+    head: OrderHead
+    partition: int
+    offset: int
+
+
+class Drained(NamedTuple):
+    """What changed since the last look: for the live stream. Bounded, the newest win."""
+
+    skus: list[r.StockLevels]
+    decisions: list[Record]
+    alerts: list[Record]
+
+
+class View:
+    """The tables of the view; hold `lock` to read more than one of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.stock: dict[str, Record] = {}
+        self.skus: list[str] = []  # sorted
+        self.locations: Counter[str] = Counter()  # location -> SKUs that name it
+        self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
+        self.order_states: Counter[str] = Counter()  # of the orders kept
+        self.decided: Counter[str] = Counter()  # decisions by status, since the view began
+        self.decisions: deque[Record] = deque(maxlen=DECISIONS_MAX)
+        self.alerts: deque[Record] = deque(maxlen=ALERTS_MAX)
+        self.forecasts: OrderedDict[tuple[str, str], Record] = OrderedDict()
+        self.reorders: OrderedDict[tuple[str, str], Record] = OrderedDict()
+        self.demand: OrderedDict[str, Record] = OrderedDict()
+        self.applied: dict[tuple[str, int], Record] = {}  # the last record of each partition
+        self._sequence = 0
+        self._decision_ids: OrderedDict[str, None] = OrderedDict()
+        self._alert_ids: OrderedDict[str, None] = OrderedDict()
+        self._per_second: OrderedDict[int, int] = OrderedDict()
+        self._changed: OrderedDict[str, None] = OrderedDict()
+        self._new_decisions: deque[Record] = deque(maxlen=60)
+        self._new_alerts: deque[Record] = deque(maxlen=60)
+        self._apply = {
+            "stock-levels": self._stock,
+            "order-status": self._order,
+            "reservations": self._decision,
+            "alerts": self._alert,
+            "forecasts": self._forecast,
+            "reorders": self._reorder,
+            "demand": self._demand,
+        }
+
+    def apply(self, records: list[Record]) -> None:
+        with self.lock:
+            for record in records:
+                self._apply[record.topic](record)
+                self.applied[record.topic, record.partition] = record._replace(value=None)
+
+    def per_second(self, now_seconds: int, window: int = 5) -> float:
+        """Orders decided per second, over the last whole seconds by the broker's clock."""
+        return sum(self._per_second.get(now_seconds - back, 0) for back in range(1, window + 1)) / window
+
+    def recent_orders(self, before: int | None) -> Iterator[OrderEntry]:
+        """Newest change first; `before`: a sequence number seen earlier."""
+        for entry in reversed(self.orders.values()):
+            if before is None or entry.sequence < before:
+                yield entry
+
+    def drain(self) -> Drained:
+        """What changed since the last call; at most 500 SKUs a call, the rest stays for the next."""
+        with self.lock:
+            skus = []
+            while self._changed and len(skus) < 500:
+                sku, _ = self._changed.popitem(last=False)
+                if sku in self.stock:
+                    skus.append(self.stock[sku].value)
+            drained = Drained(skus, list(self._new_decisions), list(self._new_alerts))
+            self._new_decisions.clear()
+            self._new_alerts.clear()
+            return drained
+
+    def _stock(self, record: Record) -> None:
+        held = self.stock.get(record.key)
+        if record.value is None:
+            if held is not None:
+                self.locations.subtract(level.location for level in held.value.locations)
+                del self.stock[record.key]
+                self.skus.remove(record.key)
+            return
+        if held is not None:
+            if record.value.version < held.value.version:
+                return
+            self.locations.subtract(level.location for level in held.value.locations)
+        elif len(self.stock) >= SKUS_MAX:
+            return
+        else:
+            insort(self.skus, record.key)
+        self.locations.update(level.location for level in record.value.locations)
+        self.stock[record.key] = record
+        self._changed[record.key] = None
+
+    def _order(self, record: Record) -> None:
+        held = self.orders.get(record.key)
+        if held is not None:
+            if record.value is not None and record.value.version < held.head.version:
+                return
+            del self.orders[record.key]
+            self.order_states[held.head.status] -= 1
+        if record.value is None:
+            return
+        self._sequence += 1
+        self.orders[record.key] = OrderEntry(self._sequence, record.value, record.partition, record.offset)
+        self.order_states[record.value.status] += 1
+        if len(self.orders) > ORDERS_MAX:
+            _, dropped = self.orders.popitem(last=False)
+            self.order_states[dropped.head.status] -= 1
+
+    def _decision(self, record: Record) -> None:
+        if record.value is None or not _first(self._decision_ids, record.value.id, DECISION_IDS_MAX):
+            return
+        self.decided[record.value.status] += 1
+        self.decisions.append(record)
+        self._new_decisions.append(record)
+        if record.value.status != "cancelled":
+            second = record.time_ms // 1000
+            self._per_second[second] = self._per_second.get(second, 0) + 1
+            while len(self._per_second) > RATE_SECONDS:
+                self._per_second.popitem(last=False)
+
+    def _alert(self, record: Record) -> None:
+        if record.value is not None and _first(self._alert_ids, record.value.id, 10 * ALERTS_MAX):
+            self.alerts.append(record)
+            self._new_alerts.append(record)
+
+    def _forecast(self, record: Record) -> None:
+        _keep_newest_run(self.forecasts, record)
+
+    def _reorder(self, record: Record) -> None:
+        _keep_newest_run(self.reorders, record)
+
+    def _demand(self, record: Record) -> None:
+        held = self.demand.pop(record.key, None)
+        if record.value is None:
+            return
+        stale = held is not None and record.value.version < held.value.version
+        self.demand[record.key] = held if stale and held is not None else record
+        _drop_oldest(self.demand, DEMAND_MAX)
+
+
+def _first(seen: OrderedDict[str, None], identity: str, limit: int) -> bool:
+    if identity in seen:
+        return False
+    seen[identity] = None
+    _drop_oldest(seen, limit)
+    return True
+
+
+def _keep_newest_run(held: OrderedDict[tuple[str, str], Record], record: Record) -> None:
+    # Forecasts have no version: their run names sort by time, and a tombstone of an old run is not of interest here.
+    if record.value is None:
+        return
+    key = (record.value.sku, record.value.location)
+    if key not in held or record.value.run >= held[key].value.run:
+        held[key] = record
+        _drop_oldest(held, PLANS_MAX)
+
+
+def _drop_oldest(held: OrderedDict[Any, Any], limit: int) -> None:
+    while len(held) > limit:
+        held.popitem(last=False)

@@ -1,0 +1,83 @@
+"""What the workers of this machine say of themselves.
+
+Reads: `worker-PID.json` in the run folder, and `GET {url}/status` of each. Writes: nothing. Guarantees: short waits,
+few workers at a time; a worker that does not answer is reported as such, one whose process is gone is left out.
+Does not belong here: what a worker does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+
+from api import models as m
+
+ANSWER_SECONDS = 1.0
+EVERY_SECONDS = 2.0
+WORKERS_MAX = 64
+
+
+class _Address(msgspec.Struct):
+    pid: int
+    url: str
+    role: str = ""
+
+
+class Workers:
+    """`watch()` runs for ever beside the server; `seen` is what it found last."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.seen: list[m.Worker] = []
+        self._run_dir = run_dir
+
+    @property
+    def halted(self) -> list[m.HaltedPartition]:
+        return [
+            m.HaltedPartition(**partition.model_dump(exclude={"state"}))
+            for worker in self.seen for partition in worker.partitions if partition.state == "halted"
+        ]  # fmt: skip
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.seen) and all(
+            worker.ready and all(partition.state == "ready" for partition in worker.partitions) for worker in self.seen
+        )
+
+    async def watch(self) -> None:
+        async with httpx2.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
+            while True:
+                self.seen = await self.look(client)
+                await asyncio.sleep(EVERY_SECONDS)
+
+    async def look(self, client: httpx2.AsyncClient) -> list[m.Worker]:
+        addresses = await asyncio.to_thread(self._addresses)
+        return list(await asyncio.gather(*(_ask(client, address) for address in addresses)))
+
+    def _addresses(self) -> list[_Address]:
+        found = []
+        for file in sorted(self._run_dir.glob("worker-*.json"))[:WORKERS_MAX]:
+            try:
+                address = msgspec.json.decode(file.read_bytes(), type=_Address)
+                os.kill(address.pid, 0)
+            except (OSError, msgspec.MsgspecError):
+                continue  # left behind by a process that was killed, or half written
+            found.append(address)
+        return found
+
+
+async def _ask(client: httpx2.AsyncClient, address: _Address) -> m.Worker:
+    silent = m.Worker(pid=address.pid, role=address.role, answers=False, ready=False, partitions=[])
+    try:
+        answer = await client.get(f"{address.url.rstrip('/')}/status")
+        said: dict[str, Any] = answer.json()
+        return m.Worker(
+            pid=address.pid, role=address.role, answers=True, ready=bool(said.get("ready")),
+            partitions=said.get("partitions", []),
+        )  # fmt: skip
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, AttributeError):
+        return silent
