@@ -1,1 +1,1 @@
-"""Doors: each parses, verifies, maps and produces. A connector states its guarantee, its resume point and its back-pressure."""
+"""Doors: each parses, verifies, maps and produces, and states its guarantee, its resume point, its back-pressure."""

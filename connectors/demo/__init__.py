@@ -1,0 +1,1 @@
+"""A jerky brand that never was: its catalogue, its customers, its bad days. Seeded."""

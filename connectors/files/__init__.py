@@ -1,0 +1,1 @@
+"""Order files: CSV or parquet, read once, planned, then placed on the order log."""

@@ -1,0 +1,85 @@
+"""Opens an order file, CSV or parquet, and gives its columns in batches.
+
+Reads one file; writes nothing. Guarantees: rows in file order, one batch in memory at a time; CSV cells arrive as text,
+so that nothing is guessed from their look. Does not belong here: what the cells mean.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as parquet
+
+from connectors.files.presets import FileRefused
+
+BATCH_ROWS = 65_536
+CSV_BLOCK_BYTES = 8 << 20
+_PARQUET_HEAD = b"PAR1"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """`batches(columns)` reads those columns from the first row on."""
+
+    path: Path
+    columns: list[str]
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+
+
+def open_file(path: Path) -> OrderFile:
+    """The file, told apart by its first bytes, never by its name; `FileRefused` if it is neither."""
+    try:
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == _PARQUET_HEAD
+        return _parquet(path) if is_parquet else _csv(path)
+    except OSError as error:
+        raise FileRefused(f"{path}: {error.strerror or error}") from error
+    except pa.ArrowInvalid as error:
+        raise FileRefused(f"{path}: neither CSV nor parquet: {str(error).splitlines()[0]}") from error
+
+
+def _parquet(path: Path) -> OrderFile:
+    columns = parquet.read_schema(path).names
+
+    def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
+        with parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(BATCH_ROWS, columns=wanted)
+
+    return OrderFile(path, columns, batches)
+
+
+def _csv(path: Path) -> OrderFile:
+    read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES, encoding=_encoding(path))
+    parse = csv.ParseOptions(newlines_in_values=True)
+    with csv.open_csv(path, read, parse) as reader:
+        columns = reader.schema.names
+
+    def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
+        convert = csv.ConvertOptions(
+            include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
+        )
+        try:
+            with csv.open_csv(path, read, parse, convert) as reader:
+                yield from reader
+        except pa.ArrowInvalid as error:
+            raise FileRefused(f"{path}: {str(error).splitlines()[0]}") from error
+
+    return OrderFile(path, columns, batches)
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8, or Windows' western code page: what spreadsheets write."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while block := file.read(CSV_BLOCK_BYTES):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "cp1252"
+    return "utf-8"

@@ -1,0 +1,101 @@
+"""What a planned import says: its records, byte for byte the same each time the same rows are imported.
+
+Pure. Writes nothing; the importer sends what is made here. Records carry no `time` (when we wrote them would differ
+from run to run); `occurred_at` is the file's. Ids: `PRESET:INVOICE` is the order; the id of its record adds the row it
+stands at (`connectors.file_order`); a cancellation names the number of its row within its invoice; receipts and SKU
+definitions carry a hash of the file's rows. Does not belong here: when anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from heapq import merge
+
+from connectors.file_order import with_row
+from connectors.files.plan import DeadRow, Plan, PlannedCancel, PlannedOrder
+from connectors.sequential import IMPORT_PREFIX
+from tables import records as r
+from tables.codec import encode, instant
+
+LOCATION = "MAIN"
+LOT = "IMPORT"
+CONNECTOR = "smokehouse-import"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An order or a cancellation, where and when it happened in the file."""
+
+    row: int
+    time_ms: int | None
+    record: r.OrderPlaced | r.CancelRequested
+
+
+def receipts(plan: Plan) -> Iterator[r.SkuDefined | r.Received]:
+    """What there is to sell: each SKU and the units that came in, before the first order."""
+    name = plan.preset.name
+    for sku, units in plan.receipts.items():
+        flavor = plan.flavors.get(sku, "")
+        content = blake2b(f"{sku}\n{flavor}".encode(), digest_size=6).hexdigest()
+        yield r.SkuDefined(id=f"{IMPORT_PREFIX}{name}:{sku}:{content}", sku=sku, flavor=flavor)
+        if units:
+            yield r.Received(
+                id=f"{IMPORT_PREFIX}{name}:{sku}:received:{plan.import_id}", sku=sku, location=LOCATION,
+                quantity=units, lot=LOT, reference=f"import {plan.import_id}",
+            )  # fmt: skip
+
+
+def events(plan: Plan) -> Iterator[Event]:
+    """Orders and cancellations in file order."""
+    placed = (_placed(plan, order) for order in plan.orders())
+    cancelled = (_cancelled(plan, cancel) for cancel in plan.cancels)
+    return merge(placed, cancelled, key=lambda event: event.row)
+
+
+def order_id(plan: Plan, invoice: str) -> str:
+    return f"{plan.preset.name}:{invoice}"
+
+
+def dead_letter(plan: Plan, dead: DeadRow) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    """Key, value and headers of a row that became no record, named as Kafka Connect names them."""
+    headers = {
+        "__connect.errors.topic": f"file:{plan.name}",
+        "__connect.errors.partition": "0",
+        "__connect.errors.offset": str(dead.row),
+        "__connect.errors.connector.name": CONNECTOR,
+        "__connect.errors.stage": "VALUE_CONVERTER",
+        "__connect.errors.exception.message": dead.reason,
+        "smokehouse.dead-letter.id": dead_letter_id(plan, dead),
+    }
+    key = order_id(plan, dead.invoice).encode()
+    return key, encode(dead.content), [(name, text.encode()) for name, text in headers.items()]
+
+
+def dead_letter_id(plan: Plan, dead: DeadRow) -> str:
+    """The same for the same row of the same rows, whatever the file is called."""
+    return with_row(f"{IMPORT_PREFIX}{plan.preset.name}:{plan.import_id}", dead.row)
+
+
+def _placed(plan: Plan, order: PlannedOrder) -> Event:
+    name = order_id(plan, order.invoice)
+    record = r.OrderPlaced(
+        id=with_row(name, order.row), order_id=name, channel=plan.preset.name, locations=[LOCATION], payment="paid",
+        lines=[r.Line(sku, units) for sku, units in order.lines], occurred_at=_occurred(order.time_ms),
+    )  # fmt: skip
+    return Event(order.row, order.time_ms, record)
+
+
+def _cancelled(plan: Plan, planned: PlannedCancel) -> Event:
+    cancel = planned.cancel
+    record = r.CancelRequested(
+        id=with_row(f"{plan.preset.name}:{cancel.invoice}:{cancel.place}", cancel.row),
+        order_id=order_id(plan, planned.invoice), reason="returned", lines=[r.CancelLine(cancel.sku, cancel.units)],
+        occurred_at=_occurred(cancel.time_ms),
+    )  # fmt: skip
+    return Event(cancel.row, cancel.time_ms, record)
+
+
+def _occurred(time_ms: int | None) -> str | None:
+    return None if time_ms is None else instant(time_ms)

@@ -1,0 +1,61 @@
+"""The producer of a door: keyed records onto the topics of the catalogue.
+
+Writes: whatever it is given, with the topic prefix of the settings. Guarantees: Kafka's partition of the key, order
+kept per key, every record acknowledged once `flush` returns; a record that the broker does not take raises
+`DeliveryFailed` at the next call, it is never dropped. Back-pressure: a full send buffer makes `send` wait.
+Does not belong here: what the records mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import Producer
+
+from streams.settings import Settings, producer_config
+from streams.topics import Topic
+
+FLUSH_SECONDS = 60.0  # above librdkafka's own delivery timeout: then each record has been answered
+WAIT_SECONDS = 0.05
+
+
+class DeliveryFailed(Exception):
+    """The broker did not take a record. The message names topic and reason."""
+
+
+class Outlet:
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.prefix
+        self._producer = Producer(producer_config(settings))
+        self._failed: str = ""
+
+    def send(self, topic: Topic, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+        while True:
+            self._check()
+            try:
+                self._producer.produce(
+                    self._prefix + topic.name, value, key, headers=headers or [], on_delivery=self._delivered
+                )
+                return
+            except BufferError:
+                self._producer.poll(WAIT_SECONDS)
+
+    def serve(self) -> None:
+        """Take in what the broker has acknowledged; raises if it refused something."""
+        self._producer.poll(0)
+        self._check()
+
+    def flush(self) -> None:
+        """Until everything sent so far is acknowledged."""
+        left = self._producer.flush(FLUSH_SECONDS)
+        self._check()
+        if left:
+            raise DeliveryFailed(f"{left} records are not acknowledged after {FLUSH_SECONDS:.0f} s")
+
+    def _delivered(self, error: Any, message: Any) -> None:
+        if error is not None and not self._failed:
+            self._failed = f"{message.topic()}: {error.str()}"
+
+    def _check(self) -> None:
+        if self._failed:
+            raise DeliveryFailed(self._failed)

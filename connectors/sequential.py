@@ -1,0 +1,102 @@
+"""The same file decided one order at a time: what the pipeline's many undecided orders at once are measured against.
+
+Pure: records in, counts out; no clock, no broker. An order is confirmed when every line is covered whole by one of its
+locations, else it is rejected and takes nothing; a cancellation gives back what the order still holds. Payments, checks
+and deadlines play no part: imported orders count as paid.
+How to get the order of the file back from the logs: `file_order(record)` is the sort key. It reads the row number at
+the end of the record's id; receipts of an import (and SKU definitions) come before its rows; a record that no importer
+wrote has no place (None) and is to be left out. Rows of two files of one preset share their numbers: import them into
+logs of their own to compare them. Does not belong here: reading topics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.file_order import row_of
+from tables import records as r
+
+IMPORT_PREFIX = "import:"  # ids of what an import receives and defines
+
+FileOrder = tuple[str, int, str]  # preset, row (-1: before the first), id
+
+
+def file_order(record: Any) -> FileOrder | None:
+    """Where the record stands in its file; None for a record that came from no file."""
+    if isinstance(record, r.Received | r.SkuDefined):
+        if not record.id.startswith(IMPORT_PREFIX):
+            return None
+        return record.id.split(":")[1], -1, record.id
+    if isinstance(record, r.OrderPlaced | r.CancelRequested):
+        row = row_of(record.id)
+        return None if row is None else (record.order_id.partition(":")[0], row, record.id)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What one-at-a-time deciding came to. `units_given_back`: by cancellations of confirmed orders."""
+
+    placed: int
+    confirmed: int
+    rejected: int
+    units_given_back: int
+
+
+def replay(events: Iterable[Any]) -> Replayed:
+    """Fold received, placed and cancel-requested records, in the order given; a known id changes nothing."""
+    stock: dict[tuple[str, str], int] = {}
+    held: dict[str, dict[str, tuple[int, str]]] = {}  # order -> SKU -> units it still holds, and where
+    seen: set[str] = set()
+    orders: set[str] = set()
+    given_back = 0
+    for event in events:
+        if event.id in seen:
+            continue
+        seen.add(event.id)
+        if isinstance(event, r.Received):
+            place = (event.sku, event.location)
+            stock[place] = stock.get(place, 0) + event.quantity
+        elif isinstance(event, r.OrderPlaced) and event.order_id not in orders:
+            orders.add(event.order_id)
+            taken = _take(stock, event)
+            if taken is not None:
+                held[event.order_id] = taken
+        elif isinstance(event, r.CancelRequested) and event.order_id in held:
+            given_back += _give_back(stock, held[event.order_id], event)
+    return Replayed(len(orders), len(held), len(orders) - len(held), given_back)
+
+
+def _take(stock: dict[tuple[str, str], int], order: r.OrderPlaced) -> dict[str, tuple[int, str]] | None:
+    """All lines or none, each from the first location that covers it whole."""
+    units: dict[str, int] = {}
+    for line in order.lines:
+        units[line.sku] = units.get(line.sku, 0) + line.quantity
+    taken: dict[str, tuple[int, str]] = {}
+    for sku, count in units.items():
+        location = next((x for x in order.locations if count <= stock.get((sku, x), 0)), None)
+        if location is None:
+            return None
+        taken[sku] = (count, location)
+    for sku, (count, location) in taken.items():
+        stock[sku, location] -= count
+    return taken
+
+
+def _give_back(stock: dict[tuple[str, str], int], held: dict[str, tuple[int, str]], cancel: r.CancelRequested) -> int:
+    asked: dict[str, int] = {}
+    for line in cancel.lines:
+        asked[line.sku] = asked.get(line.sku, 0) + line.quantity
+    if not cancel.lines:
+        asked = {sku: count for sku, (count, _) in held.items()}
+    total = 0
+    for sku, wanted in asked.items():
+        count, location = held.get(sku, (0, ""))
+        given = min(count, wanted)
+        if given:
+            held[sku] = (count - given, location)
+            stock[sku, location] += given
+            total += given
+    return total

@@ -1,0 +1,349 @@
+"""What becomes of the rows of an order file: the rules for dirt, ids, receipts; CSV and parquet alike."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as csv
+import pyarrow.parquet as parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.files import canonical, speech
+from connectors.files.plan import Plan, plan_import
+from connectors.files.presets import PRESETS, FileRefused
+from connectors.files.reading import open_file
+from connectors.sequential import file_order, replay
+from tables import records as r
+from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable, encode
+
+NOON = datetime(2011, 1, 3, 12)
+
+
+def sale(invoice: str, code: str, quantity: int, customer: int | None = 17850, **more: Any) -> dict[str, Any]:
+    """A row of an online-retail file."""
+    row = {
+        "InvoiceNo": invoice, "StockCode": code, "Description": "JERKY", "Quantity": quantity,
+        "InvoiceDate": NOON, "UnitPrice": 2.55, "CustomerID": customer, "Country": "United Kingdom",
+    }  # fmt: skip
+    return row | more
+
+
+def planned(path: Path, preset: str = "online-retail", share: Fraction = Fraction(4, 5), mapped: Any = ()) -> Plan:
+    return plan_import(open_file(path), PRESETS[preset], mapped, share)
+
+
+def said(plan: Plan) -> list[bytes]:
+    """Every record of the import, as it goes over the wire."""
+    records = [*speech.receipts(plan), *(event.record for event in speech.events(plan))]
+    return [encode(record) for record in records]
+
+
+def orders(plan: Plan) -> list[r.OrderPlaced]:
+    return [e.record for e in speech.events(plan) if isinstance(e.record, r.OrderPlaced)]
+
+
+def cancels(plan: Plan) -> list[r.CancelRequested]:
+    return [e.record for e in speech.events(plan) if isinstance(e.record, r.CancelRequested)]
+
+
+# -- the rules for dirt, one by one ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["POST", "M", "C2", "BANK CHARGES", "gift_0001_40", "8512", "851234", "85123ABC", ""])
+def test_a_code_that_is_not_five_digits_and_up_to_two_letters_is_not_a_product(written: Any, code: str) -> None:
+    for path in written([sale("536365", "85123A", 6), sale("536365", code, 6)]):
+        plan = planned(path)
+        assert plan.classes == {"line": 1, "not_a_product": 1, "cancellation": 0, "impossible_quantity": 0}
+        assert [line.sku for line in orders(plan)[0].lines] == ["85123A"]
+
+
+@pytest.mark.parametrize("code", ["85123a", " 85123A ", "85123A\t"])
+def test_codes_are_trimmed_and_upper_cased_before_anything_is_decided(written: Any, code: str) -> None:
+    for path in written([sale("536365", code, 6), sale("536366", "85123A", 4)]):
+        assert [x.lines[0].sku for x in orders(planned(path))] == ["85123A", "85123A"]
+
+
+def test_what_is_no_product_comes_before_what_is_a_cancellation(written: Any) -> None:
+    for path in written([sale("C536379", "D", -1), sale("536365", "85123A", 1)]):
+        assert planned(path).classes["not_a_product"] == 1
+        assert planned(path).classes["cancellation"] == 0
+
+
+def test_a_cancellation_comes_before_an_impossible_quantity(written: Any) -> None:
+    for path in written([sale("536365", "85123A", 6), sale("C536379", "85123A", -6)]):
+        plan = planned(path)
+        assert (plan.classes["cancellation"], plan.classes["impossible_quantity"], plan.dead) == (1, 0, [])
+
+
+@pytest.mark.parametrize("quantity", [0, -1, -9600])
+def test_a_quantity_of_nothing_or_less_is_a_dead_letter_with_its_reason(written: Any, quantity: int) -> None:
+    for path in written([sale("536365", "85123A", 6), sale("536366", "85123A", quantity, UnitPrice=0.0)]):
+        plan = planned(path)
+        key, value, headers = speech.dead_letter(plan, plan.dead[0])
+        named = {name: text.decode() for name, text in headers}
+        assert plan.classes["impossible_quantity"] == 1
+        assert named["__connect.errors.topic"] == f"file:{path.name}"
+        assert named["__connect.errors.offset"] == "1"
+        assert named["__connect.errors.exception.message"].startswith("impossible_quantity")
+        assert (key, b'"sku":"85123A"' in value) == (b"online-retail:536366", True)
+
+
+def test_the_price_has_no_say(written: Any) -> None:
+    for path in written([sale("A563185", "85123A", 1, UnitPrice=-11062.06), sale("2", "71053", 1, UnitPrice=0.0)]):
+        assert planned(path).classes["line"] == 2
+
+
+def test_a_line_without_an_invoice_is_unreadable_and_counted(written: Any) -> None:
+    for path in written([sale("", "85123A", 1), sale("536365", "85123A", 1)]):
+        plan = planned(path)
+        assert plan.classes == {
+            "line": 1, "not_a_product": 0, "cancellation": 0, "impossible_quantity": 0, "unreadable": 1,
+        }  # fmt: skip
+        assert [dead.row for dead in plan.dead] == [0]
+
+
+def test_equal_rows_are_lines_like_any_other_and_one_order_sums_them(written: Any) -> None:
+    rows = [sale("1", "85123A", 6), sale("1", "71053", 2), sale("1", "85123A", 6), sale("1", "85123a", 1)]
+    for path in written(rows):
+        (order,) = orders(planned(path))
+        assert [(line.sku, line.quantity) for line in order.lines] == [("85123A", 13), ("71053", 2)]
+
+
+def test_a_basket_is_an_order_and_quantity_nothing_is_impossible(written: Any) -> None:
+    row = {"household_id": 1085, "basket_id": 31198437603, "product_id": 819978, "transaction_timestamp": NOON}
+    for path in written([row | {"quantity": 2}, row | {"quantity": 0}, row | {"product_id": 5, "quantity": 1}]):
+        plan = planned(path, "complete-journey")
+        (order,) = orders(plan)
+        assert order.order_id == "complete-journey:31198437603"
+        assert [(line.sku, line.quantity) for line in order.lines] == [("819978", 2), ("5", 1)]
+        assert plan.classes == {"line": 2, "not_a_product": 0, "cancellation": 0, "impossible_quantity": 1}
+
+
+# -- orders, ids, order of things --------------------------------------------------------------------------------------
+
+
+def test_an_order_is_paid_keeps_its_time_and_is_named_by_preset_and_invoice(written: Any) -> None:
+    for path in written([sale("536365", "85123A", 6)]):
+        (order,) = orders(planned(path))
+        assert order == r.OrderPlaced(
+            id="online-retail:536365@0000000000", order_id="online-retail:536365", channel="online-retail",
+            lines=[r.Line("85123A", 6)], locations=["MAIN"], payment="paid", occurred_at="2011-01-03T12:00:00.000Z",
+        )  # fmt: skip
+
+
+def test_an_order_whose_rows_are_spread_stands_at_its_first_row_with_all_its_lines(written: Any) -> None:
+    for path in written([sale("1", "85123A", 1), sale("2", "85123A", 1), sale("1", "71053", 1)]):
+        found = orders(planned(path))
+        assert [(x.order_id, len(x.lines)) for x in found] == [("online-retail:1", 2), ("online-retail:2", 1)]
+
+
+def test_an_order_of_more_lines_than_a_record_may_carry_is_a_dead_letter(written: Any) -> None:
+    rows = [sale("1", f"{10_000 + n}", 1) for n in range(r.LINES_MAX + 1)] + [sale("2", "10000", 1)]
+    for path in written(rows):
+        plan = planned(path)
+        assert [x.order_id for x in orders(plan)] == ["online-retail:2"]
+        assert plan.invoices == ["2"]
+        assert plan.dead[0].reason.startswith("too_many_lines")
+
+
+def test_every_record_of_an_import_can_be_read_by_its_log(written: Any) -> None:
+    for path in written([sale("1", "85123A", 6), sale("C2", "85123A", -6)]):
+        plan = planned(path)
+        read = [x for record in speech.receipts(plan) for x in STOCK_LOG.items(encode(record))]
+        read += [x for event in speech.events(plan) for x in ORDER_LOG.items(encode(event.record))]
+        assert not [x for x in read if isinstance(x, Unreadable)]
+        assert [x.type if isinstance(x, dict) else type(x).__name__ for x in read] == [
+            "SkuDefined", "Received", "OrderPlaced", "CancelRequested",
+        ]  # fmt: skip
+
+
+# -- cancellations -----------------------------------------------------------------------------------------------------
+
+
+def test_a_cancellation_gives_back_to_the_latest_earlier_order_that_still_has_that_many(written: Any) -> None:
+    rows = [
+        sale("1", "85123A", 10), sale("2", "85123A", 4), sale("3", "85123A", 9, customer=1), sale("C4", "85123A", -4),
+        sale("C5", "85123A", -4), sale("C6", "85123A", -7), sale("7", "85123A", 7),
+    ]  # fmt: skip
+    for path in written(rows):
+        plan = planned(path)
+        assert [(x.order_id, x.lines[0].quantity) for x in cancels(plan)] == [
+            ("online-retail:2", 4), ("online-retail:1", 4),
+        ]  # fmt: skip
+        assert (plan.classes["cancellation"], plan.unmatched) == (3, 1)
+
+
+def test_74_215_pieces_are_cancelled_16_minutes_later(written: Any) -> None:
+    rows = [sale("541431", "23166", 74_215, customer=12346), sale("C541433", "23166", -74_215, customer=12346)]
+    for path in written(rows):
+        (cancel,) = cancels(planned(path))
+        assert cancel == r.CancelRequested(
+            id="online-retail:C541433:1@0000000001", order_id="online-retail:541431", reason="returned",
+            lines=[r.CancelLine("23166", 74_215)], occurred_at="2011-01-03T12:00:00.000Z",
+        )  # fmt: skip
+
+
+def test_a_cancellation_without_customer_or_without_units_is_unmatched(written: Any) -> None:
+    rows = [sale("1", "85123A", 5), sale("2", "85123A", 5, customer=None), sale("C3", "85123A", -5, customer=None),
+            sale("C4", "85123A", 0)]  # fmt: skip
+    for path in written(rows):
+        assert (cancels(planned(path)), planned(path).unmatched) == ([], 2)
+
+
+def test_cancelling_rows_are_numbered_within_their_invoice_whatever_they_are(written: Any) -> None:
+    rows = [sale("1", "85123A", 5), sale("C3", "POST", -1), sale("C3", "85123A", -1), sale("C3", "85123A", -1)]
+    for path in written(rows):
+        assert [x.id.partition("@")[0] for x in cancels(planned(path))] == ["online-retail:C3:2", "online-retail:C3:3"]
+
+
+# -- stock first -------------------------------------------------------------------------------------------------------
+
+
+def test_receipts_are_the_share_of_the_units_ordered_rounded_up_cancellations_not_netted(written: Any) -> None:
+    rows = [sale("1", "85123A", 10), sale("2", "71053", 1), sale("3", "85123A", 1), sale("C4", "85123A", -10)]
+    for path in written(rows):
+        assert planned(path).receipts == {"85123A": 9, "71053": 1}
+        assert planned(path, share=Fraction(0)).receipts == {"85123A": 0, "71053": 0}
+
+
+@given(st.integers(1, 10**8), st.integers(0, 200))
+def test_the_share_is_exact(units: int, hundredths: int) -> None:
+    """0.8 of 10 is 8, never 9: no binary fraction comes near the rounding."""
+    share = Fraction(hundredths, 100)
+    received = -(-units * share.numerator // share.denominator)
+    assert received == math.ceil(units * share)
+    assert received - 1 < units * share <= received
+
+
+# -- the same file again -----------------------------------------------------------------------------------------------
+
+
+def test_csv_and_parquet_of_the_same_rows_say_the_same_bytes(written: Any) -> None:
+    rows = [
+        sale("536365", "85123a ", 6), sale("536366", "71053", 1, customer=None, Description=None),
+        sale("536367", "71053", 3, Description='  "TIN", OF\nJERKY é'), sale("C536379", "85123A", -2),
+    ]  # fmt: skip
+    as_csv, as_parquet = (planned(path) for path in written(rows))
+    assert said(as_csv) == said(as_parquet)
+    assert said(as_csv) == said(as_csv)
+    assert len(said(as_csv)) == 8
+
+
+def test_types_of_cells_do_not_matter(tmp_path: Path) -> None:
+    """Integers with gaps become floats in some writers, times become text or get a zone: the records stay the same."""
+    plain = pa.Table.from_pylist([sale("536365", "85123", 6), sale("536366", "85123", 1, customer=None)])
+    floats = plain
+    for name, kind in (("CustomerID", pa.float64()), ("Quantity", pa.float32()), ("InvoiceNo", pa.int64())):
+        place = floats.schema.get_field_index(name)
+        floats = floats.set_column(place, name, floats[name].cast(kind))
+    place = floats.schema.get_field_index("InvoiceDate")
+    zoned = floats.set_column(place, "InvoiceDate", floats["InvoiceDate"].cast(pa.timestamp("ns", "UTC")))
+    texts = pa.table({name: plain[name].cast(pa.string()) for name in plain.column_names})
+    paths = []
+    for n, table in enumerate((plain, floats, zoned, texts)):
+        paths.append(tmp_path / f"{n}.parquet")
+        parquet.write_table(table, paths[-1])
+    csv.write_csv(floats, tmp_path / "floats.csv")
+    american = texts.set_column(4, "InvoiceDate", pa.array(["1/3/2011 12:00"] * 2))
+    csv.write_csv(american, tmp_path / "american.csv")
+    plans = [planned(path) for path in (*paths, tmp_path / "floats.csv", tmp_path / "american.csv")]
+    assert all(said(plan) == said(plans[0]) for plan in plans)
+
+
+def test_a_csv_in_the_western_code_page_is_read_like_one_in_utf_8(tmp_path: Path) -> None:
+    text = "InvoiceNo,StockCode,Description,Quantity\n1,85123A,CAFÉ,1\n"
+    (tmp_path / "utf8.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "western.csv").write_text(text, encoding="cp1252")
+    assert said(planned(tmp_path / "utf8.csv")) == said(planned(tmp_path / "western.csv"))
+
+
+def test_how_the_file_was_cut_into_batches_does_not_show(tmp_path: Path) -> None:
+    rows = pa.Table.from_pylist([sale(str(n // 3), f"{10_000 + n % 7}", 1 + n % 5) for n in range(1_000)])
+    parquet.write_table(rows, tmp_path / "one.parquet")
+    parquet.write_table(rows, tmp_path / "many.parquet", row_group_size=7)
+    assert said(planned(tmp_path / "one.parquet")) == said(planned(tmp_path / "many.parquet"))
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9)), max_size=20))
+def test_quantities_mean_the_same_as_integers_floats_and_text(numbers: list[int | None]) -> None:
+    integers = pa.array(numbers, pa.int64())
+    expected = numbers
+    assert canonical.quantities(integers).to_pylist() == expected
+    assert canonical.quantities(integers.cast(pa.float64())).to_pylist() == expected
+    assert canonical.quantities(pa.array([None if n is None else f" {n} " for n in numbers])).to_pylist() == expected
+    assert canonical.quantities(pa.array([None if n is None else f"{n}.0" for n in numbers])).to_pylist() == expected
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.5", "1e3", "99999999999999999999", "--1"])
+def test_a_quantity_that_is_no_whole_number_is_none(text: str) -> None:
+    assert canonical.quantities(pa.array([text])).to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2011-01-03T12:00:00Z", "2011-01-03 12:00", "2011-01-03 12:00:00.000000000", "1/3/2011 12:00",
+     "2011-01-03T13:00:00+01:00"],
+)  # fmt: skip
+def test_times_in_every_usual_shape_are_one_time(text: str) -> None:
+    assert canonical.times(pa.array([text, "soon"])).to_pylist() == [1_294_056_000_000, None]
+
+
+# -- what the person at the terminal is told ---------------------------------------------------------------------------
+
+
+def test_a_missing_column_is_named_with_the_columns_there_are_and_the_way_to_map_them(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("Invoice,StockCode,Quantity\n1,85123A,1\n")
+    with pytest.raises(FileRefused, match=r"InvoiceNo \(invoice\); it has: Invoice, StockCode, Quantity\. .*--map"):
+        planned(path)
+    assert planned(path, mapped=["Invoice=invoice"]).invoices == ["1"]
+
+
+@pytest.mark.parametrize("pair", ["Invoice", "Invoice=basket", "Nothing=invoice"])
+def test_a_wrong_map_says_what_it_may_hold(tmp_path: Path, pair: str) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("Invoice,StockCode,Quantity\n1,85123A,1\n")
+    with pytest.raises(FileRefused, match=r"FIELD is one of invoice, sku|it has: Invoice"):
+        planned(path, mapped=[pair])
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 but no parquet", b"InvoiceNo,StockCode,Quantity\n"])
+def test_a_file_without_rows_or_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+    with pytest.raises(FileRefused):
+        planned(path)
+
+
+# -- the real files ----------------------------------------------------------------------------------------------------
+
+REAL = (
+    ("online_retail_dev.parquet", "online-retail", 345_274,
+     {"line": 336_424, "not_a_product": 2_106, "cancellation": 5_785, "impossible_quantity": 959}, 11_184),
+    ("cj_orders_dev.parquet", "complete-journey", 981_843,
+     {"line": 979_427, "not_a_product": 0, "cancellation": 0, "impossible_quantity": 2_416}, 84_902),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "preset", "rows", "classes", "confirmed"), REAL)
+def test_on_real_orders_the_classes_add_up_and_one_at_a_time_confirms_a_known_number(
+    name: str, preset: str, rows: int, classes: dict[str, int], confirmed: int
+) -> None:
+    folder = os.environ.get("SMOKEHOUSE_TEST_DATA")
+    if not folder or not (Path(folder) / name).exists():
+        pytest.skip(f"no real data: SMOKEHOUSE_TEST_DATA is {folder or 'not set'}, {name} is not there")
+    plan = planned(Path(folder) / name, preset)
+    assert (plan.rows, plan.classes) == (rows, classes)
+    assert sum(plan.classes.values()) == plan.rows
+    records = [*speech.receipts(plan), *(event.record for event in speech.events(plan))]
+    assert replay(records).confirmed == confirmed
+    assert sorted(records, key=file_order) != records  # receipts come by SKU, not by name ...
+    assert replay(sorted(records, key=file_order)).confirmed == confirmed  # ... and that changes nothing
