@@ -3,9 +3,9 @@
 Reads parquet or CSV with columns `unique_id, ds, y` (absent days after a series' first are zero); writes nothing but
 what its caller prints. Guarantees: a forecast sees only days before its origin.
 Metrics, means over the origins: RMSSE (scaled by the one-step naive error of the training part), WAPE of days and of
-28-day totals, SPL (pinball of .5 .9 .95 .99, scaled by the training part's absolute naive error), c95 and c99 (share of days at or
-under the bound), c95_8_days (the same for totals of the first 8 days). Beside them the plain 28-day mean's WAPE.
-Does not belong here: choosing a model.
+28-day totals, SPL (pinball of .5 .9 .95 .99, scaled by the training part's absolute naive error), c95 and c99 (share
+of days at or under the bound), c95_8_days (the same for totals of the first 8 days); beside them the plain 28-day
+mean's WAPE. Does not belong here: choosing a model.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from forecasting.model import LEVEL_DAYS, PROBABILITIES, SeriesForecast, fit
@@ -64,22 +65,28 @@ def backtest(daily: Daily, *, origins: int = ORIGINS, horizon_days: int = HORIZO
     return {name: round(value, 4) for name, value in mean.items()}
 
 
-def _at(daily: Daily, held_back_days: int, horizon_days: int) -> dict[str, float]:
-    train = {name: units[:-held_back_days] for name, units in daily.units.items() if len(units) > held_back_days}
+def forecasts_at(daily: Daily, held_back_days: int) -> dict[str, SeriesForecast]:
+    """What the method says with the last `held_back_days` unseen; series that begin in them are left out."""
     cut_day = daily.last_day - held_back_days
-    started = time.process_time()
     series = {
-        name: Series(name, "", cut_day, list(units[-HISTORY_DAYS_MAX:])) for name, units in train.items()
+        name: Series(name, "", cut_day, list(units[:-held_back_days][-HISTORY_DAYS_MAX:]))
+        for name, units in daily.units.items()
+        if len(units) > held_back_days
     }
     fitted = fit(series.values())
-    forecasts = {name: fitted.forecast(one) for name, one in series.items()}
+    return {name: fitted.forecast(one) for name, one in series.items()}
+
+
+def _at(daily: Daily, held_back_days: int, horizon_days: int) -> dict[str, float]:
+    started = time.process_time()
+    forecasts = forecasts_at(daily, held_back_days)
     bounds = {name: forecast.daily_quantiles(horizon_days) for name, forecast in forecasts.items()}
     cpu_seconds = time.process_time() - started
     sums = _Sums()
-    for name, units in train.items():
-        end = len(units) + horizon_days
-        sums.add(units, daily.units[name][len(units) : end], forecasts[name], bounds[name])
-    return sums.metrics() | {"series": len(train), "cpu_s_per_1000": 1000 * cpu_seconds / max(1, len(train))}
+    for name, forecast in forecasts.items():
+        units, cut = daily.units[name], len(daily.units[name]) - held_back_days
+        sums.add(units[:cut], units[cut : cut + horizon_days], forecast, bounds[name])
+    return sums.metrics() | {"series": len(forecasts), "cpu_s_per_1000": 1000 * cpu_seconds / max(1, len(forecasts))}
 
 
 class _Sums:
@@ -102,7 +109,7 @@ class _Sums:
         self.under_99 += sum(a <= b for a, b in zip(came, bounds[3], strict=True))
         self.totals += 1
         self.totals_under_95 += sum(came[:TOTAL_DAYS]) <= forecast.total_quantile(TOTAL_DAYS, 0.95)
-        steps = [b - a for a, b in zip(train, train[1:], strict=False)]
+        steps = [b - a for a, b in pairwise(train)]
         if not any(steps):
             return  # without a change in training there is no scale to measure by
         squared_scale = sum(step * step for step in steps) / len(steps)

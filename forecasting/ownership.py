@@ -1,0 +1,122 @@
+"""Which partitions this forecaster looks after: those it was given, or its share in the group.
+
+Reads metadata and group assignments; writes the group's committed offsets of what was read. Guarantees: with the group,
+every partition has one forecaster as long as one lives; a partition given by hand is nobody else's business.
+The group only shares out work: its client stays paused, reading is `streams.reader`'s (from the beginning, because the
+topics are compacted and therefore bounded; the embedded broker's holes are handled there). Its offsets serve one
+purpose: an unreadable record is reported once, not again at each restart.
+Does not belong here: records.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.reader import Place
+from streams.settings import Settings, client_config
+from streams.topics import DEMAND, FORECASTS, REORDERS, STOCK_LEVELS
+
+GROUP = "smokehouse-forecast"
+READ = (DEMAND.name, STOCK_LEVELS.name, REORDERS.name)
+TOPICS_SECONDS = 30.0  # `up` makes the topics while the forecaster starts
+ASK_SECONDS = 5.0
+
+
+class NotOurs(Exception):
+    """The group or the topics cannot be used. The message says what to do."""
+
+
+class Ownership:
+    """`poll` often: it keeps the membership alive and returns the partitions that are ours now."""
+
+    def __init__(self, settings: Settings, given: Collection[int] | None) -> None:
+        self._prefix = settings.prefix
+        self._owned: set[int] = set(given or ())
+        self._fatal: KafkaError | None = None
+        config = client_config(settings) | {
+            "group.id": settings.prefix + GROUP,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "latest",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": settings.session_ms,
+            "heartbeat.interval.ms": settings.session_ms // 4,
+            "max.poll.interval.ms": 300_000,
+            "error_cb": self._note_error,
+            "log.connection.close": False,
+        }
+        if settings.instance_id:
+            config["group.instance.id"] = settings.instance_id
+        self._consumer = Consumer(config)
+        if given is None:
+            self._consumer.subscribe(
+                [settings.prefix + DEMAND.name],
+                on_assign=self._assigned,
+                on_revoke=self._revoked,
+                on_lost=self._revoked,
+            )
+
+    def poll(self) -> frozenset[int]:
+        self._consumer.poll(0)  # paused: serves callbacks, brings no records
+        if self._fatal is not None:
+            raise NotOurs(f"the group {GROUP} let this forecaster go: {self._fatal.str()}")
+        return frozenset(self._owned)
+
+    def wait_for_topics(self, give_up: float = TOPICS_SECONDS) -> int:
+        """The partition count that all our topics share, once they are there."""
+        wanted = [self._prefix + name for name in (*READ, FORECASTS.name)]
+        until = time.monotonic() + give_up
+        while True:
+            try:
+                # All topics, not one by name: the embedded broker makes a topic that is asked for by name.
+                found = self._consumer.list_topics(timeout=ASK_SECONDS).topics
+            except KafkaException as error:
+                found, missing = {}, error.args[0].str()
+            else:
+                missing = ", ".join(name for name in wanted if name not in found)
+            if not missing:
+                break
+            if time.monotonic() > until:
+                raise NotOurs(f"not there after {give_up:.0f} s: {missing} (`smokehouse topics apply` makes topics)")
+            time.sleep(0.2)
+        counts = {name: len(found[name].partitions) for name in wanted}
+        if len(set(counts.values())) > 1:
+            raise NotOurs(f"these topics must have the same number of partitions: {counts}")
+        return counts[wanted[0]]
+
+    def reported(self, places: Collection[Place]) -> dict[Place, int]:
+        """Per place the offset up to which unreadable records are reported already."""
+        parts = [TopicPartition(self._prefix + topic, partition) for topic, partition in places]
+        try:
+            found = self._consumer.committed(parts, timeout=ASK_SECONDS)
+        except KafkaException:
+            return {}  # reporting twice is better than not at all
+        cut = len(self._prefix)
+        return {(part.topic[cut:], part.partition): part.offset for part in found if part.offset >= 0}
+
+    def report(self, positions: Mapping[Place, int]) -> None:
+        """Note how far unreadable records are reported; a refused note costs a second report, nothing else."""
+        parts = [TopicPartition(self._prefix + topic, p, offset) for (topic, p), offset in positions.items()]
+        try:
+            self._consumer.commit(offsets=parts, asynchronous=True)
+        except KafkaException:
+            return
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _assigned(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        consumer.incremental_assign(parts)
+        consumer.pause(parts)
+        self._owned |= {part.partition for part in parts}
+
+    def _revoked(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        consumer.incremental_unassign(parts)
+        self._owned -= {part.partition for part in parts}
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error

@@ -1,0 +1,221 @@
+"""What a forecaster knows and says: records in, forecasts and recommendations out. No topics, no clock, no I/O.
+
+Reads values of `demand`, `stock-levels` and (its own former words) `reorders`; returns records to publish.
+Guarantees: what it says depends on the records taken in alone, not on their order or on when it was asked.
+A run is named `DAY.NNN`: the last closed day, and how many runs that day has had; names of one day sort in order.
+Does not belong here: when to run, where to publish, how often to try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from forecasting.model import HORIZON_DAYS, MODEL, Fitted, SeriesForecast, fit
+from forecasting.policy import Advice, Stock, Terms, advise
+from forecasting.series import BadDemand, DemandHistory, Series, SeriesKey
+from streams.topics import DEMAND, REORDERS, STOCK_LEVELS
+from tables.codec import Unreadable
+from tables.records import RECORD_BYTES_MAX, Demand, Forecast, Reorder, StockLevels
+
+RUN_NUMBER_DIGITS = 3
+ID_CHARACTERS_MAX = 128  # of a record's id; a longer one is hashed
+
+_DECODERS: dict[str, Any] = {
+    DEMAND.name: msgspec.json.Decoder(Demand),
+    STOCK_LEVELS.name: msgspec.json.Decoder(StockLevels),
+    REORDERS.name: msgspec.json.Decoder(Reorder),
+}
+
+Known = Demand | StockLevels | Reorder
+Watch = Callable[[], None]  # called every few hundred series; raises to break off
+
+
+def read(topic: str, value: bytes) -> Known:
+    """A value of `topic` as its record; `Unreadable` says why it is none."""
+    if len(value) > RECORD_BYTES_MAX:
+        raise Unreadable(f"{len(value)} bytes; the limit is {RECORD_BYTES_MAX}")
+    try:
+        return _DECODERS[topic].decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise Unreadable((str(error).splitlines() or [type(error).__name__])[0][:300]) from error
+
+
+@dataclass(slots=True)
+class _Level:
+    version: tuple[int, int, int]
+    discontinued: bool
+    stock: dict[str, Stock]  # per location
+
+
+class Forecaster:
+    """The series of some partitions: their demand, their stock, the last forecast and advice of each."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._history = DemandHistory()
+        self._levels: dict[str, _Level] = {}
+        self._fitted: Fitted | None = None
+        self._forecasts: dict[SeriesKey, SeriesForecast] = {}
+        self._open_only: set[SeriesKey] = set()
+        self._advice: dict[SeriesKey, Advice] = {}
+        self._today: int | None = None
+        self._stale: set[SeriesKey] = set()  # the forecast no longer follows from the demand
+        self._restocked: set[str] = set()  # SKUs whose stock moved since their last advice
+        self._numbers: dict[str, int] = {}  # last closed day -> runs it has had
+
+    def __len__(self) -> int:
+        return len(self._history)
+
+    @property
+    def run(self) -> str:
+        """The name of the last run; empty before the first."""
+        day = self._closed_day()
+        return "" if self._today is None else f"{day}.{self._numbers.get(day, 0):0{RUN_NUMBER_DIGITS}d}"
+
+    @property
+    def runs_of_day(self) -> int:
+        """How many runs the last closed day has had."""
+        return 0 if self._today is None else self._numbers.get(self._closed_day(), 0)
+
+    def take(self, record: Known) -> None:
+        """Take a record in. `Unreadable`: it decodes, but is no day's demand."""
+        if isinstance(record, Demand):
+            self._take_demand(record)
+        elif isinstance(record, StockLevels):
+            self._take_level(record)
+        else:
+            self._take_reorder(record)
+
+    def day_closed(self) -> bool:
+        """Whether demand has reached a newer day than the last run's."""
+        return len(self._history) > 0 and self._history.today() != self._today
+
+    def has_stale_forecasts(self) -> bool:
+        return bool(self._stale)
+
+    def has_moved_stock(self) -> bool:
+        return bool(self._restocked)
+
+    def score(self, watch: Watch) -> Iterator[tuple[SeriesKey, SeriesForecast]]:
+        """A run: every series when a day has closed (all evidence is pooled anew), else those whose past changed.
+
+        Iterate to the end. Broken off by `watch`, it is not resumed: the process stops or starts afresh.
+        """
+        today = self._history.today()
+        if today is None:
+            return
+        closed = today != self._today or self._fitted is None
+        keys = list(self._history.keys()) if closed else sorted(self._stale)
+        if closed:
+            self._fitted = fit(self._series(watched(keys, watch), today))
+            self._today = today
+            self._stale = set(keys)
+            self._forecasts.clear()
+            self._open_only.clear()
+        fitted = self._fitted
+        assert fitted is not None
+        day = self._closed_day()
+        self._numbers[day] = self._numbers.get(day, 0) + 1
+        for series in self._series(watched(keys, watch), today):
+            key = (series.sku, series.location)
+            forecast = self._forecasts[key] = fitted.forecast(series)
+            (self._open_only.add if series.open_only else self._open_only.discard)(key)
+            self._restocked.add(series.sku)
+            yield key, forecast
+        self._stale.clear()
+
+    def advise(self, watch: Watch, *, everything: bool) -> Iterator[tuple[SeriesKey, Advice]]:
+        """Recommendations for SKUs that were scored or whose stock moved: news only, or `everything`."""
+        moved, self._restocked = self._restocked, set()
+        for key in watched([key for key in self._forecasts if key[0] in moved], watch):
+            level = self._levels.get(key[0])
+            if level is None:  # nothing is known about its stock: no advice is better than "buy everything"
+                continue
+            stock = level.stock.get(key[1], Stock(discontinued=level.discontinued))
+            advice = advise(self._forecasts[key], stock, self._terms)
+            if everything or advice.is_news_after(self._advice.get(key)):
+                self._advice[key] = advice
+                yield key, advice
+
+    def _series(self, keys: Iterable[SeriesKey], today: int) -> Iterator[Series]:
+        for key in keys:
+            series = self._history.series(key, today)
+            if series is not None:
+                yield series
+
+    def _closed_day(self) -> str:
+        return "" if self._today is None else date.fromordinal(self._today - 1).isoformat()
+
+    def _take_demand(self, record: Demand) -> None:
+        try:
+            day = self._history.add(record)
+        except BadDemand as error:
+            raise Unreadable(str(error)) from error
+        key = (record.sku, record.location)
+        if day is None or self._today is None:
+            return
+        if day < self._today or (day == self._today and (key in self._open_only or key not in self._forecasts)):
+            self._stale.add(key)
+
+    def _take_level(self, record: StockLevels) -> None:
+        known = self._levels.get(record.sku)
+        if known is not None and record.version <= known.version:
+            return
+        stock = {
+            place.location: Stock(place.available, place.shortage, discontinued=record.discontinued)
+            for place in record.locations
+        }
+        if known is None or (known.stock, known.discontinued) != (stock, record.discontinued):
+            self._restocked.add(record.sku)
+        self._levels[record.sku] = _Level(record.version, record.discontinued, stock)
+
+    def _take_reorder(self, record: Reorder) -> None:
+        """Our own former words: the numbers of runs go on after a restart, and what was said is not said again."""
+        day, _, number = record.run.rpartition(".")
+        if day and number.isdigit():
+            self._numbers[day] = max(self._numbers.get(day, 0), int(number))
+        key = (record.sku, record.location)
+        if key not in self._advice:
+            self._advice[key] = Advice(
+                quantity=record.quantity, order_by=record.order_by, reorder_point=record.reorder_point,
+                order_up_to=record.order_up_to, safety_stock=0, position=record.position,
+                lead_days=record.lead_days, reason=record.reason,
+            )  # fmt: skip
+
+
+def forecast_record(key: SeriesKey, forecast: SeriesForecast, run: str, time: str) -> Forecast:
+    """The published form: a list entry per day from the open day on."""
+    q50, q90, q95, q99 = ([float(units) for units in row] for row in forecast.daily_quantiles(HORIZON_DAYS))
+    return Forecast(
+        id=record_id(*key, run), time=time, sku=key[0], location=key[1], run=run, model=MODEL, status=forecast.status,
+        days=[date.fromordinal(forecast.first_day + ahead).isoformat() for ahead in range(HORIZON_DAYS)],
+        mean=[round(mean, 4) for mean in forecast.mean(HORIZON_DAYS)], q50=q50, q90=q90, q95=q95, q99=q99,
+    )  # fmt: skip
+
+
+def reorder_record(key: SeriesKey, advice: Advice, run: str, time: str) -> Reorder:
+    return Reorder(
+        id=record_id(*key, run, str(advice.position)), time=time, sku=key[0], location=key[1], run=run,
+        quantity=advice.quantity, order_by=advice.order_by, reorder_point=advice.reorder_point,
+        order_up_to=advice.order_up_to, position=advice.position, lead_days=advice.lead_days, reason=advice.reason,
+    )  # fmt: skip
+
+
+def record_id(*parts: str) -> str:
+    """Parts as one id; hashed where SKU and location are so long that it would not fit."""
+    joined = "|".join(parts)
+    return joined if len(joined) <= ID_CHARACTERS_MAX else blake2b(joined.encode(), digest_size=16).hexdigest()
+
+
+def watched(keys: Iterable[SeriesKey], watch: Watch) -> Iterator[SeriesKey]:
+    """The same keys; every 256 of them somebody looks whether to go on."""
+    for place, key in enumerate(keys):
+        if place % 256 == 0:
+            watch()
+        yield key

@@ -1,0 +1,93 @@
+"""`smokehouse forecast`: run a forecaster until it is asked to stop.
+
+Reads `demand` and `stock-levels`; writes `forecasts`, `reorders`, `dead-letters`; talks on stderr. Exit codes: 0
+stopped as asked, 71 the broker did not take what was sent, 74 topics or group cannot be read, 2 unusable arguments.
+Does not belong here: the loop itself.
+"""
+
+from __future__ import annotations
+
+import signal
+from threading import Event
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from forecasting.consumer import forecast_until
+from forecasting.ownership import NotOurs
+from forecasting.policy import Terms
+from forecasting.publish import PublishFailed
+from streams.commands.output import fail, say
+from streams.reader import ReadError
+from streams.settings import SettingError, from_environment
+
+EXIT_ARGUMENTS = 2
+EXIT_SEND_FAILED = 71
+EXIT_READ_FAILED = 74
+EVERY_SECONDS_MIN = 0.1
+
+
+def forecast(
+    *,
+    every: float = 10.0,
+    partitions: str = "",
+    lead_days: int = 7,
+    review_days: int = 1,
+    cover_days: int = 14,
+    service: float = 0.95,
+    json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Forecast demand and recommend purchases, until Ctrl-C.
+
+    Several forecasters share the SKUs by themselves; with --partitions each looks after the ones it is given.
+
+    Parameters
+    ----------
+    every
+        Seconds between runs while demand or stock change.
+    partitions
+        Look after these partitions only, without the group: for example 0,1.
+    lead_days
+        Days from order to receipt.
+    review_days
+        Days between two looks at what to buy.
+    cover_days
+        Days one purchase is meant to last beyond that.
+    service
+        Share of the time that stock shall last until the next receipt.
+    json_output
+        Say each line as JSON, on stderr.
+    """
+    try:
+        settings = from_environment()
+        terms = Terms(lead_days=lead_days, review_days=review_days, cover_days=cover_days, service=service)
+        chosen = _partitions(partitions)
+        if every < EVERY_SECONDS_MIN:
+            raise ValueError(f"--every {every}: give at least {EVERY_SECONDS_MIN} seconds")
+    except (SettingError, ValueError) as error:
+        fail(str(error), EXIT_ARGUMENTS)
+    stop = Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    try:
+        forecast_until(
+            stop, settings, terms, every_seconds=every, partitions=chosen, say=_say_json if json_output else say
+        )
+    except PublishFailed as error:
+        fail(f"forecasts were not taken by the broker at {settings.bootstrap}: {error}", EXIT_SEND_FAILED)
+    except (ReadError, NotOurs) as error:
+        fail(f"cannot read from the broker at {settings.bootstrap}: {error}", EXIT_READ_FAILED)
+
+
+def _partitions(text: str) -> list[int] | None:
+    if not text:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(f"--partitions {text}: give numbers with commas between, for example 0,1")
+    return sorted({int(part) for part in parts})
+
+
+def _say_json(line: str) -> None:
+    say(msgspec.json.encode({"forecast": line}).decode())

@@ -1,0 +1,188 @@
+"""A forecaster turned by hand: what it says after which records, and under which name."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import msgspec
+import pytest
+
+from forecasting.policy import Advice, Terms
+from forecasting.runs import Forecaster, forecast_record, read, record_id, reorder_record
+from forecasting.series import SeriesKey
+from tables.codec import Unreadable, encode
+from tables.records import Demand, Forecast, LocationLevel, Reorder, StockLevels
+
+FIRST = date(2026, 3, 2)
+KEY = ("TERIYAKI-BAG-50G", "MAIN")
+
+
+def demand(ahead: int, ordered: int, *, offset: int = 1, key: SeriesKey = KEY) -> Demand:
+    day = (FIRST + timedelta(days=ahead)).isoformat()
+    return Demand(
+        id=f"{'|'.join(key)}|{day}|{offset}", sku=key[0], location=key[1], day=day, ordered=ordered, orders=1,
+        refused=0, stockout_hours=[], version=(1, offset, 0),
+    )  # fmt: skip
+
+
+def levels(available: int, *, offset: int = 1, key: SeriesKey = KEY, discontinued: bool = False) -> StockLevels:
+    place = LocationLevel(
+        location=key[1], on_hand=available, available=available, reserved=0, allocated=0, safety_stock=0,
+        unavailable=0, shortage=0, reorder_point=0, lots=[], version=(1, offset, 0),
+    )  # fmt: skip
+    return StockLevels(
+        id=f"{key[0]}|{offset}", sku=key[0], available=available, on_hand=available, flavor="", packaging="", size="",
+        gtin="", discontinued=discontinued, locations=[place], version=(1, offset, 0),
+    )  # fmt: skip
+
+
+def days(forecaster: Forecaster, first: int, last: int, ordered: int = 4, key: SeriesKey = KEY) -> None:
+    for ahead in range(first, last + 1):
+        forecaster.take(demand(ahead, ordered, key=key))
+
+
+def watch() -> None:
+    """Nobody breaks these runs off."""
+
+
+def run(forecaster: Forecaster) -> dict[SeriesKey, Forecast]:
+    return {key: forecast_record(key, one, forecaster.run, "") for key, one in forecaster.score(watch)}
+
+
+def advice(forecaster: Forecaster, *, everything: bool = False) -> dict[SeriesKey, Advice]:
+    return dict(forecaster.advise(watch, everything=everything))
+
+
+@pytest.fixture
+def forecaster() -> Forecaster:
+    made = Forecaster(Terms())
+    days(made, 0, 30)
+    made.take(levels(10))
+    return made
+
+
+def test_a_run_is_named_after_the_last_closed_day_and_forecasts_from_the_open_day_on(forecaster: Forecaster):
+    found = run(forecaster)[KEY]
+    assert found.run == "2026-03-31.001"
+    assert (found.days[0], found.days[-1], len(found.q99)) == ("2026-04-01", "2026-04-28", 28)
+    assert found.status == "ok"
+    assert sum(found.mean[:7]) == pytest.approx(28, rel=0.01)
+
+
+def test_the_open_day_alone_changes_no_forecast(forecaster: Forecaster):
+    run(forecaster)
+    forecaster.take(demand(30, 90, offset=2))
+    assert not forecaster.day_closed()
+    assert not forecaster.has_stale_forecasts()
+
+
+def test_a_late_event_of_a_closed_day_scores_that_series_again(forecaster: Forecaster):
+    other = ("PEPPER-BAG-50G", "MAIN")
+    days(forecaster, 0, 30, key=other)
+    assert set(run(forecaster)) == {KEY, other}
+    forecaster.take(demand(29, 90, offset=2))
+    assert forecaster.has_stale_forecasts()
+    found = run(forecaster)
+    assert set(found) == {KEY}
+    assert found[KEY].run == "2026-03-31.002"
+
+
+def test_a_newer_day_closes_the_day_and_scores_everything(forecaster: Forecaster):
+    run(forecaster)
+    forecaster.take(demand(31, 1))
+    assert forecaster.day_closed()
+    assert run(forecaster)[KEY].run == "2026-04-01.001"
+
+
+def test_a_first_day_gives_a_flagged_first_look_that_follows_the_day():
+    forecaster = Forecaster(Terms())
+    forecaster.take(demand(0, 6))
+    first = run(forecaster)[KEY]
+    assert (first.status, first.days[0]) == ("insufficient_data", FIRST.isoformat())
+    forecaster.take(demand(0, 9, offset=2))
+    assert run(forecaster)[KEY].mean[0] > first.mean[0]
+
+
+def test_a_sku_that_first_sells_today_is_scored_without_waiting_for_the_day_to_close(forecaster: Forecaster):
+    run(forecaster)
+    forecaster.take(demand(30, 2, key=("NEW", "MAIN")))
+    assert set(run(forecaster)) == {("NEW", "MAIN")}
+
+
+def test_moved_stock_renews_the_advice_and_a_small_move_is_no_news(forecaster: Forecaster):
+    run(forecaster)
+    assert advice(forecaster)[KEY].quantity > 0
+    forecaster.take(levels(9, offset=2))
+    assert forecaster.has_moved_stock()
+    assert advice(forecaster) == {}
+    forecaster.take(levels(900, offset=3))
+    assert advice(forecaster)[KEY].quantity == 0
+
+
+def test_an_older_stock_level_changes_nothing(forecaster: Forecaster):
+    run(forecaster)
+    forecaster.take(levels(900, offset=5))
+    forecaster.take(levels(1, offset=4))
+    assert advice(forecaster)[KEY].position == 900
+
+
+def test_without_a_stock_level_there_is_a_forecast_and_no_advice():
+    forecaster = Forecaster(Terms())
+    days(forecaster, 0, 20)
+    assert set(run(forecaster)) == {KEY}
+    assert advice(forecaster, everything=True) == {}
+
+
+def test_a_location_that_has_demand_and_no_stock_is_advised_from_zero(forecaster: Forecaster):
+    elsewhere = (KEY[0], "NORTH")
+    days(forecaster, 0, 30, key=elsewhere)
+    run(forecaster)
+    found = advice(forecaster)[elsewhere]
+    assert found.position == 0
+    assert found.quantity > 0
+
+
+def test_after_a_restart_run_numbers_go_on_and_nothing_is_said_twice(forecaster: Forecaster):
+    run(forecaster)
+    said = reorder_record(KEY, advice(forecaster)[KEY], forecaster.run, "")
+    restarted = Forecaster(Terms())
+    days(restarted, 0, 30)
+    restarted.take(levels(10))
+    restarted.take(said)
+    assert run(restarted)[KEY].run == "2026-03-31.002"
+    assert advice(restarted) == {}
+
+
+def test_records_in_another_order_give_the_same_words(forecaster: Forecaster):
+    backwards = Forecaster(Terms())
+    backwards.take(levels(10))
+    for ahead in reversed(range(31)):
+        backwards.take(demand(ahead, 4))
+    assert run(backwards) == run(forecaster)
+    assert advice(backwards) == advice(forecaster)
+
+
+def test_what_is_published_can_be_read_back(forecaster: Forecaster):
+    found = run(forecaster)[KEY]
+    assert msgspec.json.decode(encode(found), type=Forecast) == found
+    reorder = reorder_record(KEY, advice(forecaster)[KEY], forecaster.run, "")
+    assert msgspec.json.decode(encode(reorder), type=Reorder) == reorder
+
+
+def test_ids_of_the_longest_names_fit_a_record():
+    assert record_id("A", "B", "C") == "A|B|C"
+    assert len(record_id("S" * 64, "L" * 64, "2026-03-31.001")) <= 128
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"\xff\xfe", b'{"type":"demand"}', b'{"type":"alert","id":"x"}'])
+def test_bytes_that_are_no_demand_say_why(value: bytes):
+    with pytest.raises(Unreadable, match=r"\w"):
+        read("demand", value)
+
+
+def test_a_day_that_does_not_exist_is_unreadable_and_changes_nothing():
+    forecaster = Forecaster(Terms())
+    wrong = msgspec.structs.replace(demand(0, 1), day="2026-02-31")
+    with pytest.raises(Unreadable, match="day"):
+        forecaster.take(wrong)
+    assert len(forecaster) == 0

@@ -1,0 +1,91 @@
+"""Demand becomes daily series: the highest version counts, silence is zero, a day out of stock is unknown."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.series import UNKNOWN_OUT_HOURS, BadDemand, DemandHistory
+from tables.records import Demand
+
+MONDAY = date(2026, 3, 2)
+KEY = ("TERIYAKI-BAG-50G", "MAIN")
+
+
+def demand(
+    ahead: int, ordered: int, *, offset: int = 1, out_hours: int = 0, sku: str = KEY[0], day: str | None = None
+) -> Demand:
+    day = day or (MONDAY + timedelta(days=ahead)).isoformat()
+    return Demand(
+        id=f"{sku}|{day}|{offset}", sku=sku, location=KEY[1], day=day, ordered=ordered, orders=ordered, refused=0,
+        stockout_hours=list(range(out_hours)), version=(1, offset, 0),
+    )  # fmt: skip
+
+
+def history(*records: Demand) -> DemandHistory:
+    found = DemandHistory()
+    for record in records:
+        found.add(record)
+    return found
+
+
+def units(found: DemandHistory) -> list[int | None]:
+    today = found.today()
+    assert today is not None
+    series = found.series(KEY, today)
+    assert series is not None
+    return series.units
+
+
+def test_days_without_a_record_are_zero_and_the_open_day_is_left_out():
+    assert units(history(demand(0, 3), demand(3, 5), demand(5, 9))) == [3, 0, 0, 5, 0]
+
+
+def test_a_day_out_of_stock_for_half_of_it_is_unknown_not_zero():
+    found = history(demand(0, 3), demand(1, 0, out_hours=UNKNOWN_OUT_HOURS), demand(2, 4, out_hours=1), demand(3, 1))
+    assert units(found) == [3, None, 4]
+
+
+@given(st.permutations([demand(0, n, offset=n) for n in range(1, 6)]))
+def test_the_highest_version_of_a_day_counts_in_whatever_order_records_arrive(records: list[Demand]):
+    assert units(history(*records, demand(1, 1))) == [5]
+
+
+def test_the_same_record_again_changes_nothing():
+    found = history(demand(0, 3))
+    assert found.add(demand(0, 3)) is None
+    assert found.add(demand(0, 3, offset=2)) is None, "a newer version that says the same"
+    assert found.add(demand(0, 4, offset=3)) == MONDAY.toordinal()
+
+
+def test_a_series_that_has_only_the_open_day_shows_it_as_a_first_look():
+    found = history(demand(0, 7))
+    series = found.series(KEY, MONDAY.toordinal())
+    assert series is not None
+    assert (series.open_only, series.units) == (True, [7])
+
+
+def test_a_series_that_begins_after_today_is_not_there_yet():
+    assert history(demand(5, 7)).series(KEY, MONDAY.toordinal()) is None
+
+
+def test_one_wrong_date_does_not_move_everybodys_today():
+    found = history(*(demand(0, 1, sku=f"SKU-{n}") for n in range(12)))
+    found.add(demand(0, 1, sku="SKU-3", day="2099-01-01"))
+    assert found.today() == MONDAY.toordinal()
+    for n in range(4, 7):
+        found.add(demand(40, 1, sku=f"SKU-{n}"))
+    assert found.today() == (MONDAY + timedelta(days=40)).toordinal(), "three series that agree are time passing"
+
+
+@pytest.mark.parametrize(
+    "wrong", [demand(0, -1), demand(0, 1, day="2026-02-30"), demand(0, 1, day="tomorrow"), demand(0, 1, sku="")]
+)
+def test_a_record_that_is_no_days_demand_is_refused_and_changes_nothing(wrong: Demand):
+    found = DemandHistory()
+    with pytest.raises(BadDemand):
+        found.add(wrong)
+    assert len(found) == 0
