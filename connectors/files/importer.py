@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from connectors.files import speech
 from connectors.files.decisions import Decisions
 from connectors.files.plan import Plan
+from connectors.open_log import require_open_logs
 from connectors.outlet import Outlet
 from streams import reader
 from streams.settings import Settings
@@ -63,7 +64,7 @@ def run_import(
 
     `ImportStalled`, `DeliveryFailed` and `ReadError` end it; run again, it goes on where the log ends.
     """
-    _require_open_log(settings)
+    require_open_logs(settings)
     started = time.monotonic()
     outlet = Outlet(settings)
     wanted = [speech.order_id(plan, invoice) for invoice in plan.invoices]
@@ -182,14 +183,3 @@ def _dead_letters_there(settings: Settings) -> set[str]:
         for batch in reader.read_to_end(settings, name, contiguous=contiguous)
         for message in batch
     }
-
-
-def _require_open_log(settings: Settings) -> None:
-    """A record ahead of `log_opened` would spoil the log for good."""
-    for topic in (ORDERS, WAREHOUSE):
-        empty = [partition for partition, end in reader.last_offsets(settings, topic.name).items() if not end]
-        if empty:
-            raise reader.ReadError(
-                f"{topic.name}: no log is open in partition {empty[0]}: start `smokehouse up`, "
-                "or open one with `smokehouse topics apply`"
-            )
