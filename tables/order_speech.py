@@ -28,7 +28,7 @@ def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
     if state in ("confirmed", "picked", "packed") and any(line.shipped for line in row.lines):
         state = "partially_shipped"
     return r.OrderStatus(
-        id=row.order_id, time=instant(row.entries[-1].ms) if row.entries else "", order_id=row.order_id,
+        id=f"{row.order_id}:{row.at}", time=instant(row.entries[-1].ms) if row.entries else "", order_id=row.order_id,
         channel=row.channel, status=state, reason=row.reason, payment=row.payment, checks=list(row.checks),
         lines=[r.StatusLine(x.sku, x.quantity, x.location, x.shipped, x.cancelled) for x in row.lines],
         attempt=row.attempt, occurred_at=row.occurred_at, late=list(row.late),

@@ -24,6 +24,7 @@ from streams.transport.poller import Counters, Poller, Records
 
 REVOKE_SECONDS = 40.0  # handling what was begun and closing it, inside a rebalance: below MAX_POLL_SECONDS
 HANDLED_POLL_SECONDS = 0.01
+LEAVE_SECONDS = 4.0  # the last commit and leaving the group
 
 BEGINNING = OFFSET_BEGINNING  # `open` may return it: the first offset the log holds
 
@@ -148,8 +149,10 @@ class Partitions:
             return
         async with self._rebalance:
             self._left = await self._close(set(self._epochs), lost=False)
-        await asyncio.wrap_future(self._poller.leave(dict(self._left)))
-        self._poller.join()
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(self._poller.leave(dict(self._left))), LEAVE_SECONDS)
+        except TimeoutError:
+            die(CONSUMER_DEAD, f"the last commit was not answered within {LEAVE_SECONDS:.0f} s; it is read again")
 
     # ---- from the poll thread
 
@@ -214,30 +217,35 @@ class Partitions:
                     await task
         if not lost:
             await self.until_handled(tps)
-        offsets = await self._owner.close(tps, lost=lost) if tps else {}
+        if not tps:
+            return {}
+        try:
+            async with asyncio.timeout(REVOKE_SECONDS):
+                offsets = await self._owner.close(tps, lost=lost)
+        except Exception as error:
+            log.exception("close %s", sorted(tps))
+            die(AGENT_ERROR, f"{len(tps)} partitions cannot be closed: {error!r}")
         return {} if lost else {tp: offset for tp, offset in offsets.items() if tp in tps}
 
     def _arrived(self, records: Records) -> None:
         for topic, of_topic in records.items():
-            batch = self._waiting.get(topic)
-            fresh = batch is None or batch.begun
-            if fresh:
-                first = next(iter(of_topic.values()))[0]
-                batch = _new_batch(TP(topic, first.partition()), first.offset())
-            assert batch is not None
+            ours: dict[int, list[Message]] = {}
             for partition, of_partition in of_topic.items():
-                if TP(topic, partition) not in self._open:
-                    self._drop(len(of_partition))
-                elif (queued := batch.value.get(partition)) is not None:
-                    queued.extend(of_partition)
-                    batch.records += len(of_partition)
+                if TP(topic, partition) in self._open:
+                    ours[partition] = of_partition
                 else:
-                    batch.value[partition] = of_partition
-                    batch.records += len(of_partition)
-            if fresh and batch.records:
-                self._waiting[topic] = batch
+                    self._drop(len(of_partition))
+            if not ours:
+                continue
+            batch = self._waiting.get(topic)
+            if batch is None or batch.begun:
+                partition, of_partition = next(iter(ours.items()))
+                batch = self._waiting[topic] = _new_batch(TP(topic, partition), of_partition[0].offset())
                 self.counters.batches += 1
                 self.arrivals.put_nowait(batch)
+            for partition, of_partition in ours.items():
+                batch.value.setdefault(partition, []).extend(of_partition)
+                batch.records += len(of_partition)
 
     def _regressed(self, tp: TP, expected: int, why: str) -> None:
         if tp in self._epochs:

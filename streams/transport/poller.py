@@ -33,6 +33,7 @@ HOLE_SECONDS = 5.0  # how long a hole may stay before it counts as lost records
 HOLE_BACKOFF_SECONDS = 0.01
 RETRY_SECONDS = 0.2  # a refused commit, a start the broker did not answer
 COMMIT_TRIES = 3  # synchronous, at a revocation: the group waits for us
+LATE_END_SECONDS = 2.0  # the embedded broker's end of a log can lag behind what it has acknowledged
 SILENT_SECONDS = 60.0  # without any answer from the cluster
 PROBE_SECONDS = 2.0  # between two questions while it is silent
 
@@ -165,7 +166,7 @@ class Poller(threading.Thread):
 
     def start_partition(self, tp: TP, epoch: int, offset: int) -> None:
         """Read from `offset` on, unless the partition was revoked since `epoch`."""
-        self._hand(lambda: self._start(tp, epoch, offset, time.monotonic() + SILENT_SECONDS))
+        self._hand(lambda: self._start(tp, epoch, offset, time.monotonic()))
 
     def halt(self, tp: TP) -> None:
         """Read nothing more of the partition, and keep it."""
@@ -205,7 +206,7 @@ class Poller(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._consumer = Consumer(self._config)
+            self._consumer = Consumer(self._config, logger=log)
             self._consumer.subscribe(
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
@@ -349,27 +350,28 @@ class Poller(threading.Thread):
                 time.sleep(RETRY_SECONDS)
         raise AssertionError("unreachable")
 
-    def _start(self, tp: TP, epoch: int, offset: int, deadline: float) -> None:
+    def _start(self, tp: TP, epoch: int, offset: int, since: float) -> None:
         position = self._positions.get(tp)
         if position is None or position.epoch != epoch:
             return
+        waited = time.monotonic() - since
         try:
             low, end = self._consumer.get_watermark_offsets(TopicPartition(*tp), timeout=NETWORK_SECONDS)
             if offset == OFFSET_BEGINNING:
                 offset = low
-            if not low <= offset <= end:
-                self._regress(tp, offset, f"the log holds offsets {low} to {end - 1}")
+            if low <= offset <= end:
+                self._consumer.seek(TopicPartition(tp.topic, tp.partition, offset))
+                self._consumer.resume([TopicPartition(*tp)])
+                position.expected = offset
+                position.hole_since = 0.0
                 return
-            self._consumer.seek(TopicPartition(tp.topic, tp.partition, offset))
-            self._consumer.resume([TopicPartition(*tp)])
+            if waited > LATE_END_SECONDS:
+                self._regress(tp, offset, f"the log begins at {low} and ends before {end}")
+                return
         except KafkaException as error:
-            now = time.monotonic()
-            if now > deadline:
+            if waited > SILENT_SECONDS:
                 die(CONSUMER_DEAD, f"{tp.topic}[{tp.partition}] cannot be started: {error}")
-            self._later.append((now + RETRY_SECONDS, lambda: self._start(tp, epoch, offset, deadline)))
-            return
-        position.expected = offset
-        position.hole_since = 0.0
+        self._later.append((time.monotonic() + RETRY_SECONDS, lambda: self._start(tp, epoch, offset, since)))
 
     def _halt(self, tp: TP) -> None:
         if (position := self._positions.get(tp)) is not None:

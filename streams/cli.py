@@ -1,0 +1,49 @@
+"""`smokehouse`: the commands, by name. Each stands in a short file of `streams.commands` and is loaded when called.
+
+Does not belong here: anything a command does.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+app = App(
+    name="smokehouse",
+    help="Real-time stock and orders: never oversold, no order lost, no reservation leaked.",
+    version="0.1.0",
+)
+_COMMANDS = {
+    "up": "operating:up",
+    "worker": "operating:worker",
+    "api": "serving:api",
+    "forecast": "forecasting:forecast",
+    "import": "importing:import_app",
+    "demo": "demo:demo",
+    "topics": "topics:topics_app",
+    "status": "operating:status",
+    "stock": "reading:stock_app",
+    "orders": "reading:orders_app",
+    "tail": "reading:tail",
+    "export": "exporting:export",
+    "audit": "auditing:audit",
+    "partition": "operating:partition_app",
+}
+for _name, _place in _COMMANDS.items():
+    app.command(f"streams.commands.{_place}", name=_name)
+
+
+def main() -> None:
+    """The entry of the installed command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stderr.close()
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""`smokehouse up|worker|status|partition`: run the system, see whether it is well, help a halted partition on.
+
+`up` starts a broker, workers, API, forecaster and (asked for) demo traffic as children, and stops all of them within
+8 seconds of one Ctrl-C. Does not belong here: what any of them does.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import threading
+import time
+from typing import Annotated, Any, Literal
+
+import httpx2
+from cyclopts import App, Parameter
+
+from streams import logs
+from streams.brokers.kind import broker_kind
+from streams.brokers.process import BrokerError, RunningBroker
+from streams.commands.output import fail, put_json, put_table, say
+from streams.commands.session import connected, read_settings
+from streams.commands.supervise import Child, stop
+from streams.settings import Settings, split_address
+from streams.topics import CATALOGUE, LOGS
+
+partition_app = App(name="partition", help="Partitions of the logs.")
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+CHILDREN_SECONDS = 5.0  # to end; with the broker's 2 s below the 8 s promised
+BROKER_STOP_SECONDS = 2.0
+ASK_SECONDS = 3.0
+READY_SECONDS = 60.0
+
+
+def up(
+    *,
+    broker: Literal["embedded", "kafka"] = "embedded",
+    workers: int = 1,
+    demo: bool | None = None,
+    partitions: int = 0,
+) -> None:
+    """Run everything on this machine in the foreground: broker, workers, API with its page, forecaster.
+
+    Parameters
+    ----------
+    broker
+        embedded: in memory, nothing to install, forgets everything at the end. kafka: Apache Kafka, durable.
+    workers
+        Worker processes that share the partitions.
+    demo
+        Send a jerky brand's traffic through it (default: SMOKEHOUSE_DEMO).
+    partitions
+        Of a new log; default 4.
+    """
+    settings = read_settings().with_(embedded=broker == "embedded")
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    children: list[Child] = []
+    running: RunningBroker | None = None
+    try:
+        running = _start_broker(broker, settings)
+        applied = logs.apply(settings, partitions)
+        children = _children(settings, workers, settings.demo if demo is None else demo)
+        for child in children:
+            child.start()
+        say(f"{broker} broker at {settings.bootstrap}, {applied.partitions} partitions, {workers} worker(s); "
+            f"state and logs in {settings.home}")  # fmt: skip
+        _watch(settings, children, running)
+    except (BrokerError, logs.TopicsWrong) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        say("stopping ...")
+    finally:
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, signal.SIG_IGN)  # we are stopping already
+        stop(children, CHILDREN_SECONDS)
+        if running is not None:
+            running.stop(BROKER_STOP_SECONDS)
+
+
+def worker(
+    *, role: Literal["all", "order", "stock"] = "all", name: str = "worker", loglevel: str = "info"
+) -> None:
+    """Run one worker: the agents of both logs, or of one. Start as many as you like; they share the partitions.
+
+    Parameters
+    ----------
+    role
+        Which agents it runs.
+    name
+        Names its local stores; workers on one machine need different names.
+    """
+    from streams import wiring
+
+    settings = connected(READY_SECONDS)
+    there = logs.partition_counts(settings)
+    missing = [t.name for t in CATALOGUE if t.name not in there]
+    if missing:
+        fail(f"topics are missing: {', '.join(missing)}. Make them: smokehouse topics apply")
+    if len(set(there.values())) > 1:
+        fail(f"topics differ in their number of partitions: {there}")
+    wiring.run(settings, role, name, loglevel)
+
+
+def status(*, api: bool = True, json_output: Json = False) -> None:
+    """Whether everything is ready; exits with 0 only then. A halted partition is named with its remedy.
+
+    Parameters
+    ----------
+    api
+        Whether the query API has to be there too.
+    """
+    told = _status(connected(ASK_SECONDS), api=api)
+    if json_output:
+        put_json(told)
+    else:
+        columns = ("topic", "partition", "state", "offset", "committed", "worker", "reason", "remedy")
+        put_table("", columns, [tuple(p.get(c) for c in columns) for p in told["partitions"]])
+        for problem in told["problems"]:
+            say(f"not ready: {problem}")
+        if told["ready"]:
+            say("ready")
+    sys.exit(0 if told["ready"] else 1)
+
+
+@partition_app.command
+def retry(topic: Literal["orders", "warehouse"], partition: int) -> None:
+    """Resume a halted partition from its committed offset, once what stopped it is mended."""
+    for told in _workers(read_settings()):
+        answer = httpx2.post(f"{told['url']}/retry/{topic}/{partition}", timeout=ASK_SECONDS)
+        if answer.status_code == 200:
+            say(f"{topic}[{partition}] resumes on worker {told['pid']}")
+            return
+    fail(f"no worker on this machine has {topic}[{partition}] standing still; see: smokehouse status")
+
+
+# -- up ----------------------------------------------------------------------------------------------------------------
+
+
+def _start_broker(kind: str, settings: Settings) -> RunningBroker:
+    if kind == "kafka":
+        from streams.brokers.kafka import start_kafka
+
+        return start_kafka(settings.bootstrap, settings.home)
+    from streams.brokers.embedded import start_embedded
+
+    broker = start_embedded(settings.bootstrap, settings.home)
+    # Its log is new, whatever was here before belongs to another one.
+    shutil.rmtree(settings.home / "stores", ignore_errors=True)
+    return broker
+
+
+def _children(settings: Settings, workers: int, demo: bool) -> list[Child]:
+    shutil.rmtree(settings.run_dir, ignore_errors=True)
+    env = {
+        "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
+        "SMOKEHOUSE_API": settings.api, "SMOKEHOUSE_EMBEDDED": "1" if settings.embedded else "0",
+    }  # fmt: skip
+    log = settings.home / "log"
+    names = [f"worker-{n + 1}" for n in range(workers)]
+    children = [Child(n, ["worker", "--name", n, "--loglevel", "info"], log / f"{n}.log", env) for n in names]
+    children.append(Child("api", ["api"], log / "api.log", env))
+    children.append(Child("forecast", ["forecast"], log / "forecast.log", env))
+    if demo:
+        children.append(Child("demo", ["demo", "--forever"], log / "demo.log", env, once=True))
+    return children
+
+
+def _watch(settings: Settings, children: list[Child], broker: RunningBroker) -> None:
+    threading.Thread(target=_say_when_ready, args=(settings,), daemon=True).start()
+    while True:
+        time.sleep(0.25)
+        for child in children:
+            child.watch(say)
+        if broker.exit_code is not None:
+            raise BrokerError(f"the broker ended ({broker.exit_code}); its log {broker.log}:\n{broker.last_log_lines()}")
+
+
+def _say_when_ready(settings: Settings) -> None:
+    host, port = split_address(settings.api)
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        try:
+            if _status(settings, api=True)["ready"]:
+                say(f"ready: open http://{host}:{port}/ in a browser; Ctrl-C stops everything")
+                return
+        except Exception as error:  # noqa: BLE001 - it is only not up yet; the last reason is told below
+            last = str(error)
+            del last
+        time.sleep(0.3)
+    say("not ready after a minute; `smokehouse status` says what is missing")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+# -- status ------------------------------------------------------------------------------------------------------------
+
+
+def _workers(settings: Settings) -> list[dict[str, Any]]:
+    """Each worker of this machine that answers: its address and what it tells."""
+    found = []
+    for file in sorted(settings.run_dir.glob("worker-*.json")):
+        try:
+            address = json.loads(file.read_text(encoding="utf-8"))
+            told = httpx2.get(f"{address['url']}/status", timeout=ASK_SECONDS).json()
+        except (OSError, ValueError, KeyError, httpx2.HTTPError):
+            continue  # it is gone, and left its address: it was killed
+        found.append(address | told)
+    return found
+
+
+def _status(settings: Settings, *, api: bool) -> dict[str, Any]:
+    problems: list[str] = []
+    there = logs.partition_counts(settings)
+    missing = [t.name for t in CATALOGUE if t.name not in there]
+    if missing:
+        problems.append(f"topics are missing: {', '.join(missing)} (smokehouse topics apply)")
+    workers = _workers(settings)
+    if not workers:
+        problems.append("no worker answers on this machine (smokehouse worker)")
+    partitions: list[dict[str, Any]] = [{**p, "worker": w["pid"]} for w in workers for p in w["partitions"]]
+    for log in LOGS:
+        for number in range(there.get(log.name, 0)):
+            states = [p for p in partitions if (p["topic"], p["partition"]) == (log.name, number)]
+            if not any(p["state"] == "ready" for p in states):
+                state = states[0]["state"] if states else "of no worker here"
+                more = f": {states[0]['reason']}. {states[0]['remedy']}" if state == "halted" else ""
+                problems.append(f"{log.name}[{number}] is {state}{more}")
+    if api:
+        problems += _api_problems(settings)
+    partitions.sort(key=lambda p: (p["topic"], p["partition"]))
+    return {"ready": not problems, "problems": problems, "bootstrap": settings.bootstrap,
+            "broker": "embedded" if settings.embedded else "kafka", "partitions": partitions,
+            "workers": [{"pid": w["pid"], "role": w["role"], **w["counters"]} for w in workers]}  # fmt: skip
+
+
+def _api_problems(settings: Settings) -> list[str]:
+    try:
+        answer = httpx2.get(f"http://{settings.api}/readyz", timeout=ASK_SECONDS)
+    except httpx2.HTTPError as error:
+        return [f"the API at {settings.api} does not answer ({error}); smokehouse api starts it"]
+    return [] if answer.status_code == 200 else [f"the API is not ready: {answer.text[:300]}"]

@@ -1,0 +1,77 @@
+"""`smokehouse api`: serves the query API until it is told to stop.
+
+Reads: settings. Writes: its log on stderr. Guarantees: listens where the settings say (loopback unless told
+otherwise); one signal ends it within 3 s, live streams included. Does not belong here: endpoints.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import sys
+from types import FrameType
+
+from streams.commands.output import fail, say
+from streams.settings import LOOPBACK, Settings, from_environment, split_address
+
+GRACE_SECONDS = 2  # then what still runs is cut
+
+
+def api(*, host: str = "", port: int = 0) -> None:
+    """Serve the query API and the page, in the foreground.
+
+    Parameters
+    ----------
+    host
+        Address to listen on; default: the one of SMOKEHOUSE_API.
+    port
+        Port to listen on; default: the one of SMOKEHOUSE_API.
+    """
+    settings = from_environment()
+    known_host, known_port = split_address(settings.api)
+    serve(settings, host or known_host, port or known_port)
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Until SIGINT or SIGTERM; exits with 1 when the address is taken or the view cannot go on."""
+    import uvicorn
+
+    from api.app import build_app
+
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    listening = _listen(host, port)
+    app = build_app(settings)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.live.close()  # else open streams hold the server until its grace ends
+            super().handle_exit(sig, frame)
+
+        async def on_tick(self, counter: int) -> bool:
+            return app.state.feed.failed or await super().on_tick(counter)
+
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=15, limit_concurrency=1_000, lifespan="on", ws="none",
+    )  # fmt: skip
+    shown = LOOPBACK if host in ("", "0.0.0.0", "::") else host
+    say(f"Query API and page: http://{shown}:{port}/")
+    Server(config).run(sockets=[listening])
+    if app.state.feed.failed:
+        fail("the read view cannot go on; its log names the reason")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(512)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        fail(f"{host}:{port}: " + ("the port is taken; set SMOKEHOUSE_API to another" if taken else str(error)))
+    return listening

@@ -1,0 +1,63 @@
+"""`smokehouse topics apply|list`: make the topics and open the logs; show what the catalogue says and the broker has.
+
+Does not belong here: how topics are made (`streams.logs`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from streams import logs
+from streams.commands.output import fail, put_json, put_table, say
+from streams.commands.session import connected
+from streams.topics import CATALOGUE
+from tables.records import Limits
+
+topics_app = App(name="topics", help="The topics: create what is missing and open the logs, or list them.")
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+@topics_app.command(name="apply")
+def apply_topics(
+    *,
+    partitions: int = 0,
+    replication: int = 1,
+    undecided_seconds: int = 0,
+    json_output: Json = False,
+) -> None:
+    """Create missing topics and open the logs; what exists is checked and left as it is.
+
+    Parameters
+    ----------
+    partitions
+        Of every topic; fixed for the life of a log. Default: as there are, else 4; take 12 or more on a cluster.
+    replication
+        Copies of each topic the broker keeps; 3 on a cluster.
+    undecided_seconds
+        An order without an answer for so long is decided `expired`. Default 600. Only when the logs are opened.
+    """
+    settings = connected()
+    limits = Limits(undecided_seconds=undecided_seconds) if undecided_seconds else Limits()
+    try:
+        done = logs.apply(settings, partitions, replication, limits)
+    except logs.TopicsWrong as error:
+        fail(str(error))
+    if json_output:
+        put_json({"created": done.created, "opened": done.opened, "partitions": done.partitions})
+    else:
+        say(f"{len(done.created)} topics created, {len(done.opened)} log partitions opened, "
+            f"{done.partitions} partitions each")  # fmt: skip
+
+
+@topics_app.command(name="list")
+def list_topics(*, json_output: Json = False) -> None:
+    """The catalogue: name, key, what it holds, who writes, and the partitions the broker has."""
+    there = logs.partition_counts(connected())
+    rows = [(t.name, t.key, t.holds, t.writer, t.cleanup, there.get(t.name, 0)) for t in CATALOGUE]
+    if json_output:
+        names = ("name", "key", "holds", "writer", "cleanup", "partitions")
+        put_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        put_table("", ("topic", "key", "holds", "written by", "cleanup", "partitions"), rows)

@@ -1,0 +1,75 @@
+"""What a worker tells about itself, and the one thing it can be told: a small HTTP server on loopback.
+
+Reads the owner's status; writes its address to `run/worker-PID.json`, so that `smokehouse status` and the API find it.
+`/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `POST /retry/TOPIC/PARTITION`.
+Does not belong here: queries about stock and orders (the API).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from aiohttp import web
+
+from streams.owner import PartitionOwner
+from streams.settings import LOOPBACK, Settings
+
+
+class Health:
+    """Serves while the worker runs."""
+
+    def __init__(self, settings: Settings, owner: PartitionOwner, role: str, host: str = LOOPBACK, port: int = 0):
+        self._file = settings.run_dir / f"worker-{os.getpid()}.json"
+        self._owner, self._role, self._host, self._port = owner, role, host, port
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application(client_max_size=1024)
+        app.add_routes([
+            web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/status", self._status),
+            web.post("/retry/{topic}/{partition}", self._retry),
+        ])  # fmt: skip
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        whole = {"pid": os.getpid(), "url": f"http://{self._host}:{port}", "role": self._role}
+        _write_whole(self._file, json.dumps(whole))
+
+    async def stop(self) -> None:
+        self._file.unlink(missing_ok=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _describe(self) -> dict[str, object]:
+        partitions = self._owner.status()
+        ready = bool(partitions) and all(p["state"] == "ready" for p in partitions)
+        return {"ready": ready, "role": self._role, "pid": os.getpid(), "partitions": partitions,
+                "counters": self._owner.counters()}  # fmt: skip
+
+    async def _livez(self, request: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        told = self._describe()
+        return web.json_response(told, status=200 if told["ready"] else 503)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return web.json_response(self._describe())
+
+    async def _retry(self, request: web.Request) -> web.Response:
+        partition = request.match_info["partition"]
+        if not partition.isdigit() or not self._owner.retry(request.match_info["topic"], int(partition)):
+            return web.json_response({"retried": False, "reason": "it does not stand still on this worker"}, status=404)
+        return web.json_response({"retried": True})
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """A reader sees the whole file or none."""
+    half = path.with_suffix(".half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)

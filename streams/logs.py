@@ -1,0 +1,107 @@
+"""Makes the topics and opens the logs: `topics apply`, and what `up` does first on a broker that keeps nothing.
+
+Writes topics and the first record of every partition of both logs. Guarantees: what exists is checked, never changed
+behind anybody's back; a log is opened once, and every partition by the same record; the partition count is one for all.
+Does not belong here: who reads the topics.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.ends import bounds
+from streams.settings import PARTITIONS_DEFAULT, Settings, client_config, producer_config
+from streams.topics import CATALOGUE, LOGS, Topic
+from tables.codec import encode
+from tables.log import LOGIC_VERSION
+from tables.records import Limits, LogOpened
+
+APPLY_SECONDS = 30.0
+
+
+class TopicsWrong(RuntimeError):
+    """The broker's topics do not fit the catalogue. The message says which, and what to do."""
+
+
+class Applied(NamedTuple):
+    created: list[str]
+    opened: list[str]  # topic/partition
+    partitions: int
+
+
+def apply(settings: Settings, partitions: int = 0, replication: int = 1, limits: Limits | None = None) -> Applied:
+    """Create what is missing and open what is not opened. `partitions` 0: as there are, else the default."""
+    admin = AdminClient(client_config(settings))
+    there = partition_counts(settings, admin)
+    known = {count for name, count in there.items()}
+    if len(known) > 1:
+        raise TopicsWrong(f"topics differ in their number of partitions: {there}; they must all have the same")
+    count = partitions or (known.pop() if known else PARTITIONS_DEFAULT)
+    if known and known != {count}:
+        raise TopicsWrong(
+            f"the log has {known.pop()} partitions, not {count}: their number is fixed for the life of a log; "
+            "use another SMOKEHOUSE_PREFIX for a log with another number"
+        )
+    missing = [t for t in CATALOGUE if t.name not in there]
+    _create(admin, settings, missing, count, replication)
+    _wait_until_there(settings, admin, count)
+    opened = _open(settings, limits or Limits(), count)
+    return Applied([t.name for t in missing], opened, count)
+
+
+def partition_counts(settings: Settings, admin: AdminClient | None = None) -> dict[str, int]:
+    """Partitions of each topic of the catalogue that exists on the broker."""
+    admin = admin or AdminClient(client_config(settings))
+    topics = admin.list_topics(timeout=10).topics
+    names = {settings.prefix + t.name: t.name for t in CATALOGUE}
+    return {names[n]: len(m.partitions) for n, m in topics.items() if n in names and not m.error}
+
+
+def _create(admin: AdminClient, settings: Settings, missing: list[Topic], count: int, replication: int) -> None:
+    if not missing:
+        return
+    wanted = [
+        NewTopic(settings.prefix + t.name, num_partitions=count, replication_factor=replication, config=t.config())
+        for t in missing
+    ]
+    for name, future in admin.create_topics(wanted, request_timeout=APPLY_SECONDS).items():
+        try:
+            future.result(APPLY_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise TopicsWrong(f"cannot create topic {name}: {error.args[0].str()}") from error
+
+
+def _wait_until_there(settings: Settings, admin: AdminClient, count: int) -> None:
+    until = time.monotonic() + APPLY_SECONDS
+    while True:
+        there = partition_counts(settings, admin)
+        if len(there) == len(CATALOGUE) and set(there.values()) == {count}:
+            return
+        if time.monotonic() > until:
+            raise TopicsWrong(f"the broker shows {there} after {APPLY_SECONDS:.0f} s; every topic needs {count}")
+        time.sleep(0.1)
+
+
+def _open(settings: Settings, limits: Limits, count: int) -> list[str]:
+    empty = [(t, p) for t in LOGS for p, (_, high) in bounds(settings, t.name).items() if high == 0]
+    if not empty:
+        return []
+    if len(empty) != count * len(LOGS):
+        raise TopicsWrong(f"some partitions of the logs are empty and others are not: {empty}; the log was cut")
+    now_ms = time.time_ns() // 1_000_000
+    record = LogOpened(id=f"log:{now_ms}", log_id=now_ms, partitions=count, logic_version=LOGIC_VERSION, limits=limits)
+    failed: list[str] = []
+    producer = Producer(producer_config(settings))
+    for topic, partition in empty:
+        producer.produce(
+            settings.prefix + topic.name, encode(record), partition=partition,
+            on_delivery=lambda error, _: failed.append(error.str()) if error else None,
+        )  # fmt: skip
+    if producer.flush(APPLY_SECONDS) or failed:
+        raise TopicsWrong(f"the logs could not be opened: {failed or 'no answer'}")
+    return [f"{t.name}/{p}" for t, p in empty]

@@ -1,0 +1,358 @@
+"""Opens, checkpoints and closes the partitions of a worker: the order in which things become durable.
+
+Reads changelogs (through `recovery`) and the first record of each log; writes rows, views and committed offsets.
+Guarantees (one checkpoint, at most a second or `CHECKPOINT_RECORDS` apart): 1. the rows changed so far are produced,
+outcome rows before the rows that count them, the partition row last; 2. what is published about them too; 3. the broker
+has acknowledged all of it, and every answer sent before; 4. only then is the input offset committed. A log that does
+not fit the rows halts its partition. Does not belong here: what a record does (`partition`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+from faust.types import TP
+
+from streams.outbox import Outbox
+from streams.partition import REMEDY, Halt, Partition, Role
+from streams.reader import Follower, ReadError, last_offsets
+from streams.recovery import Recovered, TwoStates, recover
+from streams.settings import CHECKPOINT_RECORDS, CHECKPOINT_SECONDS, Settings
+from streams.topics import CHANGELOG_OF
+from streams.transport import BEGINNING, PartitionHalted, Partitions, die
+from streams.transport.failstop import AGENT_ERROR
+from tables import records as r
+from tables import rows as row_types
+from tables.outcome import INDEX_BITS, Send
+from tables.rows import PARTITION_KEY, PartitionRow
+from tables.store import RowStore, changelog_key, version_bytes
+from tables.table import Table
+
+VIEW_SECONDS = 0.1  # what is published is at most so late
+TICK_SECONDS = 1.0
+SLOW_TICK_MS = 60_000  # a log without open deadlines is told the time once a minute
+UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
+SWEEP_SECONDS = 86_400.0  # every view is published again once a day
+SWEEP_ROWS = 500  # at a time
+CHECKPOINTS_WAIT_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Owned(msgspec.Struct, eq=False):
+    """A partition, what keeps its rows, and how far it is committed."""
+
+    partition: Partition
+    store: RowStore
+    writer: str
+    path: Path
+    committed: int
+    tick_ms: int = 0
+    swept: float = 0.0
+    sweep: Iterator[None] | None = None
+
+
+class PartitionOwner:
+    """The application's side of the transport (`transport.Owner`)."""
+
+    def __init__(self, settings: Settings, roles: Mapping[str, Role], outbox: Outbox, name: str) -> None:
+        self.outbox = outbox
+        self.seam: Partitions  # set by the wiring, once the app exists
+        self._settings = settings
+        self._roles = {settings.prefix + topic: role for topic, role in roles.items()}
+        self._folder = settings.home / "stores" / name
+        self._owned: dict[TP, Owned] = {}
+        self._halted: dict[TP, Halt] = {}
+        self._checkpointing = asyncio.Lock()
+        self._since = 0  # records handled since the last checkpoint
+        self._wake = asyncio.Event()
+        self._executor = ThreadPoolExecutor(4, thread_name_prefix="recovery")
+
+    # ---- called by the transport
+
+    async def open(self, tp: TP, committed: int | None) -> int:
+        await self._drop(tp)
+        role = self._roles[tp.topic]
+        writer = uuid4().hex
+        path = self._folder / f"{role.topic}-{tp.partition}"
+        changelog = CHANGELOG_OF[role.topic].name
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(self._executor, self._recover, changelog, tp.partition, path, writer)
+        try:
+            recovered, table = await asyncio.shield(job)
+        except asyncio.CancelledError:  # the thread goes on: its files must be closed before the next open
+            recovered, _ = await job
+            recovered.store.close()
+            raise
+        except TwoStates as error:
+            raise self._halts(tp, committed or 0, str(error)) from error
+        try:
+            low, end = await self.seam.watermarks(tp)
+            why = await loop.run_in_executor(
+                self._executor, self._misfit, role.topic, tp.partition, table.get(PARTITION_KEY), committed, low, end
+            )
+        except BaseException:
+            recovered.store.close()
+            raise
+        if why:
+            recovered.store.close()
+            raise self._halts(tp, committed or 0, why)
+        partition = Partition(role, tp.partition, table, self.outbox, committed or low)
+        self._owned[tp] = Owned(partition, recovered.store, writer, path, committed or low, swept=time.monotonic())
+        self._halted.pop(tp, None)
+        partition.views.touch_all(table)  # what was taken over is published again
+        kept = "local store kept" if recovered.kept else f"{recovered.rows} rows recovered"
+        log.info("%s[%d] opened at offset %s, %s", role.topic, tp.partition, committed or low, kept)
+        self._tick(self._owned[tp])
+        self.outbox.leave()
+        return BEGINNING if committed is None else committed
+
+    async def close(self, tps: set[TP], *, lost: bool) -> dict[TP, int]:
+        if not lost:
+            await self.checkpoint()
+        offsets: dict[TP, int] = {}
+        for tp in tps:
+            self._halted.pop(tp, None)
+            owned = self._owned.pop(tp, None)
+            if owned is None:
+                continue
+            clean = not lost and owned.partition.halt is None
+            if clean:
+                offsets[tp] = owned.committed
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._close_store, owned, clean)
+        return offsets
+
+    def regressed(self, tp: TP, expected: int, why: str) -> None:
+        self._halts(tp, expected, f"the log regressed: {why}")
+
+    # ---- called by the agents' loop
+
+    def handle(self, tp: TP, messages: list) -> None:
+        """Apply records of one partition; a halted one stops alone."""
+        owned = self._owned.get(tp)
+        if owned is None or owned.partition.halt is not None:
+            return
+        owned.partition.handle(messages)
+        self._since += len(messages)
+        if owned.partition.halt is not None:
+            self._halted[tp] = owned.partition.halt
+            self.seam.pause(tp)
+
+    async def room(self) -> None:
+        """Wait while more is unacknowledged than memory should hold; start a checkpoint early when much was done."""
+        if self._since >= CHECKPOINT_RECORDS:
+            self._wake.set()
+        while self.outbox.waiting > UNACKNOWLEDGED_MAX:
+            self._wake.set()
+            await asyncio.sleep(0.01)
+
+    # ---- timers
+
+    async def run_checkpoints(self) -> None:
+        """For ever: a checkpoint a second, or sooner when there is much to write."""
+        while True:
+            try:
+                await asyncio.wait_for(self._wake.wait(), CHECKPOINT_SECONDS)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self.checkpoint()
+            except Exception as error:  # noqa: BLE001 - without checkpoints nothing is ever committed
+                log.exception("checkpoint")
+                die(AGENT_ERROR, f"checkpoint failed: {error!r}")
+
+    async def run_views(self) -> None:
+        """For ever: what has changed is published, at most `VIEW_SECONDS` late."""
+        while True:
+            await asyncio.sleep(VIEW_SECONDS)
+            for owned in self._live():
+                self._publish(owned)
+                self._sweep(owned)
+            self.outbox.leave()
+
+    async def run_ticks(self) -> None:
+        """For ever: tell the time to the logs that wait for it."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            for owned in self._live():
+                state = owned.partition.state
+                now_ms = time.time_ns() // 1_000_000
+                late = state is None or now_ms - state.state_ms > SLOW_TICK_MS + 2_000
+                if late or owned.partition.table.next_deadline or now_ms - owned.tick_ms >= SLOW_TICK_MS:
+                    self._tick(owned)
+            self.outbox.leave()
+
+    async def checkpoint(self) -> None:
+        """Make everything handled so far durable, in order, and commit it. The numbers are those of the module."""
+        async with self._checkpointing:
+            self._since = 0
+            done: list[tuple[TP, Owned, int, list[bytes]]] = []
+            for tp, owned in list(self._owned.items()):
+                partition = owned.partition
+                if partition.halt is not None:
+                    continue
+                if partition.next_offset > owned.committed or partition.table.dirty:
+                    replaced = self._write(owned)  # 1
+                    done.append((tp, owned, partition.next_offset, replaced))
+                self._publish(owned)  # 2
+            if not done:
+                return
+            await self.outbox.barrier()  # 3
+            offsets = {}
+            for tp, owned, offset, replaced in done:
+                if self._owned.get(tp) is not owned:
+                    continue  # lost meanwhile: its new owner commits
+                owned.committed = offsets[tp] = offset
+                changelog = CHANGELOG_OF[owned.partition.role.topic].name
+                for key in replaced:  # our copy is acknowledged: the older writers' may go
+                    self.outbox.row(changelog, tp.partition, key, None)
+            self.seam.commit(offsets)  # 4
+
+    # ---- what others may know
+
+    def status(self) -> list[dict[str, object]]:
+        """Each partition that is ours: its state, position and, if it stands still, why and what helps."""
+        found: list[dict[str, object]] = []
+        opened = self.seam.opened()
+        for tp in sorted(self.seam.assignment() | set(self._halted)):
+            topic = self._roles[tp.topic].topic
+            halt, owned = self._halted.get(tp), self._owned.get(tp)
+            entry: dict[str, object] = {
+                "topic": topic, "partition": tp.partition,
+                "state": "halted" if halt else "ready" if tp in opened else "recovering",
+                "offset": halt.offset if halt else owned.partition.next_offset if owned else None,
+                "committed": owned.committed if owned else None,
+            }  # fmt: skip
+            if owned and owned.partition.state:
+                entry["state_time_ms"] = owned.partition.state.state_ms
+            if halt:
+                entry |= {"index": halt.index, "reason": halt.reason,
+                          "remedy": REMEDY.format(topic=topic, partition=tp.partition)}  # fmt: skip
+            found.append(entry)
+        return found
+
+    def counters(self) -> dict[str, int]:
+        """What this worker has done since it started."""
+        seen = self.seam.counters
+        return {
+            "records_read": seen.records_read, "records_dropped": seen.records_dropped, "batches": seen.batches,
+            "rebalances": seen.rebalances, "unacknowledged": self.outbox.waiting,
+        }  # fmt: skip
+
+    def retry(self, topic: str, partition: int) -> bool:
+        """Resume a halted partition from its committed offset; False if it does not stand still here."""
+        tp = TP(self._settings.prefix + topic, partition)
+        if tp not in self._halted:
+            return False
+        self.seam.reopen(tp)
+        return True
+
+    # ---- parts of the above
+
+    def _recover(self, changelog: str, partition: int, path: Path, writer: str) -> tuple[Recovered, Table]:
+        recovered = recover(self._settings, changelog, partition, path, writer)
+        return recovered, Table(recovered.store)
+
+    def _misfit(
+        self, topic: str, partition: int, state: PartitionRow | None, committed: int | None, low: int, end: int
+    ) -> str:
+        """Why this log and these rows do not belong together; "" if they do."""
+        needed = 0 if state is None else (state.at >> INDEX_BITS) + 1
+        if (committed or 0) > needed:
+            return f"offset {committed} is committed, but the changelog ends at {needed}: rows are missing"
+        if needed > end:
+            return f"the log regressed: it ends at {end}, these rows have seen offset {needed - 1}"
+        if low > (committed or 0):
+            return f"the log starts at {low}, records from {committed or 0} on are needed"
+        if state is not None and low == 0 and end > 0:
+            found = _first_record(self._settings, self._roles[self._settings.prefix + topic], topic, partition)
+            if isinstance(found, r.LogOpened) and found.log_id != state.log_id:
+                return f"the log regressed: it is log {found.log_id}, these rows belong to log {state.log_id}"
+        return ""
+
+    def _halts(self, tp: TP, offset: int, why: str) -> PartitionHalted:
+        self._halted[tp] = Halt(offset, 0, why)
+        log.error("%s[%d] halts at offset %d: %s", tp.topic, tp.partition, offset, why)
+        return PartitionHalted(why)
+
+    async def _drop(self, tp: TP) -> None:
+        """A partition opened again (retry) starts from what is durable."""
+        owned = self._owned.pop(tp, None)
+        if owned is not None:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._close_store, owned, False)
+
+    def _close_store(self, owned: Owned, clean: bool) -> None:
+        end = None
+        if clean:
+            changelog = CHANGELOG_OF[owned.partition.role.topic].name
+            try:
+                end = last_offsets(self._settings, changelog)[owned.partition.number]
+            except ReadError:
+                log.warning("no end of %s: the local store will not be kept", changelog)
+        owned.store.close(end)
+
+    def _live(self) -> list[Owned]:
+        opened = self.seam.opened()
+        return [o for tp, o in self._owned.items() if o.partition.halt is None and tp in opened]
+
+    def _publish(self, owned: Owned) -> None:
+        state = owned.partition.state
+        if state is not None:
+            owned.partition.views.publish(owned.partition.table, state, self.outbox)
+
+    def _tick(self, owned: Owned) -> None:
+        owned.tick_ms = time.time_ns() // 1_000_000
+        record = r.Tick(id=f"{owned.writer[:12]}:{owned.tick_ms}", now_ms=owned.tick_ms)
+        self.outbox.send(Send(owned.partition.role.topic, owned.partition.number, None, record))
+
+    def _sweep(self, owned: Owned) -> None:
+        """A zombie's late, older view must not stay the last word in a compacted topic."""
+        if owned.sweep is None and time.monotonic() - owned.swept > SWEEP_SECONDS:
+            owned.sweep = owned.partition.views.sweep(owned.partition.table, owned.store, SWEEP_ROWS)
+        if owned.sweep is not None and next(owned.sweep, self) is self:
+            owned.sweep, owned.swept = None, time.monotonic()
+
+    def _write(self, owned: Owned) -> list[bytes]:
+        """Rows to the changelog and the local store; returns older writers' copies that they replace."""
+        partition, table = owned.partition, owned.partition.table
+        state = partition.position_row()
+        if state is None:
+            return []
+        dirty = table.take_dirty()
+        dirty.pop(PARTITION_KEY, None)
+        first = [(k, v) for k, v in dirty.items() if k.startswith(row_types.OUTCOME_KINDS)]
+        then = [(k, v) for k, v in dirty.items() if not k.startswith(row_types.OUTCOME_KINDS)]
+        changelog = CHANGELOG_OF[partition.role.topic].name
+        written: list[tuple[bytes, bytes]] = []
+        suffix = f"|{owned.writer}".encode()
+        for key, row in (*first, *then, (PARTITION_KEY, state)):
+            value = version_bytes(state.log_id, row.at) + row_types.encode(row)
+            raw = key.encode()
+            self.outbox.row(changelog, partition.number, raw + suffix, value)
+            written.append((raw, value))
+        owned.store.write(written)
+        foreign = owned.store.foreign
+        if not foreign:
+            return []
+        return [changelog_key(key, w) for key in (*dirty, PARTITION_KEY) for w in foreign.pop(key, ())]
+
+
+def _first_record(settings: Settings, role: Role, topic: str, partition: int) -> object:
+    follower = Follower(settings, {(topic, partition): 0}, {topic: True})
+    try:
+        until = time.monotonic() + 10.0
+        while time.monotonic() < until:
+            batch = follower.poll(0.2)
+            if batch:
+                return role.codec.items(batch[0].value())[0]
+    finally:
+        follower.close()
+    raise ReadError(f"{topic}[{partition}]: its first record cannot be read")

@@ -1,0 +1,76 @@
+"""Recovery: the rows of one partition from its changelog, or from a local store that can be trusted.
+
+Reads the whole changelog partition; writes the local store. Guarantees: per row the highest version over all writers;
+two contents of one version are an error, never a choice; a local store is kept only if it was closed cleanly and no
+other writer came after. Recovery changes nothing by itself: what its rows leave open, the log delivers again.
+Does not belong here: deciding whether the log fits the rows (`owner`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from streams.reader import is_contiguous, last_offsets, read_to_end
+from streams.settings import Settings
+from tables.store import VERSION_BYTES, RowStore, drop, split_changelog_key, take_mark
+
+FILL_ROWS = 20_000
+
+
+class TwoStates(RuntimeError):
+    """Two writers left different contents for one version of a row: the partition halts."""
+
+
+class Recovered(NamedTuple):
+    store: RowStore
+    rows: int  # read from the changelog
+    kept: bool  # the local store was kept
+
+
+def recover(settings: Settings, changelog: str, partition: int, path: Path, writer: str) -> Recovered:
+    """Open the partition's rows under a new `writer` (hexadecimal UUID). Blocks; run it beside the event loop."""
+    mark = take_mark(path)
+    end = last_offsets(settings, changelog)[partition]
+    if mark is not None and mark.changelog_end <= end:
+        newer = _read(settings, changelog, partition, mark.changelog_end)
+        if all(writers == {mark.writer.encode()} for _, _, writers in newer.values()):
+            return Recovered(RowStore(path, writer), 0, kept=True)
+    drop(path)
+    best = _read(settings, changelog, partition, None)
+    store = RowStore(path, writer)
+    rows = [(key, value, who, sorted(writers - {who})) for key, (value, who, writers) in best.items() if value]
+    for start in range(0, len(rows), FILL_ROWS):
+        store.fill(rows[start : start + FILL_ROWS])
+    return Recovered(store, len(rows), kept=False)
+
+
+_Best = dict[bytes, tuple[bytes, bytes, set[bytes]]]  # row key -> (value, its writer, every writer with a live copy)
+
+
+def _read(settings: Settings, changelog: str, partition: int, start: int | None) -> _Best:
+    best: _Best = {}
+    contiguous = is_contiguous(settings, changelog)
+    places = None if start is None else {partition: start}
+    for batch in read_to_end(settings, changelog, [partition], places, contiguous=contiguous):
+        for message in batch:
+            key, writer = split_changelog_key(message.key())
+            value = message.value()
+            known = best.get(key)
+            if value is None:  # an old writer's copy was taken away; the version it had lives on under another
+                if known is not None:
+                    known[2].discard(writer)
+                continue
+            if known is None:
+                best[key] = (value, writer, {writer})
+                continue
+            known[2].add(writer)
+            ours, theirs = known[0][:VERSION_BYTES], value[:VERSION_BYTES]
+            if theirs > ours:
+                best[key] = (value, writer, known[2])
+            elif theirs == ours and value != known[0]:
+                raise TwoStates(
+                    f"{changelog}[{partition}]: row {key.decode(errors='replace')} has two contents of one version, "
+                    f"by {known[1].decode()} and {writer.decode()} (offset {message.offset()})"
+                )
+    return best

@@ -1,0 +1,146 @@
+"""The row store on disk (RocksDB), and how a row stands in a changelog.
+
+A changelog record has the key `row key|writer` and the value version + payload; version is big-endian (log id, offset,
+index), so byte order is version order. The store keeps version + writer + payload per row key, and beside it the other
+writers that have copies of it in the changelog.
+Guarantees: a store that was not closed cleanly is never used again; every write of a checkpoint is one atomic batch.
+Does not belong here: Kafka, what a row means.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from struct import Struct
+from typing import Any, NamedTuple
+
+from rocksdict import AccessType, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
+
+from tables.outcome import INDEX_BITS
+from tables.rows import decode
+
+_VERSION = Struct(">QQI")
+VERSION_BYTES = _VERSION.size
+WRITER_BYTES = 32  # a UUID in hexadecimal digits
+_HEAD = VERSION_BYTES + WRITER_BYTES
+_OTHERS = b"~others|"  # row key -> writers of further copies
+
+
+class Mark(NamedTuple):
+    """What a cleanly closed store leaves: whose it was, and how far its changelog went then."""
+
+    writer: str
+    changelog_end: int
+
+
+def version_bytes(log_id: int, place: int) -> bytes:
+    """A position as the first 20 bytes of a row's value."""
+    return _VERSION.pack(log_id, place >> INDEX_BITS, place & ((1 << INDEX_BITS) - 1))
+
+
+def changelog_key(key: str, writer: str) -> bytes:
+    return f"{key}|{writer}".encode()
+
+
+def split_changelog_key(key: bytes) -> tuple[bytes, bytes]:
+    """(row key, writer)."""
+    row_key, _, writer = key.rpartition(b"|")
+    return row_key, writer
+
+
+class RowStore:
+    """One partition's rows on disk, under one writer. `foreign`: other writers' copies of rows that were read."""
+
+    def __init__(self, path: Path, writer: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._writer = writer.encode()
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(32 << 20)
+        options.set_keep_log_file_num(1)
+        self._db = Rdict(str(path), options, access_type=AccessType.read_write())
+        self._quick = WriteOptions()
+        self._quick.disable_wal = True  # the changelog is the log; a store not closed cleanly is dropped
+        self._db.set_write_options(self._quick)
+        self._others = False
+        self.foreign: dict[str, list[str]] = {}
+
+    def get(self, key: str) -> Any:
+        value = self._db.get(raw := key.encode())
+        if value is None:
+            return None
+        self._note_foreign(key, raw, value)
+        return decode(key, value[_HEAD:])
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, Any]]:
+        for raw, value in self._raw(prefix.encode()):
+            if not raw.startswith(_OTHERS):
+                key = raw.decode()
+                yield key, decode(key, value[_HEAD:])
+
+    def write(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """(row key, version + payload) of this writer, as one atomic batch."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows:
+            batch.put(key, value[:VERSION_BYTES] + self._writer + value[VERSION_BYTES:])
+        self._db.write(batch, self._quick)
+
+    def fill(self, rows: Iterable[tuple[bytes, bytes, bytes, list[bytes]]]) -> None:
+        """(row key, value, its writer, writers of further copies), as recovered from a changelog."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value, writer, others in rows:
+            batch.put(key, value[:VERSION_BYTES] + writer + value[VERSION_BYTES:])
+            if others:
+                self._others = True
+                batch.put(_OTHERS + key, b"|".join(others))
+        self._db.write(batch, self._quick)
+
+    def count(self, prefix: str) -> int:
+        return sum(1 for _ in self._raw(prefix.encode()))
+
+    def close(self, changelog_end: int | None = None) -> None:
+        """Close; with the end of its changelog, cleanly, so that it may be kept."""
+        if changelog_end is not None:
+            self._db.flush()
+        self._db.close()
+        if changelog_end is not None:
+            mark = {"writer": self._writer.decode(), "changelog_end": changelog_end}
+            _mark_path(self._path).write_text(json.dumps(mark), encoding="utf-8")
+
+    def _raw(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for raw, value in self._db.items(from_key=prefix, read_opt=ReadOptions()):
+            if not raw.startswith(prefix):
+                return
+            yield raw, value
+
+    def _note_foreign(self, key: str, raw: bytes, value: bytes) -> None:
+        writer = value[VERSION_BYTES:_HEAD]
+        if writer == self._writer or key in self.foreign:
+            return
+        others = (self._db.get(_OTHERS + raw) or b"") if self._others else b""
+        self.foreign[key] = [w.decode() for w in (writer, *others.split(b"|")) if w]
+
+
+def take_mark(path: Path) -> Mark | None:
+    """The mark of a cleanly closed store, taken away: whoever opens it has to earn it again."""
+    place = _mark_path(path)
+    try:
+        mark = json.loads(place.read_text(encoding="utf-8"))
+        found = Mark(str(mark["writer"]), int(mark["changelog_end"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        found = None
+    place.unlink(missing_ok=True)
+    return found if path.is_dir() else None
+
+
+def drop(path: Path) -> None:
+    """Remove a store that cannot be trusted; its changelog has everything."""
+    _mark_path(path).unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _mark_path(path: Path) -> Path:
+    return path.with_name(path.name + ".closed")
