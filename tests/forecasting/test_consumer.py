@@ -1,0 +1,240 @@
+"""The forecaster as a process on a real broker: demand goes in, forecasts and reorders come out, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from confluent_kafka import Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.reader import read_to_end
+from streams.settings import Settings, client_config, producer_config
+from streams.topics import DEAD_LETTERS, DEMAND, FORECASTS, REORDERS, STOCK_LEVELS
+from tables.codec import encode
+from tables.murmur2 import partition_of
+from tables.records import Demand, Forecast, LocationLevel, Reorder, StockLevels
+
+PARTITIONS = 4
+FIRST = date(2026, 3, 2)
+SKUS = [f"JERKY-{n}" for n in range(12)]
+PATIENCE_SECONDS = 40.0  # a join, a first run and a busy machine
+STOP_SECONDS = 3.0
+COMMAND = ("-m", "streams.cli", "forecast", "--every", "0.3")
+
+
+@pytest.fixture
+def topics(settings: Settings) -> Settings:
+    admin = AdminClient(client_config(settings))
+    wanted = [
+        NewTopic(settings.prefix + topic.name, PARTITIONS, 1)
+        for topic in (DEMAND, STOCK_LEVELS, FORECASTS, REORDERS, DEAD_LETTERS)
+    ]
+    for made in admin.create_topics(wanted).values():
+        made.result(20)
+    return settings
+
+
+@contextmanager
+def forecaster(settings: Settings, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in a process of its own; asked to stop at the end, and it must."""
+    environment = os.environ | {
+        "SMOKEHOUSE_HOME": str(settings.home),
+        "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
+        "SMOKEHOUSE_PREFIX": settings.prefix,
+        "SMOKEHOUSE_EMBEDDED": "1" if settings.embedded else "0",
+    }
+    log = settings.home / "forecaster.log"
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *COMMAND, *flags],
+            env=environment, stderr=stderr, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+    try:
+        yield process
+        if process.returncode == -signal.SIGKILL:  # the test's own doing
+            return
+        assert process.poll() is None, f"it ended by itself:\n{log.read_text()[-2000:]}"
+        asked = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0, log.read_text()[-2000:]
+        assert time.monotonic() - asked < STOP_SECONDS
+    finally:
+        process.kill()
+        process.wait()
+
+
+def produce(settings: Settings, topic: str, key: str, value: bytes | None, partition: int) -> None:
+    producer = Producer(producer_config(settings))
+    producer.produce(settings.prefix + topic, key=key, value=value, partition=partition)
+    assert producer.flush(20) == 0
+
+
+def sell(settings: Settings, sku: str, first: int, last: int, *, ordered: int = 4, offset: int = 1) -> None:
+    producer = Producer(producer_config(settings))
+    for ahead in range(first, last + 1):
+        day = (FIRST + timedelta(days=ahead)).isoformat()
+        record = Demand(
+            id=f"{sku}|MAIN|{day}|{offset}", sku=sku, location="MAIN", day=day, ordered=ordered, orders=ordered,
+            refused=0, stockout_hours=[], version=(1, offset, 0),
+        )  # fmt: skip
+        producer.produce(
+            settings.prefix + DEMAND.name, key=f"{sku}|MAIN|{day}", value=encode(record),
+            partition=partition_of(sku, PARTITIONS),
+        )  # fmt: skip
+    assert producer.flush(20) == 0
+
+
+def stock(settings: Settings, sku: str, available: int, *, offset: int = 1) -> None:
+    place = LocationLevel(
+        location="MAIN", on_hand=available, available=available, reserved=0, allocated=0, safety_stock=0,
+        unavailable=0, shortage=0, reorder_point=0, lots=[], version=(1, offset, 0),
+    )  # fmt: skip
+    record = StockLevels(
+        id=f"{sku}|{offset}", sku=sku, available=available, on_hand=available, flavor="", packaging="", size="",
+        gtin="", discontinued=False, locations=[place], version=(1, offset, 0),
+    )  # fmt: skip
+    produce(settings, STOCK_LEVELS.name, sku, encode(record), partition_of(sku, PARTITIONS))
+
+
+def messages(settings: Settings, topic: str) -> list[Message]:
+    return [message for batch in read_to_end(settings, topic, contiguous=settings.embedded) for message in batch]
+
+
+def until(settings: Settings, topic: str, count: int) -> list[Message]:
+    """Wait for `count` keys; every record there is by then."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = messages(settings, topic)
+        if len({message.key() for message in found}) >= count:
+            return found
+        log = settings.home / "forecaster.log"
+        assert time.monotonic() < limit, f"{topic}: {len(found)} of {count}\n{log.read_text()[-3000:]}"
+        time.sleep(0.1)
+
+
+def headers(message: Message) -> dict[str, str]:
+    return {name: value.decode() for name, value in message.headers() or []}
+
+
+def test_demand_becomes_forecasts_and_reorders_in_the_partition_of_the_sku(topics: Settings):
+    for sku in SKUS:
+        sell(topics, sku, 0, 20)
+        stock(topics, sku, 10)
+    with forecaster(topics):
+        forecasts = until(topics, FORECASTS.name, len(SKUS))
+        reorders = until(topics, REORDERS.name, len(SKUS))
+    for message in forecasts:
+        record = msgspec.json.decode(message.value(), type=Forecast)
+        assert message.key() == f"{record.sku}|MAIN|2026-03-21.001".encode()
+        assert message.partition() == partition_of(record.sku, PARTITIONS)
+        assert (record.status, record.days[0], len(record.days)) == ("ok", "2026-03-22", 28)
+        told = headers(message)
+        assert (told["ce_specversion"], told["ce_type"]) == ("1.0", "smokehouse.forecast")
+        assert (told["ce_source"], told["ce_id"], told["ce_time"]) == (
+            "smokehouse/forecasting", record.id, record.time,
+        )  # fmt: skip
+    for message in reorders:
+        record = msgspec.json.decode(message.value(), type=Reorder)
+        assert message.key() == f"{record.sku}|MAIN".encode()
+        assert message.partition() == partition_of(record.sku, PARTITIONS)
+        assert record.position == 10
+        assert record.quantity == record.order_up_to - 10 > 0
+        assert record.reason.startswith(f"Buy {record.quantity} today")
+        assert headers(message)["ce_type"] == "smokehouse.reorder"
+
+
+def test_what_happened_while_it_was_away_is_in_the_next_run(topics: Settings):
+    sell(topics, SKUS[0], 0, 20)
+    stock(topics, SKUS[0], 10)
+    with forecaster(topics, "--partitions", "0,1,2,3"):
+        until(topics, REORDERS.name, 1)
+    sell(topics, SKUS[0], 18, 18, ordered=40, offset=2)
+    sell(topics, SKUS[1], 0, 20)
+    with forecaster(topics, "--partitions", "0,1,2,3"):
+        found = until(topics, FORECASTS.name, 3)
+    runs = [msgspec.json.decode(message.value(), type=Forecast) for message in found]
+    before, after = (one for one in runs if one.sku == SKUS[0])
+    assert (before.run, after.run) == ("2026-03-21.001", "2026-03-21.002")
+    assert sum(after.mean) > sum(before.mean), "the late event counts"
+
+
+def test_a_newer_day_and_a_moved_stock_are_answered_while_it_runs(topics: Settings):
+    sell(topics, SKUS[0], 0, 20)
+    with forecaster(topics, "--partitions", "0,1,2,3"):
+        until(topics, FORECASTS.name, 1)
+        sell(topics, SKUS[0], 21, 21)
+        found = until(topics, FORECASTS.name, 2)
+        assert json.loads(found[-1].value())["run"] == "2026-03-22.001"
+        stock(topics, SKUS[0], 5000)
+        found = until(topics, REORDERS.name, 1)
+        assert json.loads(found[-1].value())["quantity"] == 0
+        stock(topics, SKUS[0], 0, offset=2)
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while json.loads(messages(topics, REORDERS.name)[-1].value())["quantity"] == 0:
+            assert time.monotonic() < limit
+            time.sleep(0.1)
+
+
+def test_what_cannot_be_read_is_a_dead_letter_once_and_stops_nothing(topics: Settings):
+    sku = SKUS[0]
+    home, elsewhere = partition_of(sku, PARTITIONS), (partition_of(sku, PARTITIONS) + 1) % PARTITIONS
+    sell(topics, sku, 0, 20)
+    garbage = [b"{", b"\xff\x00", b'{"type":"demand","id":"x"}', b"[1]", b"x" * 300]
+    for value in garbage:
+        produce(topics, DEMAND.name, "garbage", value, home)
+    produce(topics, STOCK_LEVELS.name, "garbage", b"nothing", home)
+    produce(topics, DEMAND.name, "deleted", None, home)
+    [good] = [m.value() for m in messages(topics, DEMAND.name) if m.key() == f"{sku}|MAIN|2026-03-02".encode()]
+    produce(topics, DEMAND.name, f"{sku}|MAIN|2026-03-02", good, elsewhere)
+    letters = len(garbage) + 2
+    for _ in range(2):
+        with forecaster(topics, "--partitions", "0,1,2,3"):
+            until(topics, FORECASTS.name, 1)
+            limit = time.monotonic() + PATIENCE_SECONDS
+            while len(messages(topics, DEAD_LETTERS.name)) < letters:
+                assert time.monotonic() < limit, (topics.home / "forecaster.log").read_text()[-2000:]
+                time.sleep(0.1)
+            time.sleep(1)
+    found = messages(topics, DEAD_LETTERS.name)
+    assert len(found) == letters, "a restart reads them again and says nothing new"
+    told = [headers(message) for message in found]
+    assert {one["__connect.errors.topic"] for one in told} == {
+        topics.prefix + DEMAND.name, topics.prefix + STOCK_LEVELS.name,
+    }  # fmt: skip
+    assert all(one["__connect.errors.offset"].isdigit() for one in told)
+    assert all(one["__connect.errors.exception.message"] for one in told)
+    assert {message.value() for message in found} == {*garbage, b"nothing", good}
+    assert any(one["__connect.errors.partition"] == str(elsewhere) for one in told)
+
+
+def test_two_forecasters_share_the_skus_and_one_takes_over_the_others_share(topics: Settings):
+    for sku in SKUS:
+        sell(topics, sku, 0, 20)
+    log = topics.home / "forecaster.log"
+    with forecaster(topics) as first:
+        until(topics, FORECASTS.name, len(SKUS))
+        with forecaster(topics):
+            limit = time.monotonic() + PATIENCE_SECONDS
+            while log.read_text().count("forecasting partitions") < 3:  # all, then a share each
+                assert time.monotonic() < limit, log.read_text()[-2000:]
+                time.sleep(0.2)
+            first.kill()
+            first.wait()
+            for sku in SKUS:
+                sell(topics, sku, 21, 21)
+            limit = time.monotonic() + PATIENCE_SECONDS
+            wanted = {f"{sku}|MAIN|2026-03-22.001".encode() for sku in SKUS}
+            while not wanted <= {message.key() for message in messages(topics, FORECASTS.name)}:
+                assert time.monotonic() < limit, log.read_text()[-3000:]
+                time.sleep(0.2)
