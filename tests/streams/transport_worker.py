@@ -143,4 +143,6 @@ def build(plan: Plan) -> BatchApp:
 
 
 if __name__ == "__main__":
-    faust.Worker(build(msgspec.json.decode(sys.argv[1], type=Plan)), loglevel="WARNING").execute_from_commandline()
+    worker = faust.Worker(build(msgspec.json.decode(sys.argv[1], type=Plan)), loglevel="WARNING")
+    worker.spinner = None  # a log is no terminal
+    worker.execute_from_commandline()
