@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -158,14 +159,12 @@ class PartitionOwner:
     async def run_checkpoints(self) -> None:
         """For ever: a checkpoint a second, or sooner when there is much to write."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), CHECKPOINT_SECONDS)
-            except TimeoutError:
-                pass
             self._wake.clear()
             try:
                 await self.checkpoint()
-            except Exception as error:  # noqa: BLE001 - without checkpoints nothing is ever committed
+            except Exception as error:
                 log.exception("checkpoint")
                 die(AGENT_ERROR, f"checkpoint failed: {error!r}")
 

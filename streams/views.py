@@ -105,7 +105,7 @@ def _level(table: Table, row: StockRow, log: PartitionRow) -> r.LocationLevel:
 def demand(row: DemandRow, log: PartitionRow) -> r.Demand:
     """One day's demand of a SKU at a location."""
     return r.Demand(
-        id=f"{row.sku}|{row.location}|{row.day}:{row.at}", time=instant(log.state_ms) if log.state_ms else "", sku=row.sku,
-        location=row.location, day=row.day, ordered=row.ordered, orders=row.orders, refused=row.refused,
+        id=f"{row.sku}|{row.location}|{row.day}:{row.at}", time=instant(log.state_ms) if log.state_ms else "",
+        sku=row.sku, location=row.location, day=row.day, ordered=row.ordered, orders=row.orders, refused=row.refused,
         stockout_hours=[hour for hour in range(24) if row.hours >> hour & 1], version=version_of(log.log_id, row.at),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tables import records as r
 from tables.codec import instant
 from tables.murmur2 import partition_of_sku
-from tables.outcome import RESERVATIONS, WAREHOUSE, At, Send, version_of
+from tables.outcome import ORDERS, RESERVATIONS, WAREHOUSE, At, Send, version_of
 from tables.rows import Entry, OrderRow, PartitionRow
 
 
@@ -65,6 +65,14 @@ def _command(
 
 def _give_back(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
     return _command(r.Release, row, entry)
+
+
+def _later(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
+    record = r.AskAgain(
+        id=f"{row.order_id}:{entry.attempt}:again:{entry.hops}", time=instant(entry.ms), order_id=row.order_id,
+        attempt=entry.attempt, hops=entry.hops,
+    )  # fmt: skip
+    return [Send(ORDERS, log.partition, None, record)]
 
 
 def _hold(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
@@ -123,4 +131,7 @@ def _decision(row: OrderRow, entry: Entry, decision_id: str, lines: list[r.Decid
     return Send(RESERVATIONS, None, row.order_id, record)
 
 
-_SAY = {"ask": _ask, "give_back": _give_back, "hold": _hold, "decide": _decide, "cancel": _cancel, "ship": _ship}
+_SAY = {
+    "ask": _ask, "give_back": _give_back, "later": _later, "hold": _hold, "decide": _decide, "cancel": _cancel,
+    "ship": _ship,
+}  # fmt: skip

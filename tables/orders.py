@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tables import records as r
 from tables.codec import digest
-from tables.murmur2 import partition_of_sku
+from tables.murmur2 import murmur2, partition_of_sku
 from tables.order_speech import say
 from tables.outcome import At, Outcome, View
 from tables.rows import (
@@ -30,6 +30,7 @@ from tables.rows import (
     order_key,
 )
 
+HOPS_BITS_MAX = 5  # a contended order waits at most 31 turns of its log, some ten milliseconds each
 FACTS_MAX = 500  # facts one order may carry; more is a broken connector
 
 # (state, event) -> state. What is not here does not happen: the fact is noted as late, and changes nothing.
@@ -160,9 +161,26 @@ def _settle(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
             return _decide(row, "refuse", hard[0] if hard else "contended", row.granted, at)
         if row.granted:
             row = _add(row, Entry(at.place, "give_back", at.ms, row.attempt, row.granted))
-        row = replace(row, lines=tuple(replace(x, location="") for x in row.lines))
-        return _ask(row, row.attempt + 1, at, log)
+        row = replace(row, granted=(), lines=tuple(replace(x, location="") for x in row.lines))
+        return _add(row, Entry(at.place, "later", at.ms, row.attempt + 1, hops=_hops(row)))
     return _grant_or_wait(row, at, log)
+
+
+def _hops(row: OrderRow) -> int:
+    """Turns to wait before the next attempt. Orders that want each other's units must not ask in step for ever, so
+    each waits differently, and longer the more often it was refused; the same at every replay."""
+    return murmur2(f"{row.order_id}:{row.attempt}".encode()) % (1 << min(row.attempt, HOPS_BITS_MAX))
+
+
+def _ask_again(row: OrderRow, record: r.AskAgain, at: At, log: PartitionRow) -> OrderRow:
+    waits = row.entries[-1] if row.entries else None
+    if row.state != "pending" or waits is None or (waits.kind, waits.attempt) != ("later", record.attempt):
+        return row  # asked, or decided, meanwhile
+    if waits.hops != record.hops:
+        return row
+    if waits.hops:
+        return replace(row, entries=(*row.entries[:-1], replace(waits, at=at.place, hops=waits.hops - 1)))
+    return _ask(row, record.attempt, at, log)
 
 
 def _grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
@@ -324,6 +342,7 @@ _HANDLE: dict[type, Callable[[OrderRow, Any, At, PartitionRow], OrderRow | str]]
     r.OrderPlaced: _placed,
     r.ReserveAnswered: _answered,
     r.DeadlineReached: _deadline_reached,
+    r.AskAgain: _ask_again,
     r.CancelRequested: _once(_cancel),
     r.PaymentCaptured: _once(_payment_captured),
     r.PaymentFailed: _once(_payment_failed),

@@ -215,6 +215,14 @@ class DeadlineReached(Record, tag="deadline_reached"):
     deadline_ms: Millis
 
 
+class AskAgain(Record, tag="ask_again"):
+    """The order agent's note to itself: ask for the contended order's next attempt, after `hops` more turns."""
+
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=2, le=100)]
+    hops: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
 # -- the stock log -----------------------------------------------------------------------------------------------------
 
 
@@ -318,8 +326,8 @@ class Release(Record, tag="release"):
 
 OrderRecord = (
     OrderPlaced | CancelRequested | PaymentCaptured | PaymentFailed | CheckOpened | CheckPassed | CheckFailed
-    | OrderPicked | OrderPacked | OrderShipped | OrderDelivered | OrderReturned | ReserveAnswered | DeadlineReached
-    | Tick | TickContinued | LogOpened | LogicVersionSet
+    | OrderPicked | OrderPacked | OrderShipped | OrderDelivered | OrderReturned
+    | ReserveAnswered | DeadlineReached | AskAgain | Tick | TickContinued | LogOpened | LogicVersionSet
 )  # fmt: skip
 StockRecord = (
     SkuDefined | Received | Adjusted | Counted | Shipped | PolicySet | Reserve | Hold | Allocate | Release

@@ -217,13 +217,14 @@ class Entry(Struct, frozen=True, gc=False, array_like=True):
     """What the record at `at` made the order agent say: enough to say the same again, word for word."""
 
     at: int
-    kind: str  # ask, give_back, hold, decide, cancel, ship
+    kind: str  # ask, give_back, later, hold, decide, cancel, ship
     ms: int  # broker time of that record
     attempt: int
     partitions: tuple[int, ...] = ()
     status: str = ""
     reason: str = ""
     state_ms: int = 0
+    hops: int = 0
     lines: tuple[EntryLine, ...] = ()
 
 

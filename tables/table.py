@@ -1,13 +1,13 @@
-"""The rows of one partition: in memory while they are used, in a store underneath, changed rows waiting to be written.
+"""The rows of one partition: in memory while they are used, in a store underneath, changed ones waiting to be written.
 
-Guarantees: `get` gives the last row put, whether it is in memory or only in the store; what was not written yet is never
+Guarantees: `get` gives the last row put, whether it is in memory or only in the store; what was not written yet is not
 dropped; `below` and `due` are pure functions of the rows. Memory: stock and SKU rows stay; the others stay for one to
 two generations of `RECENT_MAX` rows and are read again when asked for. Does not belong here: rules, Kafka, writers.
 """
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any, Protocol
@@ -16,7 +16,6 @@ from tables.rows import OrderRow
 
 RECENT_MAX = 100_000
 _STAY = ("stock|", "sku|", "partition")
-_INDEXED = ("stock|", "lot|")
 
 
 class Store(Protocol):
@@ -47,7 +46,8 @@ class Table:
         self._stay: dict[str, Any] = {}
         self._recent: dict[str, Any] = {}
         self._older: dict[str, Any] = {}
-        self._below: dict[str, list[str]] = {}
+        self._below: dict[str, list[str]] = {}  # prefix -> keys put here, and (scanned) those of the store
+        self._scanned: set[str] = set()
         self._deadlines = Deadlines()
         self.dirty: dict[str, Any] = {}
         for _, row in self._store.scan("order|"):
@@ -55,31 +55,34 @@ class Table:
 
     def get(self, key: str) -> Any:
         """The row of this key, or None."""
-        if key.startswith(_STAY):
-            row = self._stay.get(key)
-            if row is None and (row := self._store.get(key)) is not None:
-                self._stay[key] = row
-            return row
         row = self._recent.get(key)
+        if row is not None:
+            return row
+        row = self._stay.get(key)
         if row is not None:
             return row
         row = self._older.get(key) or self.dirty.get(key) or self._store.get(key)
         if row is not None:
-            self._recent[key] = row
+            (self._stay if key.startswith(_STAY) else self._recent)[key] = row
         return row
 
     def put(self, rows: dict[str, Any]) -> None:
         """Put the rows of one step. A row put again unchanged is written again, under this table's writer."""
         for key, row in rows.items():
-            if key.startswith(_INDEXED):
-                self._index(key)
-            if key.startswith(_STAY):
+            kind = key[0]  # of a key's name: stock, sku | lot | order | res, fact, demand, partition
+            if kind == "s":
+                if key not in self._stay:
+                    self._index(key)
+                self._stay[key] = row
+            elif kind == "p":
                 self._stay[key] = row
             else:
-                self._recent[key] = row
-                if key.startswith("order|"):
+                if kind == "l":
+                    self._index(key)
+                elif kind == "o":
                     self._deadlines.note(row)
-            self.dirty[key] = row
+                self._recent[key] = row
+        self.dirty.update(rows)
 
     def take_dirty(self) -> dict[str, Any]:
         """The rows to write now. Call it only when they will be in the store before the next `get` of another key."""
@@ -90,13 +93,11 @@ class Table:
 
     def below(self, prefix: str) -> list[str]:
         """The keys that start with `prefix` (`stock|SKU|`, `lot|SKU|LOCATION|`), sorted."""
-        keys = self._below.get(prefix)
-        if keys is None:
-            found = {key for key, _ in self._store.scan(prefix)}
-            for rows in (self._stay, self._recent, self._older, self.dirty):
-                found.update(key for key in rows if key.startswith(prefix))
-            keys = self._below[prefix] = sorted(found)
-        return keys
+        if prefix not in self._scanned:
+            self._scanned.add(prefix)
+            put_here = self._below.get(prefix, [])
+            self._below[prefix] = sorted({*put_here, *(key for key, _ in self._store.scan(prefix))})
+        return self._below[prefix]
 
     def due(self, state_ms: int, first_ms: int, most: int) -> list[tuple[int, str]]:
         return self._deadlines.due(state_ms, first_ms, most)
@@ -112,9 +113,10 @@ class Table:
         return ((key, seen[key]) for key in sorted(seen) if key.startswith(prefix))
 
     def _index(self, key: str) -> None:
-        keys = self._below.get(key[: key.rindex("|") + 1])
-        if keys is not None and self.get(key) is None:
-            insort(keys, key)
+        keys = self._below.setdefault(key[: key.rindex("|") + 1], [])
+        place = bisect_left(keys, key)
+        if place == len(keys) or keys[place] != key:
+            keys.insert(place, key)
 
 
 class Deadlines:

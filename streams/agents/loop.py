@@ -25,7 +25,7 @@ async def run(stream: Any, owner: PartitionOwner) -> None:
             for partition, messages in event.value.items():
                 owner.handle(TP(event.message.topic, partition), messages)
             owner.outbox.leave()
-        except Exception as error:  # noqa: BLE001 - what was handled halfway must not be acknowledged
+        except Exception as error:
             log.exception("agent")
             die(AGENT_ERROR, repr(error))
         event.ack()

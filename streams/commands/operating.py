@@ -18,7 +18,6 @@ import httpx2
 from cyclopts import App, Parameter
 
 from streams import logs
-from streams.brokers.kind import broker_kind
 from streams.brokers.process import BrokerError, RunningBroker
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected, read_settings
@@ -175,7 +174,8 @@ def _watch(settings: Settings, children: list[Child], broker: RunningBroker) -> 
         for child in children:
             child.watch(say)
         if broker.exit_code is not None:
-            raise BrokerError(f"the broker ended ({broker.exit_code}); its log {broker.log}:\n{broker.last_log_lines()}")
+            said = broker.last_log_lines()
+            raise BrokerError(f"the broker ended ({broker.exit_code}); its log {broker.log}:\n{said}")
 
 
 def _say_when_ready(settings: Settings) -> None:
