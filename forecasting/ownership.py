@@ -23,10 +23,12 @@ GROUP = "smokehouse-forecast"
 READ = (DEMAND.name, STOCK_LEVELS.name, REORDERS.name)
 TOPICS_SECONDS = 30.0  # `up` makes the topics while the forecaster starts
 ASK_SECONDS = 5.0
+BROKER_LOST_SECONDS = 60.0  # then the process ends and whoever supervises it decides
+BROKER_ASK_SECONDS = 1.0  # short: a stop must not wait for a broker that is gone
 
 
 class NotOurs(Exception):
-    """The group or the topics cannot be used. The message says what to do."""
+    """The group, the topics or the broker cannot be used. The message says what to do."""
 
 
 class Ownership:
@@ -36,6 +38,7 @@ class Ownership:
         self._prefix = settings.prefix
         self._owned: set[int] = set(given or ())
         self._fatal: KafkaError | None = None
+        self._lost_at: float | None = None
         config = client_config(settings) | {
             "group.id": settings.prefix + GROUP,
             "enable.auto.commit": False,
@@ -46,6 +49,7 @@ class Ownership:
             "heartbeat.interval.ms": settings.session_ms // 4,
             "max.poll.interval.ms": 300_000,
             "error_cb": self._note_error,
+            "log_level": 2,  # each failed connection is an error to `error_cb` already
             "log.connection.close": False,
         }
         if settings.instance_id:
@@ -63,6 +67,8 @@ class Ownership:
         self._consumer.poll(0)  # paused: serves callbacks, brings no records
         if self._fatal is not None:
             raise NotOurs(f"the group {GROUP} let this forecaster go: {self._fatal.str()}")
+        if self._lost_at is not None and time.monotonic() - self._lost_at > BROKER_LOST_SECONDS:
+            self._expect_broker()
         return frozenset(self._owned)
 
     def wait_for_topics(self, give_up: float = TOPICS_SECONDS) -> int:
@@ -117,6 +123,16 @@ class Ownership:
         consumer.incremental_unassign(parts)
         self._owned -= {part.partition for part in parts}
 
+    def _expect_broker(self) -> None:
+        """It was gone a while ago; librdkafka does not say when it comes back."""
+        try:
+            self._consumer.list_topics(timeout=BROKER_ASK_SECONDS)
+        except KafkaException as error:
+            raise NotOurs(f"no broker answers for {BROKER_LOST_SECONDS:.0f} s") from error
+        self._lost_at = None
+
     def _note_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._fatal = error
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._lost_at is None:
+            self._lost_at = time.monotonic()

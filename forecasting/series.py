@@ -3,8 +3,8 @@
 Reads records handed to it; writes nothing. Units: days are proleptic ordinals (`*_day`), quantities whole units.
 Guarantees: per SKU, location and day the record with the highest version counts, in whatever order records arrive.
 Rules for a day's value, in this order:
-  1. stock was out in `UNKNOWN_OUT_HOURS` or more of its hours: unknown (`None`), never zero;
-  2. otherwise the units asked for, as they stand (a shorter stock-out makes them a lower bound; they are kept);
+  1. stock was out in every hour of it (`UNKNOWN_OUT_HOURS`): unknown (`None`), never zero;
+  2. otherwise the units asked for, refused ones included (with hours out they are a lower bound, and are kept);
   3. a day without a record between the first day and the last closed day: zero.
 Does not belong here: forecasting, topics, the wall clock (today is the latest day that demand speaks of).
 """
@@ -17,9 +17,10 @@ from datetime import date
 
 from tables.records import Demand
 
-# Half a day: what the remaining hours say about a whole day is then less than what the other days say.
-UNKNOWN_OUT_HOURS = 12
 HOURS_PER_DAY = 24
+# Only a day without an hour in stock says nothing: what is asked for and refused counts as asked, so a shorter
+# stock-out still shows demand (less of it, where a channel stops offering what is out).
+UNKNOWN_OUT_HOURS = HOURS_PER_DAY
 # Longest history handed out: the model looks back 8 weeks and judges itself on 8 more.
 HISTORY_DAYS_MAX = 112
 # One wrong date must not move everybody's today: see `today`.

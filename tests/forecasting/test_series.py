@@ -44,8 +44,13 @@ def test_days_without_a_record_are_zero_and_the_open_day_is_left_out():
     assert units(history(demand(0, 3), demand(3, 5), demand(5, 9))) == [3, 0, 0, 5, 0]
 
 
-def test_a_day_out_of_stock_for_half_of_it_is_unknown_not_zero():
-    found = history(demand(0, 3), demand(1, 0, out_hours=UNKNOWN_OUT_HOURS), demand(2, 4, out_hours=1), demand(3, 1))
+def test_a_day_wholly_out_of_stock_is_unknown_not_zero_and_a_shorter_stockout_counts_as_asked():
+    found = history(
+        demand(0, 3),
+        demand(1, 0, out_hours=UNKNOWN_OUT_HOURS),
+        demand(2, 4, out_hours=UNKNOWN_OUT_HOURS - 1),
+        demand(3, 1),
+    )
     assert units(found) == [3, None, 4]
 
 
