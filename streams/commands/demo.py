@@ -17,12 +17,15 @@ from connectors.demo.runner import DemoRun, Tally
 from connectors.demo.traffic import Demo
 from connectors.outlet import DeliveryFailed
 from streams.commands.output import fail, put_json, put_table, talk
+from streams.commands.session import connected
 from streams.reader import ReadError
-from streams.settings import SettingError, from_environment
 
 DAY_SECONDS = 60.0
 RUN_NAME = r"[A-Za-z0-9._-]{1,32}"
 _flag = Parameter(negative="")
+
+
+BROKER_SECONDS = 30.0  # it may be started beside us
 
 
 def demo(
@@ -68,11 +71,11 @@ def demo(
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=talk, transient=True
         ) as bar:
             task = bar.add_task(f"demo run {name}", total=None)
-            current = DemoRun(from_environment(), plan, lambda tally: bar.update(task, description=_line(tally)))
+            current = DemoRun(connected(BROKER_SECONDS), plan, lambda tally: bar.update(task, description=_line(tally)))
             current.run()
     except KeyboardInterrupt:
         talk.print("stopped")
-    except (DeliveryFailed, ReadError, SettingError) as error:
+    except (DeliveryFailed, ReadError) as error:
         fail(str(error), 3)
     if current is None:
         return

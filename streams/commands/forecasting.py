@@ -19,10 +19,11 @@ from forecasting.ownership import NotOurs
 from forecasting.policy import Terms
 from forecasting.publish import PublishFailed
 from streams.commands.output import fail, say
+from streams.commands.session import connected
 from streams.reader import ReadError
-from streams.settings import SettingError, from_environment
 
 EXIT_ARGUMENTS = 2
+BROKER_SECONDS = 60.0  # it may be started beside us
 EXIT_SEND_FAILED = 71
 EXIT_READ_FAILED = 74
 EVERY_SECONDS_MIN = 0.1
@@ -60,12 +61,12 @@ def forecast(
         Say each line as JSON, on stderr.
     """
     try:
-        settings = from_environment()
+        settings = connected(BROKER_SECONDS)
         terms = Terms(lead_days=lead_days, review_days=review_days, cover_days=cover_days, service=service)
         chosen = _partitions(partitions)
         if every < EVERY_SECONDS_MIN:
             raise ValueError(f"--every {every}: give at least {EVERY_SECONDS_MIN} seconds")
-    except (SettingError, ValueError) as error:
+    except ValueError as error:
         fail(str(error), EXIT_ARGUMENTS)
     stop = Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -21,8 +21,8 @@ from connectors.files.reading import open_file
 from connectors.files.report import summary
 from connectors.outlet import DeliveryFailed
 from streams.commands.output import fail, put_json, put_table, talk
+from streams.commands.session import connected
 from streams.reader import ReadError
-from streams.settings import SettingError, from_environment
 
 import_app = App(name="import", help="Bring in data from files.")
 
@@ -60,7 +60,7 @@ def orders(
     started = time.monotonic()
     try:
         share, pace = _share(stock_share), _speed(speed)
-        settings = from_environment()
+        settings = connected()
         with _bar() as bar:
             task = bar.add_task("reading rows", total=None)
             plan = plan_import(
@@ -68,7 +68,7 @@ def orders(
             )
             bar.reset(task, description="orders decided", total=len(plan.invoices))
             done = run_import(settings, plan, speed=pace, on_decided=lambda total: bar.update(task, completed=total))
-    except (FileRefused, SettingError) as error:
+    except FileRefused as error:
         fail(str(error), REFUSED)
     except (ImportStalled, DeliveryFailed, ReadError) as error:
         fail(str(error), STALLED)

@@ -13,8 +13,10 @@ import sys
 from types import FrameType
 
 from streams.commands.output import fail, say
-from streams.settings import LOOPBACK, Settings, from_environment, split_address
+from streams.commands.session import connected
+from streams.settings import LOOPBACK, Settings, split_address
 
+BROKER_SECONDS = 60.0  # it may be started beside us
 GRACE_SECONDS = 2  # then what still runs is cut
 
 
@@ -28,7 +30,7 @@ def api(*, host: str = "", port: int = 0) -> None:
     port
         Port to listen on; default: the one of SMOKEHOUSE_API.
     """
-    settings = from_environment()
+    settings = connected(BROKER_SECONDS)
     known_host, known_port = split_address(settings.api)
     serve(settings, host or known_host, port or known_port)
 
