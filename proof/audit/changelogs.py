@@ -1,0 +1,94 @@
+"""What the changelogs say: per row the highest version over all writers, and every stock row at every version it has.
+
+Reads a changelog; keeps bytes and looks into them only when asked. Key `row key|writer`, value 20 bytes of version
+(big-endian log id, offset, index) + a MessagePack array. The field order below mirrors the rows of the agents by hand.
+Guarantees: two contents of one version are found. Does not belong here: what a row should hold (`check_stock`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from struct import Struct, error
+from typing import Any, NamedTuple
+
+import msgspec
+
+from proof.audit.findings import Findings, Spot
+from proof.audit.seen import INDEX_BITS, Seen
+
+_VERSION = Struct(">QQI")
+STOCK = (
+    "at", "sku", "location", "on_hand", "unavailable", "claimed", "held", "allocated", "safety_stock", "reorder_point",
+    "hysteresis",
+)  # fmt: skip
+LOT = ("at", "sku", "location", "lot", "best_before", "received", "on_hand")
+PROMISE = ("at", "order_id", "attempt", "order_partition", "state", "asked", "asked_ms", "first_location", "day",
+           "hour", "lines")  # fmt: skip
+PROMISE_LINE = ("sku", "quantity", "location", "reason", "available", "out", "open")
+ORDER = ("at", "order_id", "state")
+FOLLOWED = ("stock", "lot", "res")  # kinds of rows that are compared at every version
+
+_decode = msgspec.msgpack.Decoder().decode
+
+
+class Copy(NamedTuple):
+    """One record of a changelog. `place`: the version's place in the log; `log_id` of that log."""
+
+    log_id: int
+    place: int
+    payload: bytes
+    spot: Spot
+
+    def fields(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """The row's first fields by name; empty if it cannot be read."""
+        try:
+            row = _decode(self.payload)
+        except msgspec.MsgspecError:
+            return {}
+        return dict(zip(names, row, strict=False)) if isinstance(row, list) and len(row) >= len(names) else {}
+
+
+class Changelog:
+    """`newest[partition, row key]`; `versions[partition][place]`: (row key, copy) of the kinds that are followed."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.newest: dict[tuple[int, str], Copy] = {}
+        self.versions: dict[int, dict[int, list[tuple[str, Copy]]]] = {}
+        self._findings = findings
+
+    def read(self, messages: Iterable[Seen], *, follow: bool) -> None:
+        """Take in the whole topic. `follow`: keep every version of the kinds that are followed."""
+        checked = self._findings.checked
+        for message in messages:
+            if message.value is None or message.key is None:
+                continue  # an older writer's copy was taken away; a newer one is kept
+            key = message.key.rpartition(b"|")[0].decode(errors="replace")
+            spot = Spot(message.topic, message.partition, message.offset)
+            try:
+                log_id, offset, index = _VERSION.unpack_from(message.value)
+            except error:
+                self._findings.add("changelog", key, spot, "a version of 20 bytes", f"{len(message.value)} bytes")
+                continue
+            copy = Copy(log_id, offset << INDEX_BITS | index, message.value[_VERSION.size :], spot)
+            where = (message.partition, key)
+            known = self.newest.get(where)
+            checked["two_contents"] += 1
+            if known is None or (copy.log_id, copy.place) > (known.log_id, known.place):
+                self.newest[where] = copy
+            elif copy[:2] == known[:2]:
+                if copy.payload != known.payload:
+                    self._two(key, known, copy)
+                continue
+            if follow and key.partition("|")[0] in FOLLOWED:
+                self.versions.setdefault(message.partition, {}).setdefault(copy.place, []).append((key, copy))
+
+    def _two(self, key: str, known: Copy, copy: Copy) -> None:
+        kind, *names = key.split("|")
+        by_kind = {"stock": names[:2], "lot": names[:3]}.get(kind, [])
+        location, lot = (*by_kind[1:], "", "")[:2]
+        self._findings.add(
+            "two_contents", names[0] if names else key, copy.spot, known.payload.hex(), copy.payload.hex(),
+            location=location, lot=lot,
+            note=f"row {key} has two contents of version {copy.place >> 10}.{copy.place & 1023}; the first stands at "
+            f"offset {known.spot.offset}",
+        )  # fmt: skip

@@ -1,0 +1,185 @@
+"""The items of a log, one by one: readable, in their own partition, new or known; each lands in exactly one count.
+
+Reads records of one log; hands what counts to a book (`order_book`, `stock_book`). Guarantees: items = applied +
+duplicates + forwarded + dead letters + ticks, per log. Does not belong here: what an item does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from proof.audit.findings import Findings
+from proof.audit.seen import INDEX_BITS, ORDERS, Cut, Seen, spot_of
+from tables import records as r
+from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable
+from tables.murmur2 import partition_of, partition_of_sku
+
+HOPS = "smokehouse.hops"  # the header of a record that was forwarded once
+KNOWN_LOGIC = 1  # the newest rules this auditor knows
+TICK_MS_MAX = 60_000
+
+
+class Counts(Struct):
+    """What became of the items of one log."""
+
+    items: int = 0
+    applied: int = 0
+    duplicates: int = 0
+    forwarded: int = 0
+    dead_letters: int = 0
+    ticks: int = 0
+
+
+class LogState:
+    """One partition of a log: who it is, and its state time."""
+
+    __slots__ = ("first_ms", "limits", "log_id", "number", "opened", "partitions", "seen", "state_ms", "stopped")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.opened = self.stopped = False
+        self.log_id = self.partitions = self.state_ms = self.first_ms = 0
+        self.limits = r.Limits()
+        self.seen: dict[type, set[str]] = {}
+
+    def tick(self, now_ms: int, broker_ms: int) -> None:
+        """State time follows the smaller of both clocks, never back, at most a minute a tick."""
+        told = min(now_ms, broker_ms)
+        if self.state_ms == 0:
+            self.state_ms = self.first_ms = told
+        elif told > self.state_ms:
+            self.state_ms = min(told, self.state_ms + TICK_MS_MAX)
+
+
+class Book(Protocol):
+    """What folds one log."""
+
+    def take(self, log: LogState, record: Any, place: int, ms: int) -> str:
+        """Apply a record; a text says why it belongs to the dead letters instead."""
+
+    def after(self, log: LogState, place: int) -> None:
+        """The record at `place` is done."""
+
+
+class Intake:
+    """One log: its partitions, its counts, and the dead letters and forwarded copies that must exist."""
+
+    def __init__(self, topic: str, book: Book, cut: Cut, findings: Findings, look: Callable | None = None) -> None:
+        self.topic = topic
+        self.counts = Counts()
+        self.logs: dict[int, LogState] = {}
+        self.dead: dict[tuple[int, int], str] = {}  # (partition, place) -> reason
+        self.ends: dict[int, int] = {}  # partition -> offset after its last record
+        self._forwarded: dict[tuple[int, type, str], tuple[int, int]] = {}
+        self._arrived: set[tuple[int, type, str]] = set()
+        self._book, self._cut, self._findings, self._look = book, cut, findings, look
+        self._items = (ORDER_LOG if topic == ORDERS else STOCK_LOG).items
+
+    def read(self, messages: Iterable[Seen]) -> None:
+        """Fold the log, every partition in its order."""
+        for message in messages:
+            number = message.partition
+            log = self.logs.get(number)
+            if log is None:
+                log = self.logs[number] = LogState(number)
+            self.ends[number] = message.offset + 1
+            place = message.offset << INDEX_BITS
+            for record in self._items(message.value):
+                self.counts.items += 1
+                self._item(log, record, place, message)
+                place += 1
+
+    def check_forwarded(self) -> None:
+        """A record that was forwarded stands in its own partition, with its hop counted."""
+        for (home, kind, record_id), (partition, place) in self._forwarded.items():
+            self._findings.checked["forwarded"] += 1
+            if (home, kind, record_id) not in self._arrived and self._cut.is_sure(self.topic, partition, place):
+                self._findings.add(
+                    "forwarded", record_id, spot_of(self.topic, partition, place),
+                    f"a copy in partition {home}", "none", note="a misrouted record was lost",
+                )  # fmt: skip
+
+    def _item(self, log: LogState, record: Any, place: int, message: Seen) -> None:
+        kind, counts = type(record), self.counts
+        if kind is Unreadable:
+            return self._is_dead(log, place, "unreadable")
+        if kind is r.LogOpened:
+            self._open(log, record, place)
+        elif not log.opened:
+            self._findings.add(
+                "log", str(log.number), spot_of(self.topic, log.number, place), "log_opened first", kind.__name__,
+                note="this log was never opened",
+            )  # fmt: skip
+            counts.applied += 1
+            return None
+        elif kind is r.Tick:
+            counts.ticks += 1
+            log.tick(record.now_ms, message.ms)
+            return self._book.after(log, place)
+        elif kind is r.TickContinued:
+            counts.ticks += 1
+            return None
+        elif kind is r.LogicVersionSet:
+            self._logic(log, record.version, place)
+        else:
+            home = self._home(record, log)
+            hops = message.headers is not None and any(name == HOPS for name, _ in message.headers)
+            if home != log.number:
+                if home < 0 or hops:
+                    return self._is_dead(log, place, "misrouted")
+                counts.forwarded += 1
+                self._forwarded.setdefault((home, kind, record.id), (log.number, place))
+                return None
+            if hops:
+                self._arrived.add((home, kind, record.id))
+            if self._look is not None:
+                self._look(log, record, place)
+            dead = self._book.take(log, record, place, message.ms)
+            if dead:
+                return self._is_dead(log, place, dead)
+        seen = log.seen.get(kind)
+        if seen is None:
+            seen = log.seen[kind] = set()
+        if record.id in seen:
+            counts.duplicates += 1
+        else:
+            seen.add(record.id)
+            counts.applied += 1
+        return self._book.after(log, place)
+
+    def _is_dead(self, log: LogState, place: int, reason: str) -> None:
+        self.counts.dead_letters += 1
+        self.dead[log.number, place] = reason
+
+    def _open(self, log: LogState, record: r.LogOpened, place: int) -> None:
+        self._logic(log, record.logic_version, place)
+        if not log.opened:
+            log.opened, log.log_id, log.partitions, log.limits = True, record.log_id, record.partitions, record.limits
+        elif log.log_id != record.log_id:
+            self._findings.add(
+                "log", str(log.number), spot_of(self.topic, log.number, place), f"log {log.log_id}",
+                f"log {record.log_id}", note="two logs in one partition",
+            )  # fmt: skip
+
+    def _logic(self, log: LogState, version: int, place: int) -> None:
+        self._findings.checked["log"] += 1
+        if version > KNOWN_LOGIC:
+            self._findings.add(
+                "log", str(log.number), spot_of(self.topic, log.number, place), f"rules {KNOWN_LOGIC}",
+                f"rules {version}", note="this auditor does not know the rules that hold from here on",
+            )  # fmt: skip
+
+    def _home(self, record: Any, log: LogState) -> int:
+        """The partition a record belongs to; -1: to several."""
+        if self.topic == ORDERS:
+            return partition_of(record.order_id, log.partitions)
+        kind = type(record)
+        if kind is r.Reserve:
+            homes = {partition_of_sku(line.sku, log.partitions) for line in record.lines}
+            return homes.pop() if len(homes) == 1 else -1
+        if kind in (r.Hold, r.Allocate, r.Release):
+            return log.number  # written to an explicit partition
+        return partition_of_sku(record.sku, log.partitions)

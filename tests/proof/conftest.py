@@ -1,0 +1,192 @@
+"""The belt: both logs, their partitions and the agents' pure steps, in memory and turned by hand.
+
+It does with plain lists what workers do with a broker: routes, forwards, packs, writes rows and publishes levels, and
+what it said stands in `topics` as an audit reads it. Steps, tables and views are the real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from proof.audit.core import audit
+from proof.audit.seen import Seen
+from streams import views
+from streams.agents import order, stock
+from streams.partition import Partition, Role
+from streams.topics import CHANGELOG_OF, ORDERS, WAREHOUSE
+from tables import records as r
+from tables import rows as row_types
+from tables.codec import ORDER_LOG, STOCK_LOG, batches, encode, pack
+from tables.murmur2 import partition_of
+from tables.outcome import Send
+from tables.store import version_bytes
+from tables.table import Table
+
+START_MS = 1_700_000_000_000
+Headers = list[tuple[str, bytes]]
+
+
+class Message:
+    """A record as the agents' loop gets it."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+
+    def value(self) -> bytes | None:
+        return self._seen.value
+
+    def key(self) -> bytes | None:
+        return self._seen.key
+
+    def offset(self) -> int:
+        return self._seen.offset
+
+    def headers(self) -> Headers | None:
+        return self._seen.headers
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self._seen.ms
+
+
+class Outbox:
+    """Puts what is sent where an audit reads it."""
+
+    def __init__(self, belt: Belt) -> None:
+        self._belt = belt
+        self._packs: dict[tuple[str, int], list[bytes]] = {}
+
+    def send(self, send: Send) -> None:
+        if send.partition is None:
+            self.publish(send.topic, str(send.key), send.record)
+        else:
+            self._packs.setdefault((send.topic, send.partition), []).append(encode(send.record))
+
+    def leave(self) -> None:
+        packs, self._packs = self._packs, {}
+        for (topic, partition), items in packs.items():
+            for run in batches(items):
+                self._belt.append(topic, partition, run[0] if len(run) == 1 else pack(run))
+
+    def publish(self, topic: str, key: str, record: Any, routed_by: str | None = None) -> None:
+        partition = partition_of(routed_by or key, self._belt.partitions)
+        self._belt.append(topic, partition, encode(record), key.encode())
+
+    def forward(self, topic: str, partition: int, key: str, value: bytes, ms: int) -> None:
+        self._belt.append(topic, partition, value, key.encode(), [("smokehouse.hops", b"1")])
+
+    def dead_letter(
+        self, topic: str, partition: int, offset: int, index: int, key: bytes | None, value: bytes | None, reason: str
+    ) -> None:
+        names = {"topic": topic, "partition": partition, "offset": offset, "index": index, "exception.message": reason}
+        headers = [(f"__connect.errors.{name}", str(said).encode()) for name, said in names.items()]
+        self._belt.append("dead-letters", 0, value or b"", key, headers)
+
+
+class Belt:
+    """`topics[name, partition]`: the records so far. `turn` handles what no agent has read yet."""
+
+    def __init__(self, partitions: int = 3, limits: r.Limits | None = None) -> None:
+        self.partitions = partitions
+        self.ms = START_MS
+        self.topics: dict[tuple[str, int], list[Seen]] = {}
+        self.outbox = Outbox(self)
+        roles = [
+            Role(ORDERS.name, ORDER_LOG, order.step, views.OrderViews),
+            Role(WAREHOUSE.name, STOCK_LOG, stock.step, views.StockViews),
+        ]
+        self.agents = {
+            (role.topic, n): Partition(role, n, Table(), self.outbox, 0)  # type: ignore[arg-type]
+            for role in roles
+            for n in range(partitions)
+        }
+        opened = r.LogOpened(
+            id="open", log_id=7, partitions=partitions, logic_version=1, limits=limits or r.Limits()
+        )  # fmt: skip
+        for topic, partition in self.agents:
+            self.put(topic, partition, opened)
+
+    # ---- what connectors do
+
+    def append(
+        self, topic: str, partition: int, value: bytes | None, key: bytes | None = None, headers: Headers | None = None
+    ) -> None:
+        log = self.topics.setdefault((topic, partition), [])
+        log.append(Seen(topic, partition, len(log), self.ms, key, value, headers))
+
+    def put(self, topic: str, partition: int, record: Any) -> None:
+        self.append(topic, partition, encode(record))
+
+    def place(self, record: Any) -> None:
+        """A record from outside, by its key."""
+        if "order_id" in record.__struct_fields__ and not isinstance(record, r.Shipped):
+            self.put("orders", partition_of(record.order_id, self.partitions), record)
+        else:
+            self.put("warehouse", partition_of(record.sku, self.partitions), record)
+
+    def tick(self, seconds: int = 0) -> None:
+        """Time passes, and is told to every partition."""
+        self.ms += seconds * 1000
+        for topic, partition in self.agents:
+            self.put(topic, partition, r.Tick(id=f"tick-{self.ms}", now_ms=self.ms))
+
+    # ---- what workers do
+
+    def step(self, topic: str, partition: int, records: int) -> bool:
+        """One agent handles up to `records` records, as one batch; False if there was none."""
+        agent = self.agents[topic, partition]
+        fresh = self.topics[topic, partition][agent.next_offset : agent.next_offset + records]
+        agent.handle([Message(seen) for seen in fresh])  # type: ignore[misc]
+        assert agent.halt is None, agent.halt
+        self.outbox.leave()
+        return bool(fresh)
+
+    def checkpoint(self, topic: str, partition: int, writer: str = "w1") -> None:
+        """Rows to the changelog, outcome rows first, the partition row last; then what is published about them."""
+        agent = self.agents[topic, partition]
+        state = agent.position_row()
+        if state is None:
+            return
+        dirty = {k: v for k, v in agent.table.take_dirty().items() if k != row_types.PARTITION_KEY}
+        first = {k: v for k, v in dirty.items() if k.startswith(row_types.OUTCOME_KINDS)}
+        for key, row in {**first, **dirty, row_types.PARTITION_KEY: state}.items():
+            value = version_bytes(state.log_id, row.at) + row_types.encode(row)
+            self.append(CHANGELOG_OF[topic].name, partition, value, f"{key}|{writer}".encode())
+        agent.views.publish(agent.table, state, self.outbox)
+
+    def turn(self, records: int = 1000) -> None:
+        """Until nothing is left to handle, a checkpoint after every batch."""
+        moved = True
+        while moved:
+            moved = False
+            for topic, partition in self.agents:
+                if self.step(topic, partition, records):
+                    moved = True
+                    self.checkpoint(topic, partition)
+
+    # ---- what an auditor does
+
+    def source(self, topic: str) -> Iterable[Seen]:
+        return [seen for (name, _), log in sorted(self.topics.items()) if name == topic for seen in log]
+
+    def audit(self, **options: Any) -> dict[str, Any]:
+        return audit(self.source, **options)
+
+    def replace(self, seen: Seen, value: bytes) -> None:
+        """Corrupt one record where it stands."""
+        self.topics[seen.topic, seen.partition][seen.offset] = seen._replace(value=value)
+
+    def decided(self) -> dict[str, str]:
+        """Order -> status, as told."""
+        import msgspec
+
+        said = [msgspec.json.decode(seen.value or b"") for seen in self.source("reservations")]
+        return {x["order_id"]: x["status"] for x in said if x["status"] != "cancelled"}
+
+
+@pytest.fixture
+def belt() -> Belt:
+    """Three partitions, logs open, nothing else."""
+    return Belt()
