@@ -9,12 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.settings import Settings, client_config
 from streams.topics import topic as catalogue_topic
 
 ASK_SECONDS = 10.0  # metadata and watermarks
+_NO_LEADER_YET = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+}
 
 Place = tuple[str, int]  # (topic, partition)
 
@@ -96,12 +102,22 @@ def ask_ends(consumer: Consumer, parts: list[TopicPartition]) -> dict[Place, tup
     """Per partition (named as on the broker) its first offset and the one after its last record."""
     found = {}
     for part in parts:
-        try:
-            low, high = consumer.get_watermark_offsets(part, timeout=ASK_SECONDS)
-        except KafkaException as error:
-            raise ReadError(f"{part.topic}/{part.partition}: {error.args[0].str()}") from error
+        low, high = _watermarks(consumer, part)
         found[part.topic, part.partition] = (low, max(high, consumer.get_watermark_offsets(part, cached=True)[1]))
     return found
+
+
+def _watermarks(consumer: Consumer, part: TopicPartition) -> tuple[int, int]:
+    until = time.monotonic() + ASK_SECONDS
+    while True:
+        try:
+            return consumer.get_watermark_offsets(part, timeout=ASK_SECONDS)
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            # A topic made a moment ago has no leader yet.
+            if (not reason.retriable() and reason.code() not in _NO_LEADER_YET) or time.monotonic() > until:
+                raise ReadError(f"{part.topic}/{part.partition}: {reason.str()}") from error
+            time.sleep(0.05)
 
 
 def _await_fetch(consumer: Consumer, parts: list[TopicPartition]) -> None:

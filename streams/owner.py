@@ -23,7 +23,7 @@ from faust.types import TP
 
 from streams.outbox import Outbox
 from streams.partition import REMEDY, Halt, Partition, Role
-from streams.reader import Follower, ReadError, last_offsets
+from streams.reader import Follower, ReadError, bounds, last_offsets
 from streams.recovery import Recovered, TwoStates, recover
 from streams.settings import CHECKPOINT_RECORDS, CHECKPOINT_SECONDS, Settings
 from streams.topics import CHANGELOG_OF
@@ -95,9 +95,8 @@ class PartitionOwner:
         except TwoStates as error:
             raise self._halts(tp, committed or 0, str(error)) from error
         try:
-            low, end = await self.seam.watermarks(tp)
-            why = await loop.run_in_executor(
-                self._executor, self._misfit, role.topic, tp.partition, table.get(PARTITION_KEY), committed, low, end
+            low, why = await loop.run_in_executor(
+                self._executor, self._misfit, role.topic, tp.partition, table.get(PARTITION_KEY), committed
             )
         except BaseException:
             recovered.store.close()
@@ -261,9 +260,15 @@ class PartitionOwner:
         return recovered, Table(recovered.store)
 
     def _misfit(
+        self, topic: str, partition: int, state: PartitionRow | None, committed: int | None
+    ) -> tuple[int, str]:
+        """The log's first offset, and why this log and these rows do not belong together ("" if they do)."""
+        low, end = bounds(self._settings, topic, [partition])[partition]
+        return low, self._why_not(topic, partition, state, committed, low, end)
+
+    def _why_not(
         self, topic: str, partition: int, state: PartitionRow | None, committed: int | None, low: int, end: int
     ) -> str:
-        """Why this log and these rows do not belong together; "" if they do."""
         needed = 0 if state is None else (state.at >> INDEX_BITS) + 1
         if (committed or 0) > needed:
             return f"offset {committed} is committed, but the changelog ends at {needed}: rows are missing"
