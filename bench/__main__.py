@@ -1,0 +1,167 @@
+"""`python -m bench`: Smokehouse and its peers, the same orders, round by round in one run on one machine.
+
+Figures on stdout, talk on stderr. Guarantees: exits with 1 if any check failed or any peer did not get through. Does
+not belong here: what is measured (`round`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from bench import machine
+from bench.children import BenchError
+from bench.peers.registry import PEERS
+from bench.report import row, show
+from bench.round import Measured, Size, measure
+from bench.workload import WORKLOADS, WorkloadName
+from streams.brokers.embedded import start_embedded
+from streams.brokers.kafka import missing_for_kafka, start_kafka
+from streams.brokers.process import BrokerError, RunningBroker, free_port
+from streams.ends import ReadError
+
+BrokerName = Literal["embedded", "kafka"]
+BROKERS: tuple[BrokerName, ...] = ("kafka", "embedded")
+Cell = tuple[str, WorkloadName, BrokerName]
+WARM_UP_SHARE = 4  # a quarter of the orders, at most:
+WARM_UP_MAX = 3_000
+FULL = (20_000, 5, 5.0)  # orders, rounds, seconds of steady rate
+QUICK = (3_000, 1, 2.0)
+WIDTH = 160
+
+app = App(name="bench", help="Smokehouse beside what users would take instead.", version_flags=[])
+
+
+@app.default
+def bench(
+    *,
+    quick: Annotated[bool, Parameter(negative="")] = False,
+    only: str = "",
+    broker: str = "",
+    workload: str = "",
+    orders: int = 0,
+    rounds: int = 0,
+    rate: float = 500.0,
+    steady_seconds: float = -1.0,
+    json: Path | None = None,
+    seed: int = 1,
+) -> None:
+    """Measure, side by side in interleaved rounds.
+
+    Parameters
+    ----------
+    quick
+        One round of few orders: under three minutes.
+    only
+        Peers, separated by commas (smokehouse, faust); default: all.
+    broker
+        kafka, embedded or both with a comma; default: both, Apache Kafka where it can be started.
+    workload
+        spread, drop or both with a comma; default: both.
+    orders
+        Of each burst.
+    rounds
+        Of each peer; the figures are their medians.
+    rate
+        Orders a second while latency is measured.
+    steady_seconds
+        How long that rate is held; 0 leaves it out.
+    json
+        Also write the rows to this file.
+    seed
+        Of the workloads.
+    """
+    talk = Console(stderr=True)
+    count, times, steady = QUICK if quick else FULL
+    count, times = orders or count, rounds or times
+    steady = steady if steady_seconds < 0 else steady_seconds
+    size = Size(min(count // WARM_UP_SHARE, WARM_UP_MAX), int(rate * steady), rate, count)
+    brokers: list[BrokerName] = [b for b in BROKERS if b in _names(broker, BROKERS)]
+    if "kafka" in brokers and (missing := missing_for_kafka()):
+        talk.print(f"without Apache Kafka: {missing}")
+        brokers.remove("kafka")
+    workloads: list[WorkloadName] = [w for w in WORKLOADS if w in _names(workload, WORKLOADS)]
+    peers = _names(only, tuple(PEERS))
+    cells: list[Cell] = [(p, w, b) for b in brokers for w in workloads for p in peers]
+    measured, failed = _run(cells, times, size, seed, talk)
+    rows = [row(p, w, b, size.burst, rate, measured[p, w, b], failed[p, w, b]) for p, w, b in cells]
+    out = Console()
+    if not out.is_terminal:
+        out = Console(width=WIDTH)  # a pipe knows no width: whole words rather than a folded table
+    show(rows, out)
+    out.print(f"{machine.describe()}; {times} round(s) of {size.burst} orders, seed {seed}")
+    if json is not None:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+    sys.exit(0 if all(x.check == "ok" for x in rows) else 1)
+
+
+def _run(
+    cells: list[Cell], times: int, size: Size, seed: int, talk: Console
+) -> tuple[dict[Cell, list[Measured]], dict[Cell, list[str]]]:
+    measured: dict[Cell, list[Measured]] = {cell: [] for cell in cells}
+    failed: dict[Cell, list[str]] = {cell: [] for cell in cells}
+    with contextlib.ExitStack() as stack:
+        kafka: RunningBroker | None = None  # one for all rounds: a cold JVM is slower than any setting makes it
+        if any(b == "kafka" for _, _, b in cells):
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smokehouse-bench-kafka-")))
+            kafka = stack.enter_context(start_kafka(_address(), home))
+        for number in range(times):
+            for cell in cells if number % 2 == 0 else reversed(cells):  # nobody is always first
+                peer, workload, broker = cell
+                title = f"round {number + 1} of {times}, {peer}, {workload}, {broker}"
+                started = time.monotonic()
+                with _broker(kafka if broker == "kafka" else None) as running:
+                    try:
+                        say = lambda phase, title=title: talk.print(f"{title}: {phase}")  # noqa: E731
+                        found = measure(PEERS[peer](), workload, running, size, seed, say)
+                    except (BenchError, ReadError) as error:
+                        failed[cell].append(str(error))
+                        talk.print(f"{title}: FAILED: {error}", markup=False)
+                        continue
+                measured[cell].append(found)
+                talk.print(f"{title}: {found.orders_s:,.0f} orders/s, {found.cpu_s_per_1000:.3f} CPU-s per 1,000, "
+                           f"check {found.check} ({time.monotonic() - started:.0f} s)", highlight=False)  # fmt: skip
+    return measured, failed
+
+
+@contextlib.contextmanager
+def _broker(running: RunningBroker | None) -> Iterator[RunningBroker]:
+    """The broker that runs already, or a fresh embedded one."""
+    if running is not None:
+        yield running
+        return
+    folder = tempfile.TemporaryDirectory(prefix="smokehouse-bench-broker-")
+    with folder as home, start_embedded(_address(), Path(home)) as fresh:
+        yield fresh
+
+
+def _address() -> str:
+    return f"127.0.0.1:{free_port()}"
+
+
+def _names(given: str, known: tuple[str, ...]) -> list[str]:
+    """The names asked for; all, if none is."""
+    names = [x.strip() for x in given.split(",") if x.strip()] or list(known)
+    if unknown := [x for x in names if x not in known]:
+        print(f"unknown: {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
+        sys.exit(2)
+    return names
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except BrokerError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,107 @@
+"""Processes of the bench: each dies with it, and is gone when its `with` ends.
+
+Guarantees: every wait has a bound; what a child says on standard error stays in its log. Does not belong here: brokers
+(`streams.brokers`), what the children do.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+STOP_SECONDS = 10.0
+LOG_LINES_SHOWN = 15
+_PR_SET_PDEATHSIG = 1
+
+
+class BenchError(RuntimeError):
+    """A round could not be measured. The message says what happened, with the last lines of the log."""
+
+
+class PythonChild:
+    """`python ARGUMENTS` beside us, its output in `log`."""
+
+    def __init__(
+        self, arguments: Sequence[str], log: Path, env: Mapping[str, str] | None = None, *, talks: bool = False
+    ) -> None:
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments],
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL, stdout=subprocess.PIPE if talks else out,
+                stderr=out, env=os.environ | dict(env or {}), start_new_session=True, preexec_fn=_die_with(os.getpid()),
+            )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def expect_alive(self) -> None:
+        if self.process.poll() is not None:
+            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+            raise BenchError(f"{' '.join(map(str, self.process.args))} ended with {self.process.returncode}:\n{tail}")
+
+    def ask(self, question: Any) -> Any:
+        """One JSON line to a child that talks, one back."""
+        self.tell(question)
+        return self.answer()
+
+    def tell(self, question: Any) -> None:
+        try:
+            _pipe(self.process.stdin).write(msgspec.json.encode(question) + b"\n")
+            _pipe(self.process.stdin).flush()
+        except BrokenPipeError:
+            self.process.wait(STOP_SECONDS)
+            self.expect_alive()
+
+    def answer(self) -> Any:
+        line = _pipe(self.process.stdout).readline()
+        if not line:
+            self.process.wait(STOP_SECONDS)
+            self.expect_alive()
+        return msgspec.json.decode(line)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(STOP_SECONDS)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def __enter__(self) -> PythonChild:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None, "this child does not talk"
+    return pipe
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up before the fork
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask

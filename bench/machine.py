@@ -1,0 +1,67 @@
+"""What processes and the machine have used, read from /proc.
+
+Guarantees: CPU seconds are user + system of a process and everything it started. Linux only. Does not belong here:
+what a peer is.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Machine(NamedTuple):
+    """Seconds of all cores since the machine started."""
+
+    at: float
+    busy: float
+    steal: float
+
+
+class Busy(NamedTuple):
+    """How busy the machine was meanwhile: `load_1m` at the end, the others in cores."""
+
+    load_1m: float
+    cores: int
+    busy_cores: float
+    steal_cores: float
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of the process and its children, those that have ended included; 0.0 if it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    fields = stat[stat.rindex(")") + 2 :].split()
+    return sum(int(x) for x in fields[11:15]) / _TICKS + sum(cpu_seconds(int(child)) for child in children)
+
+
+def look() -> Machine:
+    fields = [int(x) / _TICKS for x in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
+    return Machine(time.monotonic(), user + nice + system + irq + softirq, steal)
+
+
+def busy_between(before: Machine, after: Machine) -> Busy:
+    seconds = max(after.at - before.at, 0.001)
+    return Busy(
+        os.getloadavg()[0], os.cpu_count() or 1, (after.busy - before.busy) / seconds,
+        (after.steal - before.steal) / seconds,
+    )  # fmt: skip
+
+
+def describe() -> str:
+    """The machine in one line."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    memory = next(int(x.split()[1]) for x in Path("/proc/meminfo").read_text().splitlines() if x.startswith("MemTotal"))
+    return f"{os.cpu_count()} cores ({model}), {memory / 2**20:.1f} GiB"

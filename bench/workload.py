@@ -1,0 +1,89 @@
+"""The orders every peer gets: seeded, the same for all, with the stock that is there before the first of them.
+
+Pure. Guarantees: the same seed, the same orders, however many of them are asked for. Does not belong here: how a peer
+wants them on the wire.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator
+from itertools import accumulate, islice
+from typing import Literal, NamedTuple, get_args
+
+WorkloadName = Literal["spread", "drop"]
+WORKLOADS: tuple[WorkloadName, ...] = get_args(WorkloadName)
+SKUS = 1_000
+ZIPF = 1.1
+LINES = (1, 2, 3, 4)  # equally often: 2.5 lines an order
+UNITS = (1, 1, 1, 2, 3)
+DROP_SHARE = 0.9  # of the lines of `drop` ask for one SKU
+STOCK_SHARE = 0.9  # received, of the units ordered per SKU: most orders are confirmed, every SKU sells out
+LOCATION = "main"
+
+
+class Order(NamedTuple):
+    order_id: str
+    lines: tuple[tuple[str, int], ...]  # (SKU, units); in `drop` the same SKU may come twice
+
+
+class Workload(NamedTuple):
+    """`orders` in the order they are placed, `received` units per SKU."""
+
+    orders: list[Order]
+    received: dict[str, int]
+
+
+def make(name: WorkloadName, count: int, seed: int) -> Workload:
+    """The first `count` orders of a workload, and stock for most of them."""
+    orders = list(islice(_orders(name, seed), count))
+    ordered: Counter[str] = Counter()
+    for order in orders:
+        for sku, units in order.lines:
+            ordered[sku] += units
+    received = {sku: max(1, math.ceil(STOCK_SHARE * ordered[sku])) for sku in skus()}
+    return Workload(orders, received)
+
+
+def skus() -> list[str]:
+    return [f"SKU-{n:04d}" for n in range(SKUS)]
+
+
+def summed(order: Order) -> dict[str, int]:
+    """Units per SKU."""
+    units: dict[str, int] = {}
+    for sku, count in order.lines:
+        units[sku] = units.get(sku, 0) + count
+    return units
+
+
+def one_at_a_time(workload: Workload) -> set[str]:
+    """The orders a shop without any hurry would confirm: each decided before the next is looked at."""
+    left = dict(workload.received)
+    confirmed: set[str] = set()
+    for order in workload.orders:
+        units = summed(order)
+        if all(left[sku] >= count for sku, count in units.items()):
+            confirmed.add(order.order_id)
+            for sku, count in units.items():
+                left[sku] -= count
+    return confirmed
+
+
+def _orders(name: WorkloadName, seed: int) -> Iterator[Order]:
+    chance = random.Random(f"{name}:{seed}")
+    names = skus()
+    weights = list(accumulate(1 / rank**ZIPF for rank in range(1, SKUS + 1)))
+    number = 0
+    while True:
+        lines: list[tuple[str, int]] = []
+        wanted = chance.choice(LINES)
+        while len(lines) < wanted:
+            hot = name == "drop" and chance.random() < DROP_SHARE
+            sku = names[0] if hot else chance.choices(names, cum_weights=weights)[0]
+            if hot or all(sku != other for other, _ in lines):
+                lines.append((sku, chance.choice(UNITS)))
+        yield Order(f"{name}-{seed}-{number:07d}", tuple(lines))
+        number += 1

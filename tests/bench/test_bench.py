@@ -1,0 +1,123 @@
+"""The bench: its workloads, its judge, and one small run of it. No figure is asserted: a busy machine is no fault."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.decided import Decisions, judge
+from bench.machine import busy_between, cpu_seconds, look
+from bench.peers.peer import Decision
+from bench.workload import SKUS, Order, Workload, make, one_at_a_time, summed
+
+ROOT = Path(__file__).resolve().parents[2]
+FIELDS = {"peer", "workload", "broker", "cpu_s_per_1000", "orders_s", "p50_ms", "p99_ms", "check"}
+
+
+@pytest.mark.timeout(280)
+def test_a_small_run_decides_every_order_and_writes_its_rows(tmp_path: Path) -> None:
+    """One peer on the embedded broker: both workloads pass their checks, and the rows have what readers rely on."""
+    rows_file = tmp_path / "rows.json"
+    command = [sys.executable, "-m", "bench", "--quick", "--only", "smokehouse", "--broker", "embedded"]
+    command += ["--orders", "500", "--rate", "200", "--json", str(rows_file)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=270, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = json.loads(rows_file.read_text())
+    assert [(x["peer"], x["workload"], x["broker"], x["check"]) for x in rows] == [
+        ("smokehouse", "spread", "embedded", "ok"),
+        ("smokehouse", "drop", "embedded", "ok"),
+    ]
+    for row in rows:
+        assert row.keys() >= FIELDS
+        assert all(row[name] > 0 for name in FIELDS - {"peer", "workload", "broker", "check"})
+        assert len(row["rounds"]) == 1
+
+
+def test_an_unknown_peer_is_refused() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "bench", "--only", "nobody"], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "nobody" in run.stderr
+
+
+def test_the_same_seed_makes_the_same_orders_however_many() -> None:
+    assert make("spread", 50, 7).orders == make("spread", 200, 7).orders[:50]
+    assert make("spread", 50, 7).orders != make("spread", 50, 8).orders
+
+
+def test_spread_has_two_and_a_half_lines_over_many_skus() -> None:
+    lines = [sku for order in make("spread", 4_000, 1).orders for sku, _ in order.lines]
+    assert 2.4 < len(lines) / 4_000 < 2.6
+    assert len(set(lines)) > SKUS // 2
+
+
+def test_nine_of_ten_lines_of_drop_ask_for_one_sku() -> None:
+    lines = [sku for order in make("drop", 4_000, 1).orders for sku, _ in order.lines]
+    assert 0.88 < lines.count("SKU-0000") / len(lines) < 0.92
+
+
+def test_stock_is_there_for_most_orders() -> None:
+    workload = make("spread", 2_000, 1)
+    assert 0.6 < len(one_at_a_time(workload)) / 2_000 < 1
+
+
+def test_cpu_of_a_process_grows_with_its_work_and_the_machine_is_watched() -> None:
+    before = look()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        while cpu_seconds(busy.pid) < 0.1:
+            assert busy.poll() is None
+        busy.kill()
+    seen = busy_between(before, look())
+    assert seen.busy_cores > 0
+    assert cpu_seconds(busy.pid) == 0.0
+
+
+# -- the judge ---------------------------------------------------------------------------------------------------------
+
+WORKLOAD = Workload([Order("a", (("S", 2), ("S", 1))), Order("b", (("S", 2),))], {"S": 4})
+
+
+def decided(*said: Decision) -> Decisions:
+    """Decisions without a broker under them."""
+    decisions = Decisions.__new__(Decisions)
+    decisions.said = {x.order_id: x for x in said}
+    decisions.twice = []
+    return decisions
+
+
+GOOD = (Decision("a", True, {"S": 3}), Decision("b", False, {}))
+
+
+def test_a_right_result_is_ok() -> None:
+    assert judge(WORKLOAD, decided(*GOOD), {"S": 1}) == "ok"
+    assert summed(WORKLOAD.orders[0]) == {"S": 3}
+
+
+def test_an_order_without_a_decision_is_named() -> None:
+    assert judge(WORKLOAD, decided(GOOD[0]), {"S": 1}) == "order b is not decided"
+
+
+def test_more_units_than_there_were_are_named() -> None:
+    both = decided(GOOD[0], Decision("b", True, {"S": 2}))
+    assert judge(WORKLOAD, both, {"S": -1}) == "S: 5 units confirmed, 4 received"
+
+
+def test_a_part_of_an_order_is_named() -> None:
+    part = decided(Decision("a", True, {"S": 2}), GOOD[1])
+    assert judge(WORKLOAD, part, {"S": 2}).startswith("order a was confirmed")
+
+
+def test_units_that_are_neither_sold_nor_there_are_named() -> None:
+    assert judge(WORKLOAD, decided(*GOOD), {"S": 0}) == "S: 0 units left, 4 received and 3 confirmed"
+
+
+def test_two_decisions_on_one_order_are_named() -> None:
+    decisions = decided(*GOOD)
+    decisions.twice = ["b"]
+    assert judge(WORKLOAD, decisions, {"S": 1}).startswith("1 orders with two decisions")
