@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from proof.audit.changelogs import Changelog
 from proof.audit.check_orders import Orders, check_dead_letters
@@ -36,14 +36,23 @@ from proof.audit.stock_book import Answers, StockBook
 from tables import records as r
 
 Source = Callable[[str], Iterable[Seen]]
-Look = Callable[[Any], None]
 _ALL = Cut()
+
+
+class Look(Protocol):
+    """Who looks on: for another count of the same records."""
+
+    def record(self, record: Any) -> None:
+        """A record that stands in its own partition of a log."""
+
+    def decision(self, order_id: str, status: str) -> None:
+        """What an order's decision had to be, by the order log."""
 
 
 def audit(
     source: Source, cut: Cut = _ALL, *, allow_undecided: bool = False, look: Look | None = None
 ) -> dict[str, Any]:
-    """The report. `look` is shown every record of both logs that stands in its own partition (for the replay)."""
+    """The report: counts of what was checked, of items and orders, and the findings."""
     findings = Findings()
     answers: Answers = {}
 
@@ -51,11 +60,11 @@ def audit(
         if type(record) is r.ReserveAnswered:
             _note_answer(answers, log, record, place, findings)
         elif look is not None:
-            look(record)
+            look.record(record)
 
     def stock_record(log: LogState, record: Any, place: int) -> None:
         if look is not None:
-            look(record)
+            look.record(record)
 
     order_book = OrderBook()
     orders_in = Intake(ORDERS, order_book, cut, findings, order_record)
@@ -91,6 +100,11 @@ def audit(
     orders.check_decisions(source(RESERVATIONS))
     undecided = orders.check_undecided(allowed=allow_undecided)
     orders.check_promises(stock_book.rooms)
+
+    if look is not None:
+        for order_id, order in orders.orders.items():
+            if order.decision is not None:
+                look.decision(order_id, order.decision.status)
 
     both = (orders_in, stock_in)
     elsewhere = check_dead_letters(both, source(DEAD_LETTERS), cut, findings)

@@ -1,7 +1,8 @@
 """The belt: both logs, their partitions and the agents' pure steps, in memory and turned by hand.
 
-It does with plain lists what workers do with a broker: routes, forwards, packs, writes rows and publishes levels, and
-what it said stands in `topics` as an audit reads it. Steps, tables and views are the real ones.
+It does with plain lists what workers do with a broker: routes, forwards, packs, writes rows and publishes levels, loses
+what was not acknowledged, recovers, and leaves zombies behind. What was said stands in `topics` as an audit reads it.
+Steps, partitions, tables and views are the real ones.
 """
 
 from __future__ import annotations
@@ -64,11 +65,12 @@ class Outbox:
         else:
             self._packs.setdefault((send.topic, send.partition), []).append(encode(send.record))
 
-    def leave(self) -> None:
+    def leave(self, most: int | None = None) -> None:
+        """`most`: records that get out before the process dies; packs may be lost, each whole."""
         packs, self._packs = self._packs, {}
-        for (topic, partition), items in packs.items():
-            for run in batches(items):
-                self._belt.append(topic, partition, run[0] if len(run) == 1 else pack(run))
+        runs = [(*where, run) for where, items in packs.items() for run in batches(items)]
+        for topic, partition, run in runs[:most]:
+            self._belt.append(topic, partition, run[0] if len(run) == 1 else pack(run))
 
     def publish(self, topic: str, key: str, record: Any, routed_by: str | None = None) -> None:
         partition = partition_of(routed_by or key, self._belt.partitions)
@@ -97,11 +99,15 @@ class Belt:
             Role(ORDERS.name, ORDER_LOG, order.step, views.OrderViews),
             Role(WAREHOUSE.name, STOCK_LOG, stock.step, views.StockViews),
         ]
+        self._roles = {role.topic: role for role in roles}
         self.agents = {
             (role.topic, n): Partition(role, n, Table(), self.outbox, 0)  # type: ignore[arg-type]
             for role in roles
             for n in range(partitions)
         }
+        self.committed = dict.fromkeys(self.agents, 0)
+        self.zombies: dict[tuple[str, int], tuple[Partition, str]] = {}
+        self._writers = dict.fromkeys(self.agents, 0)
         opened = r.LogOpened(
             id="open", log_id=7, partitions=partitions, logic_version=1, limits=limits or r.Limits()
         )  # fmt: skip
@@ -134,27 +140,64 @@ class Belt:
 
     # ---- what workers do
 
-    def step(self, topic: str, partition: int, records: int) -> bool:
+    def step(self, topic: str, partition: int, records: int, most: int | None = None) -> bool:
         """One agent handles up to `records` records, as one batch; False if there was none."""
-        agent = self.agents[topic, partition]
-        fresh = self.topics[topic, partition][agent.next_offset : agent.next_offset + records]
+        return self._step(self.agents[topic, partition], records, most)
+
+    def _step(self, agent: Partition, records: int, most: int | None = None) -> bool:
+        log = self.topics[agent.role.topic, agent.number]
+        fresh = log[agent.next_offset : agent.next_offset + records]
         agent.handle([Message(seen) for seen in fresh])  # type: ignore[misc]
         assert agent.halt is None, agent.halt
-        self.outbox.leave()
+        self.outbox.leave(most)
         return bool(fresh)
 
-    def checkpoint(self, topic: str, partition: int, writer: str = "w1") -> None:
-        """Rows to the changelog, outcome rows first, the partition row last; then what is published about them."""
+    def checkpoint(self, topic: str, partition: int, rows: int | None = None) -> None:
+        """Rows to the changelog, outcome rows first, the partition row last; then what is published about them.
+        `rows`: so many get out before the process dies."""
         agent = self.agents[topic, partition]
+        self._write(agent, f"w{self._writers[topic, partition]}", rows)
+        if rows is None:
+            self.committed[topic, partition] = agent.next_offset
+
+    def _write(self, agent: Partition, writer: str, most: int | None = None) -> None:
         state = agent.position_row()
         if state is None:
             return
+        topic, partition = agent.role.topic, agent.number
         dirty = {k: v for k, v in agent.table.take_dirty().items() if k != row_types.PARTITION_KEY}
         first = {k: v for k, v in dirty.items() if k.startswith(row_types.OUTCOME_KINDS)}
-        for key, row in {**first, **dirty, row_types.PARTITION_KEY: state}.items():
+        for key, row in list({**first, **dirty, row_types.PARTITION_KEY: state}.items())[:most]:
             value = version_bytes(state.log_id, row.at) + row_types.encode(row)
             self.append(CHANGELOG_OF[topic].name, partition, value, f"{key}|{writer}".encode())
-        agent.views.publish(agent.table, state, self.outbox)
+        if most is None:
+            agent.views.publish(agent.table, state, self.outbox)
+
+    def take_over(self, topic: str, partition: int) -> None:
+        """Another worker recovers the partition's rows and goes on from the committed offset; the old one may live."""
+        where = (topic, partition)
+        self.zombies[where] = (self.agents[where], f"w{self._writers[where]}")
+        self._writers[where] += 1
+        best: dict[str, bytes] = {}
+        for seen in self.topics.get((CHANGELOG_OF[topic].name, partition), ()):
+            key, value = (seen.key or b"").rpartition(b"|")[0].decode(), seen.value or b""
+            if value[:20] >= best.get(key, b"")[:20]:
+                assert value[:20] != best.get(key, b"")[:20] or value == best[key], f"two contents of {key}"
+                best[key] = value
+        table = Table()
+        table.put({key: row_types.decode(key, value[20:]) for key, value in best.items()})
+        table.take_dirty()
+        agent = Partition(self._roles[topic], partition, table, self.outbox, self.committed[where])  # type: ignore[arg-type]
+        agent.views.touch_all(table)
+        self.agents[where] = agent
+
+    def zombie(self, topic: str, partition: int, records: int, *, write: bool) -> None:
+        """The worker that was taken over from speaks once more."""
+        if (topic, partition) in self.zombies:
+            agent, writer = self.zombies[topic, partition]
+            self._step(agent, records)
+            if write:
+                self._write(agent, writer)
 
     def turn(self, records: int = 1000) -> None:
         """Until nothing is left to handle, a checkpoint after every batch."""
@@ -190,3 +233,9 @@ class Belt:
 def belt() -> Belt:
     """Three partitions, logs open, nothing else."""
     return Belt()
+
+
+@pytest.fixture(scope="session")
+def new_belt() -> type[Belt]:
+    """For tests that need many."""
+    return Belt

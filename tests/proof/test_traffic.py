@@ -1,0 +1,186 @@
+"""Whatever traffic comes, in whatever order, however often, and whoever dies over it: the audit finds nothing.
+
+Hypothesis makes the traffic and the faults; the agents' real steps handle it; the auditor folds it again. A finding
+here is an error of the agents or of the auditor, and either is news.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tables import records as r
+
+SKUS = ("S0", "S1", "S2", "S3")
+PLACES = ("W1", "W2", "W3")
+LOTS = ("A", "B", "C")
+SKU_MAX_UNITS = 6
+LIMITS = r.Limits(undecided_seconds=120, payment_seconds=90, check_seconds=200, attempts=4)
+
+
+class Traffic:
+    """One thing after another, chosen by `chance`. Ids meet again, with other content too, but not all of the time."""
+
+    def __init__(self, belt: Any, chance: random.Random) -> None:
+        self.belt, self.chance = belt, chance
+        self.orders = self.facts = 0
+
+    def happen(self) -> None:
+        chosen = self.chance.random()
+        for share, what in _SHARES:
+            chosen -= share
+            if chosen <= 0:
+                return what(self)
+        return self._work()
+
+    def settle(self) -> None:
+        """Everything is handled, deadlines pass, everything is handled."""
+        self.belt.turn(self.chance.choice((1, 7, 1000)))
+        for _ in range(8):
+            self.belt.tick(60)
+            self.belt.turn()
+
+    # ---- records
+
+    def _id(self, kind: str) -> str:
+        self.facts += 1
+        return f"{kind}{self.facts if self.chance.random() < 0.9 else self.chance.randrange(self.facts)}"
+
+    def _order_id(self) -> str:
+        """Of one of the last orders, or of the next."""
+        return f"o{self.chance.randint(max(0, self.orders - 6), self.orders + 1)}"
+
+    def _some(self, values: tuple[str, ...]) -> list[str]:
+        return self.chance.sample(values, self.chance.randint(1, len(values)))
+
+    def _maybe(self, value: Any) -> Any:
+        return self.chance.choice((None, value))
+
+    def _order(self) -> None:
+        self.orders += self.chance.random() < 0.9
+        order_id = f"o{self.orders}" if self.chance.random() < 0.9 else self._order_id()
+        skus = self._some((*SKUS, "S0")) if self.chance.random() < 0.9 else ["S0", "NONE"]
+        units = (1, 1, 1, 2, 2, 3, 5) if self.chance.random() < 0.9 else (0, -1, 1)
+        self._put(r.OrderPlaced(
+            id=order_id, order_id=order_id, channel="shop",
+            lines=[r.Line(sku, self.chance.choice(units)) for sku in skus],
+            locations=self._some(PLACES), payment=self.chance.choice(("paid", "paid", "pending")),
+            checks=self.chance.choice(([], [], [], [], ["fraud"], ["fraud", "address"])),
+            payment_seconds=self._maybe(30),
+        ))  # fmt: skip
+
+    def _about_order(self) -> None:
+        more: dict[type, dict[str, Any]] = {
+            r.CancelRequested: {"lines": self.chance.choice(([], self._units(r.CancelLine)))},
+            r.PaymentCaptured: {}, r.PaymentFailed: {}, r.OrderPicked: {}, r.OrderPacked: {}, r.OrderDelivered: {},
+            r.OrderReturned: {},
+            r.CheckOpened: {"check": "fraud"}, r.CheckPassed: {"check": "fraud"}, r.CheckFailed: {"check": "address"},
+            r.OrderShipped: {"lines": self.chance.choice(([], self._units(r.ShippedLine)))},
+        }  # fmt: skip
+        kind = self.chance.choice(list(more))
+        self._put(kind(id=self._id(kind.__name__), order_id=self._order_id(), **more[kind]))
+
+    def _units(self, line: type) -> list[Any]:
+        if line is r.ShippedLine:
+            where = {"location": self._maybe(self.chance.choice(PLACES)), "lot": self._maybe(self.chance.choice(LOTS))}
+        else:
+            where = {}
+        return [line(sku, self.chance.randint(1, 3), **where) for sku in self._some(SKUS)]
+
+    def _fact(self) -> None:
+        where = {"sku": self.chance.choice(SKUS), "location": self.chance.choice(PLACES)}
+        lot, units = self.chance.choice(LOTS), self.chance.randint(0, SKU_MAX_UNITS)
+        day = self._maybe(f"2027-0{self.chance.randint(1, 9)}-01")
+        more: list[tuple[type, dict[str, Any]]] = [
+            (r.Received, where | {"lot": lot, "quantity": units + 1, "best_before": day}),
+            (r.Received, where | {"lot": lot, "quantity": units + 1, "best_before": day}),
+            (r.Adjusted, where | {"lot": self._maybe(lot), "quantity": units - 3, "reason": "correction"}),
+            (r.Received, where | {"lot": lot, "quantity": units + 9, "best_before": day}),
+            (r.Counted, where | {"lot": lot, "quantity": units, "as_of_offset": self._maybe(units * 15)}),
+            (r.Shipped, where | {"lot": self._maybe(lot), "quantity": units + 1, "attempt": self.chance.randint(0, 2),
+                                 "order_id": self._maybe(self._order_id())}),
+            (r.PolicySet, {"sku": where["sku"], "location": self._maybe(where["location"]), "safety_stock": units % 3}),
+            (r.SkuDefined, {"sku": where["sku"], "discontinued": units == 0}),
+        ]  # fmt: skip
+        kind, fields = self.chance.choice(more)
+        self._put(kind(id=self._id("f"), **fields))
+
+    def _put(self, record: Any) -> None:
+        self.belt.place(record)
+
+    def _again(self) -> None:
+        """A record once more: where it stood, or where it does not belong; or something that is no record."""
+        where = self.chance.choice(sorted(self.belt.agents))
+        log = self.belt.topics[where]
+        seen = self.chance.choice(log[1:] or log)
+        how = self.chance.randrange(6)
+        if how < 4:
+            self.belt.append(*where, seen.value)
+        elif how == 4:
+            self.belt.append(where[0], self.chance.randrange(self.belt.partitions), seen.value)
+        else:
+            self.belt.append(*where, self.chance.choice((b"", b"{", b'{"type":"nothing"}', None)))
+
+    # ---- time and workers
+
+    def _time(self) -> None:
+        self.belt.tick(self.chance.choice((0, 1, 1, 5, 30)) if self.chance.random() < 0.95 else 500)
+
+    def _work(self) -> None:
+        where = self.chance.choice(sorted(self.belt.agents))
+        if self.chance.random() < 0.2:
+            return self.belt.turn(self.chance.choice((1, 10, 1000)))
+        self.belt.step(*where, self.chance.choice((1, 3, 100)))
+        if self.chance.random() < 0.6:
+            self.belt.checkpoint(*where)
+        return None
+
+    def _fault(self) -> None:
+        where = self.chance.choice(sorted(self.belt.agents))
+        if self.chance.random() < 0.4:
+            self.belt.zombie(*where, self.chance.choice((0, 1, 5)), write=self.chance.random() < 0.5)
+            return
+        alive = self.chance.random() < 0.5
+        self.belt.step(*where, self.chance.choice((0, 1, 3, 100)), None if alive else self.chance.choice((0, 1, 2)))
+        if not alive:
+            self.belt.checkpoint(*where, self.chance.choice((0, 1, 3, 8)))
+        self.belt.take_over(*where)
+        if not alive:
+            self.belt.zombies.pop(where)
+
+
+_SHARES: list[tuple[float, Callable[[Traffic], None]]] = [
+    (0.16, Traffic._order), (0.18, Traffic._about_order), (0.12, Traffic._fact), (0.06, Traffic._again),
+    (0.05, Traffic._time), (0.08, Traffic._fault),
+]  # fmt: skip
+
+
+def run(belt: Any, chance: random.Random, happenings: int) -> dict[str, Any]:
+    traffic = Traffic(belt, chance)
+    for _ in range(happenings):
+        traffic.happen()
+    traffic.settle()
+    return belt.audit()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(chance=st.randoms(use_true_random=False), happenings=st.integers(1, 80))
+def test_any_traffic_is_audited_clean(new_belt: Any, chance: random.Random, happenings: int) -> None:
+    report = run(new_belt(partitions=2, limits=LIMITS), chance, happenings)
+
+    assert report["findings"] == []
+    assert report["orders"]["undecided"] == 0
+    assert report["orders"]["on_hold"] == 0
+
+
+def test_long_traffic_is_audited_clean(new_belt: Any) -> None:
+    """Enough happenings that every rule is checked, with a fixed seed."""
+    report = run(new_belt(partitions=3, limits=LIMITS), random.Random(5), 1_500)
+
+    assert report["findings"] == []
+    for rule, least in (("promise", 5), ("decision", 8), ("cancellation", 1), ("forwarded", 5), ("dead_letter", 20)):
+        assert report["checked"][rule] >= least, rule
