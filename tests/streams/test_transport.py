@@ -79,7 +79,8 @@ class Stage:
         return (self.settings.home / f"{name}.log").read_text()
 
     def events(self, event: str = "", **also: Any) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.journal.read_bytes().splitlines()]
+        whole, _, _being_written = self.journal.read_bytes().rpartition(b"\n")
+        lines = [json.loads(line) for line in whole.splitlines()]
         return [e for e in lines if event in ("", e["event"]) and also.items() <= e.items()]
 
     def wait(self, what: Callable[[], Any], seconds: float = JOIN_SECONDS) -> Any:
