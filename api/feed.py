@@ -17,13 +17,13 @@ import msgspec
 from confluent_kafka import KafkaException, Message
 
 from api.view import OrderHead, Record, View
-from streams.reader import Follower, ReadError, follow
+from streams.reader import Follower, ReadError, follow, partitions_of
 from streams.settings import Settings
 from tables import records as r
 
 TOPICS = ("stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders")
 LAG_MAX_RECORDS = 10_000  # more behind than this is not ready
-ENDS_EVERY_SECONDS = 0.5
+ENDS_EVERY_SECONDS = 1.0
 ENDS_VALID_SECONDS = 5.0  # older than this, the lag counts as unknown
 RETRY_SECONDS = 1.0
 APPLY_RECORDS = 500  # applied at a time, so that nobody who asks waits long for the lock
@@ -49,7 +49,7 @@ class Progress:
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
     asked: float = float("-inf")  # when the ends were asked, monotonic
     reached: bool = False  # the ends as of the start
-    trouble: str = "not connected yet"
+    trouble: str = ""
 
     def lag(self, topic: str, partition: int) -> int | None:
         """Records behind; None: unknown."""
@@ -70,7 +70,7 @@ class Feed(threading.Thread):
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="view-feed", daemon=True)
         self.view = View()
-        self.progress = Progress()
+        self.progress = Progress(trouble="not connected yet")
         self.unreadable = 0
         self.failed = False
         self._settings = settings
@@ -99,9 +99,9 @@ class Feed(threading.Thread):
             self._wait_for_broker(error)
             return
         try:
-            first_ends = follower.ends()
+            first_ends = follower.first_ends
             self.view = View()  # what the one before held may be of a log that is gone
-            self.progress = Progress(dict(follower.positions()), first_ends, time.monotonic(), trouble="")
+            self.progress = Progress(dict(follower.positions()), first_ends, time.monotonic())
             while not self._stopping.is_set():
                 self._apply(follower.poll(0.1))
                 self._report(follower, first_ends)
@@ -114,7 +114,8 @@ class Feed(threading.Thread):
         before, positions = self.progress, follower.positions()
         ends, asked = before.ends, before.asked
         if time.monotonic() - asked > ENDS_EVERY_SECONDS:
-            ends, asked = follower.ends(), time.monotonic()
+            partitions_of(self._settings, TOPICS[0])  # does the broker answer? what a fetch said last does not tell
+            ends, asked = follower.seen_ends(), time.monotonic()
         reached = before.reached or all(positions[place] >= end for place, end in first_ends.items())
         self.progress = Progress(positions, ends, asked, reached)
 

@@ -15,6 +15,11 @@ from streams.settings import Settings, client_config
 from streams.topics import topic as catalogue_topic
 
 ASK_SECONDS = 10.0  # metadata and watermarks
+# The embedded broker answers a fetch that found nothing only after this wait, so a short one means low latency. But it
+# needs about 2.5 us per batch of the partition, and a fetch that is not done in time answers with nothing, again and
+# again: with 10 ms no partition of more than about 8,000 batches can be read. Readers grow it when that happens.
+QUICK_MS = 10
+PATIENT_MS = 5_000
 _NO_LEADER_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -62,11 +67,14 @@ def bounds(settings: Settings, topic: str, partitions: Iterable[int] | None = No
     try:
         wanted = _partitions(consumer, name) if partitions is None else partitions
         parts = [TopicPartition(name, p) for p in wanted]
-        if settings.embedded:
-            # The embedded broker's list of offsets names the FIRST record of the last batch; a fetch names the end.
-            consumer.assign([TopicPartition(name, p, high) for (_, p), (_, high) in ask_ends(consumer, parts).items()])
-            _await_fetch(consumer, parts)
-        return {p: found for (_, p), found in ask_ends(consumer, parts).items()}
+        found = {part.partition: _watermarks(consumer, part) for part in parts}
+        if not settings.embedded:
+            return found
+        # The embedded broker's list of offsets names the FIRST record of the last batch; a fetch names the end.
+        consumer.assign([TopicPartition(name, p, high) for p, (_, high) in found.items()])
+        _await_fetch(consumer, parts)
+        seen = seen_ends(consumer, parts)
+        return {p: (low, max(high, seen[name, p])) for p, (low, high) in found.items()}
     finally:
         consumer.close()
 
@@ -78,7 +86,7 @@ def open_consumer(settings: Settings, more: Mapping[str, object]) -> Consumer:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
-        "fetch.wait.max.ms": 10 if settings.embedded else 50,
+        "fetch.wait.max.ms": QUICK_MS if settings.embedded else 50,
         "fetch.message.max.bytes": 4 << 20,
         "fetch.queue.backoff.ms": 10,  # 1000 by default stalls a partition whose queue was full
         "queued.min.messages": 50_000,
@@ -98,13 +106,9 @@ def _partitions(consumer: Consumer, name: str) -> list[int]:
     return sorted(found.partitions)
 
 
-def ask_ends(consumer: Consumer, parts: list[TopicPartition]) -> dict[Place, tuple[int, int]]:
-    """Per partition (named as on the broker) its first offset and the one after its last record."""
-    found = {}
-    for part in parts:
-        low, high = _watermarks(consumer, part)
-        found[part.topic, part.partition] = (low, max(high, consumer.get_watermark_offsets(part, cached=True)[1]))
-    return found
+def seen_ends(consumer: Consumer, parts: Iterable[TopicPartition]) -> dict[Place, int]:
+    """Per partition (named as on the broker) the end that the last fetch named; negative: none yet."""
+    return {(part.topic, part.partition): consumer.get_watermark_offsets(part, cached=True)[1] for part in parts}
 
 
 def _watermarks(consumer: Consumer, part: TopicPartition) -> tuple[int, int]:
@@ -123,7 +127,7 @@ def _watermarks(consumer: Consumer, part: TopicPartition) -> tuple[int, int]:
 def _await_fetch(consumer: Consumer, parts: list[TopicPartition]) -> None:
     """Until a fetch of every partition has named its end."""
     until = time.monotonic() + ASK_SECONDS
-    while any(consumer.get_watermark_offsets(part, cached=True)[1] < 0 for part in parts):
+    while any(end < 0 for end in seen_ends(consumer, parts).values()):
         if time.monotonic() > until:
             raise ReadStalled(f"{parts[0].topic}: no fetch answered within {ASK_SECONDS:.0f} s")
         consumer.poll(0.005)

@@ -17,16 +17,9 @@ from typing import Literal
 from confluent_kafka import KafkaError, Message, TopicPartition
 
 from streams.ends import (
-    Place,
-    ReadError,
-    ReadStalled,
-    ask_ends,
-    bounds,
-    is_contiguous,
-    last_offsets,
-    open_consumer,
-    partitions_of,
-)
+    PATIENT_MS, QUICK_MS, Place, ReadError, ReadStalled, bounds, is_contiguous, last_offsets, open_consumer,
+    partitions_of, seen_ends,
+)  # fmt: skip
 from streams.settings import Settings
 
 __all__ = [
@@ -36,6 +29,7 @@ __all__ = [
 
 BATCH_RECORDS = 10_000
 STALL_SECONDS = 20.0  # a read to the end that gets nothing for so long has lost its broker
+STARVED_SECONDS = 1.0  # behind and given nothing for so long: fetches end before they find anything
 HOLE_SECONDS = 10.0  # a record that is not visible after so long is missing
 
 # Errors of one moment: librdkafka goes on by itself, and the limits above name the end of patience.
@@ -49,21 +43,33 @@ class HoleInLog(ReadError):
 class Follower:
     """Reads partitions on and on. `poll` returns what has arrived; `positions` is where it stands."""
 
-    def __init__(self, settings: Settings, places: Mapping[Place, int], contiguous: Mapping[str, bool]) -> None:
+    def __init__(
+        self, settings: Settings, places: Mapping[Place, int], contiguous: Mapping[str, bool], wait_ms: int = QUICK_MS
+    ) -> None:
+        self._settings = settings
         self._prefix = settings.prefix
         self._next = {(self._prefix + topic, partition): offset for (topic, partition), offset in places.items()}
         self._checked = {self._prefix + topic for topic, checked in contiguous.items() if checked}
         self._holes: dict[Place, float] = {}  # since when the record at the position is not visible
+        self._wait_ms = wait_ms
+        self.first_ends: dict[Place, int] = {}  # as of `follow`
+        self._open()
+
+    def _open(self) -> None:
         # A contiguous log that starts later than asked has lost records; others may be trimmed or compacted.
+        wait = {"fetch.wait.max.ms": self._wait_ms} if self._settings.embedded else {}
         reset = "error" if self._checked else "earliest"
-        self._consumer = open_consumer(settings, {"auto.offset.reset": reset})
+        self._consumer = open_consumer(self._settings, wait | {"auto.offset.reset": reset})
         self._consumer.assign([TopicPartition(topic, p, offset) for (topic, p), offset in self._next.items()])
+        self._moved = time.monotonic()
 
     def poll(self, timeout: float) -> list[Message]:
         """Up to 10,000 records; waits at most `timeout` seconds for the first. Empty: nothing new."""
         first = self._consumer.poll(timeout)
         if first is None:
+            self._grow_wait_if_starved()
             return []
+        self._moved = time.monotonic()
         # consume(n, t) waits for n records or all of t; with 0 it takes what is there.
         found = [first, *self._consumer.consume(BATCH_RECORDS - 1, 0)]
         fresh: list[Message] = []
@@ -84,9 +90,8 @@ class Follower:
             fresh.append(message)
         for place in back:
             self._seek_back(place)
-        if self._holes and fresh:
-            for message in fresh:
-                self._holes.pop((message.topic(), message.partition()), None)
+        for message in fresh if self._holes else ():
+            self._holes.pop((message.topic(), message.partition()), None)
         return fresh
 
     def positions(self) -> dict[Place, int]:
@@ -95,9 +100,28 @@ class Follower:
 
     def ends(self) -> dict[Place, int]:
         """Per partition the offset after the last record, asked now. `ReadError` if the broker does not answer."""
-        cut = len(self._prefix)
-        found = ask_ends(self._consumer, [TopicPartition(topic, p) for topic, p in self._next])
-        return {(topic[cut:], p): max(high, self._next[topic, p]) for (topic, p), (_, high) in found.items()}
+        topics = {topic[len(self._prefix) :] for topic, _ in self._next}
+        found = {topic: last_offsets(self._settings, topic) for topic in topics}
+        return {(topic, p): max(found[topic][p], at) for (topic, p), at in self.positions().items()}
+
+    def seen_ends(self) -> dict[Place, int]:
+        """As `ends`, as of the last fetches: costs nothing, and does not notice a broker that is gone."""
+        seen, cut = self._seen_ends(), len(self._prefix)
+        return {(topic[cut:], p): max(end, self._next[topic, p]) for (topic, p), end in seen.items()}
+
+    def _seen_ends(self) -> dict[Place, int]:
+        return seen_ends(self._consumer, [TopicPartition(topic, p) for topic, p in self._next])
+
+    def _grow_wait_if_starved(self) -> None:
+        """On the embedded broker a wait that is too short for the number of batches gets nothing, for ever."""
+        starved = time.monotonic() - self._moved > STARVED_SECONDS + self._wait_ms / 1000
+        if not starved or not self._settings.embedded or self._wait_ms >= PATIENT_MS:
+            return
+        self._moved = time.monotonic()
+        if any(end > self._next[place] for place, end in self._seen_ends().items()):
+            self._consumer.close()
+            self._wait_ms = min(self._wait_ms * 4, PATIENT_MS)
+            self._open()
 
     def close(self) -> None:
         self._consumer.close()
@@ -136,7 +160,7 @@ def read_to_end(
     open_ends = {(topic, p): known[p][1] for (_, p), offset in places.items() if offset < known[p][1]}
     if not open_ends:
         return
-    follower = Follower(settings, {place: places[place] for place in open_ends}, {topic: contiguous})
+    follower = Follower(settings, {place: places[place] for place in open_ends}, {topic: contiguous}, PATIENT_MS)
     try:
         quiet_since = time.monotonic()
         while open_ends:
@@ -161,10 +185,10 @@ def follow(
     start: Literal["beginning", "end"] | Mapping[Place, int] = "beginning",
 ) -> Follower:
     """A follower of all partitions of `topics`; a mapping gives offsets, partitions it lacks start at the first."""
-    places: dict[Place, int] = {}
+    given = {} if isinstance(start, str) else start
     names = list(topics)
-    for name in names:
-        for partition, (low, high) in bounds(settings, name).items():
-            given = {} if isinstance(start, str) else start
-            places[name, partition] = given.get((name, partition), high if start == "end" else low)
-    return Follower(settings, places, {name: is_contiguous(settings, name) for name in names})
+    found = {(name, p): both for name in names for p, both in bounds(settings, name).items()}
+    places = {place: given.get(place, high if start == "end" else low) for place, (low, high) in found.items()}
+    follower = Follower(settings, places, {name: is_contiguous(settings, name) for name in names})
+    follower.first_ends = {place: high for place, (_, high) in found.items()}
+    return follower

@@ -1,18 +1,18 @@
 // The board: loads what is there, then listens to /v1/live. Rows are kept and changed in place, never rebuilt whole.
-const ROWS_MAX = 60, FEED_MAX = 12, SKU_PAGES_MAX = 10, SAMPLES = 120;
+const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 7, SKU_PAGES_MAX = 10, SAMPLES = 120;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
 const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull" };
 const WORDS = {
   insufficient: "not enough stock", contended: "claimed by other orders", no_answer: "no answer in time", cancelled: "cancelled by the buyer",
   payment_deadline: "payment did not arrive in time", payment_failed: "payment failed", check_deadline: "a check stayed open too long", check_failed: "a check failed",
-  unknown_sku: "unknown SKU", discontinued: "no longer sold", invalid_quantity: "impossible quantity",
+  unknown_sku: "unknown SKU", discontinued: "no longer sold", malformed_quantity: "impossible quantity", too_old: "asked too late",
 };
 const $ = (id) => document.getElementById(id);
 const count = new Intl.NumberFormat("en");
 const skus = new Map(); // sku -> {level, moved}
 const rows = new Map(); // sku -> its row
 const rates = [];
-let decisions = [], alerts = [], counters = null, lag = null, paused = false, dirty = false, source = null;
+let decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
 
 const make = (tag, name, text) => {
   const element = document.createElement(tag);
@@ -126,8 +126,9 @@ function chosen() {
   if (order === "moved") found.sort((a, b) => b.moved - a.moved || byName(a, b));
   else if (order === "least") found.sort((a, b) => a.level.available - b.level.available || byName(a, b));
   else found.sort(byName);
-  $("stock-hint").textContent = found.length > ROWS_MAX ? `${ROWS_MAX} of ${count.format(found.length)} SKUs` : `${count.format(found.length)} SKU${found.length === 1 ? "" : "s"}`;
-  return found.slice(0, ROWS_MAX);
+  $("stock-hint").textContent = found.length > rowsShown ? `${rowsShown} of ${count.format(found.length)} SKUs` : `${count.format(found.length)} SKU${found.length === 1 ? "" : "s"}`;
+  $("more").hidden = found.length <= rowsShown || rowsShown >= ROWS_MAX;
+  return found.slice(0, rowsShown);
 }
 
 function drawStock() {
@@ -144,9 +145,12 @@ function drawStock() {
 }
 
 function makeRow(level) {
-  const row = make("tr"), head = make("td", "sku");
+  const row = make("tr"), head = make("th", "sku");
+  head.scope = "row";
   head.append(make("b", "", level.sku), make("span", "", ""));
   row.append(head, make("td", "num available-cell"), make("td", "num onhand-cell"), make("td", "places"));
+  row.role = "row"; // on a phone the row is a grid, and a grid would lose the table's roles
+  for (const cell of row.children) cell.role = cell === head ? "rowheader" : "cell";
   return row;
 }
 
@@ -218,6 +222,7 @@ $("pause").addEventListener("click", () => {
   if (paused) say("wait", "Paused");
   else show();
 });
+$("more").addEventListener("click", () => { rowsShown = Math.min(rowsShown + 4 * ROWS_STEP, ROWS_MAX); show(); });
 $("find").addEventListener("input", show);
 $("sort").addEventListener("change", show);
 listen();
