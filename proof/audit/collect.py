@@ -40,12 +40,12 @@ def cut(settings: Settings, group: str, settle_seconds: float) -> Cut:
     consumer = open_consumer(settings, {"group.id": settings.prefix + group})
     try:
         settled, still = _handled(consumer, settings, settle_seconds)
-        # A partition that stands still will not move while we wait once more.
-        sure, _ = _handled(consumer, settings, settle_seconds if not still else 0.0)
+        sure, _ = _handled(consumer, settings, settle_seconds)
         committed = _committed(consumer, settings, list(sure))
+        still = {place: offset for place, offset in still.items() if committed[place] == offset}
     finally:
         consumer.close()
-    # The order log first: an answer before its end was asked for before the stock log's end.
+    # The order log last: whatever an order asked of stock before the stock log's end, its own records are read.
     end = {place: max(offset, committed.get(place, 0)) for place, offset in _ends(settings).items()}
     return Cut(settled, sure, end, still)
 
@@ -86,7 +86,7 @@ def _handled(consumer: Consumer, settings: Settings, seconds: float) -> tuple[_E
 
 
 def _ends(settings: Settings) -> _Ends:
-    return {(topic, p): high for topic in LOGS for p, (_, high) in bounds(settings, topic).items()}
+    return {(topic, p): high for topic in (WAREHOUSE, ORDERS) for p, (_, high) in bounds(settings, topic).items()}
 
 
 def _committed(consumer: Consumer, settings: Settings, places: list[tuple[str, int]]) -> _Ends:

@@ -12,7 +12,7 @@ from typing import Any
 
 from proof.audit.findings import Findings, Spot
 from proof.audit.intake import LogState
-from proof.audit.seen import WAREHOUSE, Cut, spot_of
+from proof.audit.seen import INDEX_BITS, WAREHOUSE, Cut, spot_of
 from proof.audit.shelves import Part, Promise, Room, apply_fact
 from tables import records as r
 from tables.codec import digest
@@ -57,9 +57,10 @@ class StockBook:
             self.compare(room, log, place)
 
     def check_answers(self) -> None:
-        """Every answer must belong to a reserve command of its partition."""
+        """Every answer must belong to a reserve command of its partition, unless that came after what was read."""
         for (order_id, _, _), (answer, spot) in self._answers.items():
-            self._findings.add("answer", order_id, spot, "no answer: nobody asked", _told(answer))
+            if self._cut.is_sure(*spot[:2], spot.offset << INDEX_BITS):
+                self._findings.add("answer", order_id, spot, "no answer: nobody asked", _told(answer))
 
     # ---- reserve
 
