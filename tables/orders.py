@@ -173,13 +173,17 @@ def _hops(row: OrderRow) -> int:
 
 
 def _ask_again(row: OrderRow, record: r.AskAgain, at: At, log: PartitionRow) -> OrderRow:
-    waits = row.entries[-1] if row.entries else None
-    if row.state != "pending" or waits is None or (waits.kind, waits.attempt) != ("later", record.attempt):
+    if row.state != "pending" or record.attempt != row.attempt + 1:
         return row  # asked, or decided, meanwhile
-    if waits.hops != record.hops:
+    for n in reversed(range(len(row.entries))):  # a shipment told meanwhile stands behind it
+        waits = row.entries[n]
+        if (waits.kind, waits.attempt, waits.hops) == ("later", record.attempt, record.hops):
+            break
+    else:
         return row
     if waits.hops:
-        return replace(row, entries=(*row.entries[:-1], replace(waits, at=at.place, hops=waits.hops - 1)))
+        turned = replace(waits, at=at.place, hops=waits.hops - 1)
+        return replace(row, entries=(*row.entries[:n], turned, *row.entries[n + 1 :]))
     return _ask(row, record.attempt, at, log)
 
 

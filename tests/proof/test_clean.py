@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tables import records as r
+from tables.murmur2 import partition_of
 
 
 def stocked(belt: Any, skus: int = 6, units: int = 5) -> None:
@@ -94,3 +95,25 @@ def test_duplicates_dead_letters_and_misrouted_records(belt: Any) -> None:
     assert report["checked"]["dead_letter"] == 3
     assert report["logs"]["orders"].forwarded == 2
     assert report["logs"]["warehouse"].duplicates > 5
+
+
+def test_a_shipment_told_while_a_contended_order_waits_its_turn(belt: Any) -> None:
+    """What is told of an order meanwhile must not make it forget that it wants to ask again."""
+    first, second = "S0", next(s for s in ("S1", "S2", "S3", "S4") if home(belt, s) != home(belt, "S0"))
+    belt.place(r.Received(id="r1", sku=first, location="W1", lot="L", quantity=2))
+    belt.turn()
+    belt.place(order(1, first, second))
+    belt.place(order(2, first))
+    for partition in range(belt.partitions):
+        belt.step("orders", partition, 100)
+    belt.step("warehouse", home(belt, first), 100)  # order 1 has the units, but is not decided
+    belt.place(r.OrderShipped(id="s2", order_id="o2", lines=[r.ShippedLine(second, 1, location="W1")]))
+
+    belt.turn()
+
+    assert belt.decided() == {"o1": "rejected", "o2": "confirmed"}
+    assert belt.audit()["findings"] == []
+
+
+def home(belt: Any, sku: str) -> int:
+    return partition_of(sku, belt.partitions)
