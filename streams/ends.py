@@ -38,6 +38,10 @@ class ReadStalled(ReadError):
     """No answer, or no progress towards the end, within a named limit."""
 
 
+class HoleInLog(ReadError):
+    """A record is missing where offsets are contiguous."""
+
+
 def is_contiguous(settings: Settings, topic: str) -> bool:
     """Whether a gap between offsets means a record that is not visible yet.
 

@@ -17,8 +17,18 @@ from typing import Literal
 from confluent_kafka import KafkaError, Message, TopicPartition
 
 from streams.ends import (
-    PATIENT_MS, QUICK_MS, Place, ReadError, ReadStalled, bounds, is_contiguous, last_offsets, open_consumer,
-    partitions_of, seen_ends,
+    PATIENT_MS,
+    QUICK_MS,
+    HoleInLog,
+    Place,
+    ReadError,
+    ReadStalled,
+    bounds,
+    is_contiguous,
+    last_offsets,
+    open_consumer,
+    partitions_of,
+    seen_ends,
 )  # fmt: skip
 from streams.settings import Settings
 
@@ -34,10 +44,6 @@ HOLE_SECONDS = 10.0  # a record that is not visible after so long is missing
 
 # Errors of one moment: librdkafka goes on by itself, and the limits above name the end of patience.
 _PASSING = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
-
-
-class HoleInLog(ReadError):
-    """A record is missing where offsets are contiguous."""
 
 
 class Follower:
@@ -144,13 +150,9 @@ class Follower:
 
 
 def read_to_end(
-    settings: Settings,
-    topic: str,
-    partitions: Iterable[int] | None = None,
-    start: Mapping[int, int] | None = None,
-    *,
-    contiguous: bool,
-) -> Iterator[list[Message]]:
+    settings: Settings, topic: str, partitions: Iterable[int] | None = None, start: Mapping[int, int] | None = None,
+    *, contiguous: bool,
+) -> Iterator[list[Message]]:  # fmt: skip
     """The records of `topic` from `start` (default: the first) to the end as of now, in batches of up to 10,000."""
     known = bounds(settings, topic, partitions)
     places = {(topic, p): max((start or {}).get(p, low), 0) for p, (low, _) in known.items()}
