@@ -17,6 +17,7 @@ from proof.audit.findings import Findings, Spot
 from proof.audit.seen import INDEX_BITS, Seen
 
 _VERSION = Struct(">QQI")
+_VERSION_BYTES = _VERSION.size
 STOCK = (
     "at", "sku", "location", "on_hand", "unavailable", "claimed", "held", "allocated", "safety_stock", "reorder_point",
     "hysteresis",
@@ -26,7 +27,7 @@ PROMISE = ("at", "order_id", "attempt", "order_partition", "state", "asked", "as
            "hour", "lines")  # fmt: skip
 PROMISE_LINE = ("sku", "quantity", "location", "reason", "available", "out", "open")
 ORDER = ("at", "order_id", "state")
-FOLLOWED = ("stock", "lot", "res")  # kinds of rows that are compared at every version
+FOLLOWED = ("stock|", "lot|", "res|")  # kinds of rows that are compared at every version
 
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -37,7 +38,13 @@ class Copy(NamedTuple):
     log_id: int
     place: int
     payload: bytes
-    spot: Spot
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def spot(self) -> Spot:
+        return Spot(self.topic, self.partition, self.offset)
 
     def fields(self, names: tuple[str, ...]) -> dict[str, Any]:
         """The row's first fields by name; empty if it cannot be read."""
@@ -58,29 +65,31 @@ class Changelog:
 
     def read(self, messages: Iterable[Seen], *, follow: bool) -> None:
         """Take in the whole topic. `follow`: keep every version of the kinds that are followed."""
-        checked = self._findings.checked
+        copies = 0
         for message in messages:
             if message.value is None or message.key is None:
                 continue  # an older writer's copy was taken away; a newer one is kept
-            key = message.key.rpartition(b"|")[0].decode(errors="replace")
-            spot = Spot(message.topic, message.partition, message.offset)
+            topic, partition, at, _, raw_key, value, _ = message
+            key = raw_key.rpartition(b"|")[0].decode(errors="replace")
             try:
-                log_id, offset, index = _VERSION.unpack_from(message.value)
+                log_id, offset, index = _VERSION.unpack_from(value)
             except error:
-                self._findings.add("changelog", key, spot, "a version of 20 bytes", f"{len(message.value)} bytes")
+                spot = Spot(topic, partition, at)
+                self._findings.add("changelog", key, spot, "a version of 20 bytes", f"{len(value)} bytes")
                 continue
-            copy = Copy(log_id, offset << INDEX_BITS | index, message.value[_VERSION.size :], spot)
-            where = (message.partition, key)
+            copy = Copy(log_id, offset << INDEX_BITS | index, value[_VERSION_BYTES:], topic, partition, at)
+            where = (partition, key)
             known = self.newest.get(where)
-            checked["two_contents"] += 1
-            if known is None or (copy.log_id, copy.place) > (known.log_id, known.place):
+            copies += 1
+            if known is None or copy[:2] > known[:2]:
                 self.newest[where] = copy
             elif copy[:2] == known[:2]:
                 if copy.payload != known.payload:
                     self._two(key, known, copy)
                 continue
-            if follow and key.partition("|")[0] in FOLLOWED:
-                self.versions.setdefault(message.partition, {}).setdefault(copy.place, []).append((key, copy))
+            if follow and key.startswith(FOLLOWED):
+                self.versions.setdefault(partition, {}).setdefault(copy.place, []).append((key, copy))
+        self._findings.checked["two_contents"] += copies
 
     def _two(self, key: str, known: Copy, copy: Copy) -> None:
         kind, *names = key.split("|")

@@ -6,6 +6,7 @@ what is checked (`proof.audit`), how one order at a time decides (`connectors.se
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Annotated, Any
 
@@ -46,6 +47,7 @@ def audit(
     """
     from streams.wiring import GROUP  # Faust takes a moment to load
 
+    gc.disable()  # millions of small objects without cycles, in a process that ends with its report
     settings = connected()
     beside = _OneAtATime() if sequential else None
     try:
