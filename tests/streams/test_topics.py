@@ -1,0 +1,64 @@
+"""The catalogue: each topic once, one list of writers, and the settings its kind needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.topics import CATALOGUE, CHANGELOG_OF, LOGS, Topic, topic
+from tables import outcome
+
+DESIGNED = {
+    "orders", "warehouse", "reservations", "order-status", "stock-levels", "alerts", "demand", "forecasts", "reorders",
+    "order-changelog", "stock-changelog", "dead-letters",
+}  # fmt: skip
+each = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+
+
+def test_every_topic_stands_in_it_once() -> None:
+    names = [entry.name for entry in CATALOGUE]
+    assert len(names) == len(set(names))
+    assert set(names) == DESIGNED
+
+
+@each
+def test_an_entry_says_what_it_holds_and_who_writes(entry: Topic) -> None:
+    assert entry.key
+    assert entry.holds
+    assert entry.writer
+
+
+@each
+def test_a_published_topic_has_one_writer(entry: Topic) -> None:
+    assert entry.kind == "log" or "," not in entry.writer
+
+
+@each
+def test_a_log_keeps_everything_and_takes_the_time_of_the_broker(entry: Topic) -> None:
+    log = {"cleanup.policy": "delete", "retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
+    assert (entry.config() == log) == (entry in LOGS)
+
+
+@each
+def test_a_compacted_topic_is_never_cut_by_time_unless_it_says_so(entry: Topic) -> None:
+    assert ("retention.ms" in entry.config()) == ("delete" in entry.cleanup)
+
+
+@each
+def test_what_is_partitioned_by_a_part_of_the_key_begins_with_it(entry: Topic) -> None:
+    assert entry.key.split("|")[0] == (entry.partitioned_by or entry.key.split("|")[0])
+
+
+def test_each_log_has_a_compacted_changelog_of_its_own() -> None:
+    changelogs = [CHANGELOG_OF[log.name] for log in LOGS]
+    assert len(set(changelogs)) == len(LOGS)
+    assert {(c.kind, c.cleanup) for c in changelogs} == {("changelog", "compact")}
+
+
+def test_what_a_step_sends_to_is_in_the_catalogue() -> None:
+    for name in (outcome.ORDERS, outcome.WAREHOUSE, outcome.RESERVATIONS, outcome.ALERTS):
+        assert topic(name).name == name
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
+    with pytest.raises(KeyError, match="no topic 'order'; there are: orders, warehouse"):
+        topic("order")
