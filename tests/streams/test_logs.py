@@ -1,0 +1,96 @@
+"""Topics are made once, logs are opened once, and what does not fit is refused with a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka.admin import ConfigResource
+
+from streams import logs
+from streams.brokers.kind import wait_for_broker
+from streams.reader import last_offsets
+from streams.topics import CATALOGUE, LOGS
+from tables import records as r
+from tables.codec import ORDER_LOG, STOCK_LOG, encode
+
+
+def test_applied_twice_is_applied_once(topics):
+    first, second = topics.apply(), topics.apply()
+    assert sorted(first.created) == sorted(t.name for t in CATALOGUE)
+    assert sorted(first.opened) == sorted(f"{t.name}/{p}" for t in LOGS for p in range(4))
+    assert second == logs.Applied([], [], 4)
+    for log in LOGS:
+        assert last_offsets(topics.settings, log.name) == dict.fromkeys(range(4), 1)
+
+
+def test_the_first_record_of_every_partition_is_the_same_one(topics):
+    topics.apply(undecided_seconds=7)
+    found = [ORDER_LOG.items(m.value())[0] for m in topics.read("orders")]
+    found += [STOCK_LOG.items(m.value())[0] for m in topics.read("warehouse")]
+    assert len(found) == 8
+    assert len(set(map(encode, found))) == 1
+    opened = found[0]
+    assert isinstance(opened, r.LogOpened)
+    assert (opened.partitions, opened.limits.undecided_seconds, opened.id) == (4, 7, f"log:{opened.log_id}")
+    assert {m.key() for m in topics.read("orders")} == {None}
+
+
+def test_a_later_log_has_a_higher_id(embedded_topics):
+    def log_id(prefix):
+        embedded_topics.settings = embedded_topics.settings.with_(prefix=prefix + embedded_topics.settings.prefix)
+        embedded_topics.apply()
+        return ORDER_LOG.items(embedded_topics.read("orders", 0)[0].value())[0].log_id
+
+    assert log_id("") < log_id("later-")
+
+
+def test_another_number_of_partitions_is_refused_and_nothing_is_made(topics):
+    logs.apply(topics.settings, 2)
+    with pytest.raises(logs.TopicsWrong, match=r"the log has 2 partitions, not 4: .* use another SMOKEHOUSE_PREFIX"):
+        logs.apply(topics.settings, 4)
+    assert set(logs.partition_counts(topics.settings).values()) == {2}
+    assert logs.apply(topics.settings).partitions == 2, "without a number: as there are"
+
+
+def test_topics_that_differ_are_refused_and_nothing_is_made(topics):
+    topics.make("orders", partitions=4)
+    topics.make("warehouse", partitions=2)
+    with pytest.raises(logs.TopicsWrong, match="differ in their number of partitions"):
+        topics.apply()
+    assert logs.partition_counts(topics.settings) == {"orders": 4, "warehouse": 2}
+
+
+def test_a_log_with_some_partitions_empty_was_cut_and_is_not_opened(topics):
+    topics.make("orders", "warehouse")
+    topics.write("orders", [b"{}"], partition=1)
+    with pytest.raises(logs.TopicsWrong, match="the log was cut"):
+        topics.apply()
+    assert last_offsets(topics.settings, "orders") == {0: 0, 1: 1, 2: 0, 3: 0}
+    assert set(last_offsets(topics.settings, "warehouse").values()) == {0}
+
+
+def test_missing_topics_are_made_beside_logs_that_are_open_already(topics):
+    """A later release brings a topic: the logs stay as they are."""
+    topics.make("orders", "warehouse")
+    for log in LOGS:
+        for partition in range(4):
+            topics.write(log.name, [b"{}"], partition=partition)
+    applied = topics.apply()
+    assert set(applied.created) == {t.name for t in CATALOGUE} - {"orders", "warehouse"}
+    assert applied.opened == []
+
+
+def test_two_prefixes_are_two_systems(embedded_topics):
+    embedded_topics.apply()
+    other = embedded_topics.settings.with_(prefix="other-" + embedded_topics.settings.prefix)
+    assert logs.partition_counts(other) == {}
+
+
+@pytest.mark.kafka
+def test_the_broker_keeps_each_topic_as_the_catalogue_says(kafka_topics):
+    kafka_topics.apply()
+    prefix = kafka_topics.settings.prefix
+    wanted = {ConfigResource(ConfigResource.Type.TOPIC, prefix + t.name): t for t in CATALOGUE}
+    admin = wait_for_broker(kafka_topics.settings, 10.0)
+    for resource, future in admin.describe_configs(list(wanted)).items():
+        topic, found = wanted[resource], future.result(10)
+        assert {name: found[name].value for name in topic.config()} == topic.config()
