@@ -1,0 +1,335 @@
+"""Reserve, hold, allocate, release: who gets stock, who is refused and why, and what happens when it is said twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tables import records as r
+from tables.outcome import ORDERS, Outcome, place_of
+from tables.rows import demand_key, stock_key
+
+DAY_MS = 86_400_000
+KEEP_MS = r.Limits().reservation_keep_seconds * 1000
+
+
+def answer(outcome: Outcome) -> r.ReserveAnswered:
+    """What the order hears."""
+    (send,) = (send for send in outcome.sends if send.topic == ORDERS)
+    return send.record
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    return [line.reason for line in answer(outcome).refused]
+
+
+# -- granting ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_taken_at_the_first_location_that_covers_it_whole(stock_log: Any) -> None:
+    stock_log.receive(3, location="W1")
+    stock_log.receive(5, location="W2")
+    said = answer(stock_log.reserve(("A", 4)))
+    assert (said.locations, said.refused) == (["W2"], [])
+    assert (stock_log.stock(location="W1").claimed, stock_log.stock(location="W2").claimed) == (0, 4)
+
+
+def test_the_order_of_locations_is_the_orders_own(stock_log: Any) -> None:
+    for location in ("W1", "W2"):
+        stock_log.receive(5, location=location)
+    assert answer(stock_log.reserve(("A", 4), locations=["W2", "W1"])).locations == ["W2"]
+
+
+def test_all_lines_are_claimed_or_none(stock_log: Any) -> None:
+    stock_log.receive(5, "A")
+    stock_log.receive(1, "B")
+    before = stock_log.rows("stock", "lot")
+    said = answer(stock_log.reserve(("A", 2), ("B", 2)))
+    assert said.refused == [r.Refusal("B", 2, "insufficient", 1)]
+    assert said.locations == []
+    assert stock_log.rows("stock", "lot") == before
+    assert stock_log.reservation().state == "refused"
+    assert [line.open for line in stock_log.reservation().lines] == [0, 0]
+
+
+def test_the_same_sku_twice_is_covered_by_different_units(stock_log: Any) -> None:
+    stock_log.receive(5, location="W1")
+    stock_log.receive(3, location="W2")
+    assert answer(stock_log.reserve(("A", 3), ("A", 3))).locations == ["W1", "W2"]
+
+
+def test_the_same_sku_twice_does_not_promise_the_same_units_twice(stock_log: Any) -> None:
+    stock_log.receive(5)
+    before = stock_log.rows("stock", "lot")
+    assert answer(stock_log.reserve(("A", 3), ("A", 3))).refused == [r.Refusal("A", 3, "insufficient", 2)]
+    assert stock_log.rows("stock", "lot") == before
+
+
+def test_safety_stock_is_never_promised(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", safety_stock=2))
+    stock_log.receive(5)
+    before = stock_log.rows("stock", "lot")
+    assert answer(stock_log.reserve(("A", 4))).refused == [r.Refusal("A", 4, "insufficient", 3)]
+    assert stock_log.rows("stock", "lot") == before
+    assert reasons(stock_log.reserve(("A", 3), order_id="o2")) == []
+
+
+# -- refusing: one written order ---------------------------------------------------------------------------------------
+
+PRECEDENCE = [
+    # SKU, quantity, asked 8 days ago: each case fails this check and all that come after it
+    ("NEVER-SEEN", 0, True, "unknown_sku"),
+    ("RETIRED", 0, True, "discontinued"),
+    ("A", 0, True, "malformed_quantity"),
+    ("A", -1, True, "malformed_quantity"),
+    ("A", r.QUANTITY_MAX + 1, True, "malformed_quantity"),
+    ("A", r.QUANTITY_MAX, True, "too_old"),
+    ("A", 6, False, "insufficient"),
+    ("A", 3, False, "contended"),
+]
+
+
+@pytest.mark.parametrize(("sku", "quantity", "old", "reason"), PRECEDENCE)
+def test_the_first_failed_check_is_the_answer(
+    stock_log: Any, sku: str, quantity: int, old: bool, reason: str
+) -> None:
+    stock_log.receive(5, "A")
+    stock_log.receive(5, "RETIRED")
+    stock_log.append(r.SkuDefined(id="d", sku="RETIRED", discontinued=True))
+    stock_log.reserve(("A", 3), order_id="undecided")
+    before = stock_log.rows("stock", "lot")
+    asked_ms = stock_log.start_ms - (8 * DAY_MS if old else 0)
+    assert reasons(stock_log.reserve((sku, quantity), asked_ms=asked_ms)) == [reason]
+    assert stock_log.rows("stock", "lot") == before
+
+
+@pytest.mark.parametrize(("age_ms", "refused"), [(KEEP_MS, []), (KEEP_MS + 1, ["too_old"])])
+def test_a_reserve_is_too_old_once_its_reservation_would_be_forgotten(
+    stock_log: Any, age_ms: int, refused: list[str]
+) -> None:
+    stock_log.receive(5)
+    before = stock_log.rows("stock")
+    assert reasons(stock_log.reserve(("A", 1), asked_ms=stock_log.start_ms - age_ms)) == refused
+    assert (stock_log.rows("stock") == before) == bool(refused)
+
+
+@pytest.mark.parametrize("kind", [r.Hold, r.Allocate])
+def test_units_that_are_held_or_owed_are_gone_and_only_claimed_ones_contended(stock_log: Any, kind: type) -> None:
+    stock_log.receive(5)
+    stock_log.reserve(("A", 3))
+    assert reasons(stock_log.reserve(("A", 3), order_id="o2")) == ["contended"]
+    stock_log.command(kind)
+    before = stock_log.rows("stock")
+    assert reasons(stock_log.reserve(("A", 3), order_id="o3")) == ["insufficient"]
+    assert stock_log.rows("stock") == before
+
+
+def test_contended_at_one_location_is_not_made_up_of_several(stock_log: Any) -> None:
+    """3 + 3 units are there and 2 are claimed; 5 at one place can never be."""
+    stock_log.receive(3, location="W1")
+    stock_log.receive(3, location="W2")
+    stock_log.reserve(("A", 2))
+    before = stock_log.rows("stock")
+    assert answer(stock_log.reserve(("A", 5), order_id="o2")).refused == [r.Refusal("A", 5, "insufficient", 4)]
+    assert stock_log.rows("stock") == before
+
+
+# -- hold, allocate, release -------------------------------------------------------------------------------------------
+
+STATES = ("claimed", "held", "allocated", "released", "refused")
+AFTER = {
+    ("claimed", r.Hold): "held",
+    ("claimed", r.Allocate): "allocated",
+    ("held", r.Allocate): "allocated",
+    ("claimed", r.Release): "released",
+    ("held", r.Release): "released",
+    ("allocated", r.Release): "released",
+}
+
+
+def bring_to(log: Any, state: str) -> None:
+    log.receive(5)
+    log.reserve(("A", 9 if state == "refused" else 3))
+    if state in ("held", "allocated", "released"):
+        log.command({"held": r.Hold, "allocated": r.Allocate, "released": r.Release}[state])
+    assert log.reservation().state == state
+
+
+@pytest.mark.parametrize("kind", [r.Hold, r.Allocate, r.Release])
+@pytest.mark.parametrize("state", STATES)
+def test_each_command_in_each_state(stock_log: Any, state: str, kind: type) -> None:
+    """A legal one moves all units to its counter; any other changes and says nothing."""
+    bring_to(stock_log, state)
+    before = stock_log.rows()
+    outcome = stock_log.command(kind)
+    after = AFTER.get((state, kind))
+    if after is None:
+        assert outcome == Outcome()
+        assert stock_log.rows() == before
+        return
+    stock = stock_log.stock()
+    assert stock_log.reservation().state == after
+    assert (stock.on_hand, stock.claimed, stock.held, stock.allocated) == (
+        5, 0, 3 * (after == "held"), 3 * (after == "allocated")
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [r.Hold, r.Allocate])
+def test_a_promotion_of_what_was_never_reserved_changes_nothing(stock_log: Any, kind: type) -> None:
+    stock_log.receive(5)
+    before = stock_log.rows()
+    assert stock_log.command(kind) == Outcome()
+    assert stock_log.rows() == before
+
+
+def test_released_before_it_was_reserved_nothing_is_taken(stock_log: Any) -> None:
+    stock_log.receive(5)
+    before = stock_log.rows("stock", "lot", "demand")
+    stock_log.command(r.Release)
+    assert stock_log.reservation().state == "released"
+    assert answer(stock_log.reserve(("A", 3))).refused == [r.Refusal("A", 3, "released", 0)]
+    assert stock_log.rows("stock", "lot", "demand") == before
+
+
+@pytest.mark.parametrize("promoted", [None, r.Hold, r.Allocate])
+def test_some_units_are_given_back_and_the_rest_stays(stock_log: Any, promoted: type | None) -> None:
+    stock_log.receive(5)
+    stock_log.receive(5, "B")
+    stock_log.reserve(("A", 3), ("B", 2))
+    if promoted:
+        stock_log.command(promoted)
+    state = stock_log.reservation().state
+    release = r.Release(id="o1:1:0:7", order_id="o1", attempt=1, lines=[r.CancelLine("A", 2)])
+    stock_log.append(release)
+    assert stock_log.reservation().state == state
+    assert [getattr(stock_log.stock(sku), state) for sku in ("A", "B")] == [1, 2]
+
+    before = stock_log.rows()
+    assert stock_log.append(release) == Outcome()  # the same one, at another place
+    assert stock_log.rows() == before
+
+    rest = [r.CancelLine("A", 9), r.CancelLine("B", 9)]  # never more than is held
+    stock_log.append(r.Release(id="o1:1:0:8", order_id="o1", attempt=1, lines=rest))
+    assert stock_log.reservation().state == "released"
+    assert [getattr(stock_log.stock(sku), state) for sku in ("A", "B")] == [0, 0]
+
+
+# -- said twice --------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_delivered_again_gives_the_same_rows_and_the_same_answer(stock_log: Any) -> None:
+    stock_log.receive(5)
+    said = [stock_log.reserve(("A", 3)), stock_log.command(r.Hold), stock_log.command(r.Allocate)]
+    rows = stock_log.rows()
+    for offset, before in enumerate(said, start=2):
+        again = stock_log.deliver(offset)
+        assert list(again.sends) == list(before.sends)
+        assert stock_log.rows() == rows
+        assert again.rows.keys() == before.rows.keys()  # put again, as they are
+
+
+def test_a_recorded_decision_is_counted_only_in_rows_that_are_older(stock_log: Any) -> None:
+    """The reservation row was written, one of its two stock rows was not: a crash in between."""
+    stock_log.receive(5, "A")
+    stock_log.receive(5, "B")
+    old = stock_log.stock("B")
+    said = stock_log.reserve(("A", 2), ("B", 2))
+    rows = stock_log.rows()
+    stock_log.table.put({stock_key("B", "W1"): old})
+    again = stock_log.deliver(stock_log.end)
+    assert stock_log.rows() == rows
+    assert list(again.sends) == list(said.sends)
+
+
+def test_a_recorded_decision_stands_even_if_it_would_be_another_today(stock_log: Any) -> None:
+    stock_log.receive(2)
+    refused = stock_log.reserve(("A", 3))
+    offset = stock_log.end
+    stock_log.receive(10)
+    rows = stock_log.rows()
+    assert list(stock_log.deliver(offset).sends) == list(refused.sends)
+    assert stock_log.rows() == rows
+
+
+def test_rows_ahead_of_a_redelivered_command_are_put_again_as_they_are(stock_log: Any) -> None:
+    stock_log.receive(5)
+    stock_log.reserve(("A", 3))
+    offset = stock_log.end
+    stock_log.receive(10)
+    ahead = stock_log.stock()
+    assert stock_log.deliver(offset).rows[stock_key("A", "W1")] is ahead
+    assert stock_log.stock() == ahead
+
+
+def test_alerts_of_a_command_delivered_again_are_the_ones_it_raised(stock_log: Any) -> None:
+    stock_log.receive(3)
+    stock_log.reserve(("A", 3))
+    out = stock_log.command(r.Allocate)
+    offset = stock_log.end
+    assert [send.record.kind for send in out.sends] == ["out"]
+    stock_log.receive(50)
+    assert list(stock_log.deliver(offset).sends) == list(out.sends)
+
+
+def test_a_known_command_at_another_place_gets_its_recorded_answer_and_nothing_moves(stock_log: Any) -> None:
+    stock_log.receive(5)
+    first = stock_log.reserve(("A", 3))
+    stock_log.command(r.Allocate)
+    before = stock_log.rows()
+    again = stock_log.reserve(("A", 3))
+    assert (again.rows, answer(again)) == ({}, answer(first))
+    assert stock_log.rows() == before
+
+
+@pytest.mark.parametrize("lines", [[("A", 2)], [("B", 3)], [("A", 3), ("B", 1)]])
+def test_a_known_command_with_other_lines_is_a_conflict_and_nothing_moves(
+    stock_log: Any, lines: list[tuple[str, int]]
+) -> None:
+    for sku in ("A", "B"):
+        stock_log.receive(5, sku)
+    stock_log.reserve(("A", 3))
+    before = stock_log.rows()
+    outcome = stock_log.reserve(*lines)
+    assert outcome.dead.startswith("id_conflict")
+    assert (outcome.rows, outcome.sends) == ({}, ())
+    assert stock_log.rows() == before
+
+
+def test_another_attempt_is_another_command(stock_log: Any) -> None:
+    stock_log.receive(5)
+    stock_log.reserve(("A", 3))
+    stock_log.command(r.Release)
+    assert reasons(stock_log.reserve(("A", 4), attempt=2)) == []
+    assert stock_log.stock().claimed == 4
+
+
+def test_commands_of_one_packed_record_have_a_place_each(stock_log: Any) -> None:
+    """Rows know the item that changed them last, so the second is not taken for the first delivered again."""
+    stock_log.receive(5)
+    stock_log.reserve(("A", 1))
+    assert stock_log.stock().at == place_of(2)
+    assert place_of(2) < place_of(2, 1) < place_of(2, r.ITEMS_MAX - 1) < place_of(3)
+
+
+# -- demand ------------------------------------------------------------------------------------------------------------
+
+
+def demand(log: Any, sku: str = "A", location: str = "W1") -> tuple[int, int, int, int]:
+    row = log.table.get(demand_key(sku, location, "2026-03-02"))
+    return row.ordered, row.orders, row.refused, row.hours
+
+
+def test_demand_counts_first_attempts_granted_or_not_once(stock_log: Any) -> None:
+    more: dict[str, Any] = {"occurred_at": "2026-03-02T09:15:00Z"}
+    stock_log.receive(5)
+    stock_log.reserve(("A", 5), **more)
+    stock_log.reserve(("A", 4), order_id="o2", **more)  # contended: not lost yet
+    stock_log.reserve(("A", 4), order_id="o2", attempt=2, **more)
+    stock_log.reserve(("A", 7), order_id="o3", **more)
+    stock_log.reserve(("A", 7), order_id="o3", **more)  # known
+    stock_log.reserve(("NEVER-SEEN", 1), order_id="o4", **more)
+    assert demand(stock_log) == (16, 3, 7, 1 << 9)
+    for offset in range(2, stock_log.end + 1):
+        stock_log.deliver(offset)
+    assert demand(stock_log) == (16, 3, 7, 1 << 9)
