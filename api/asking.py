@@ -1,5 +1,6 @@
 """What every endpoint shares: the feed it asks, its parameters, and how fresh its answer is.
 
+Guarantees: who asks a view that has not caught up, or has lost its broker, gets 503, never what was true once.
 Does not belong here: endpoints.
 """
 
@@ -20,11 +21,19 @@ from tables.records import SKU_PATTERN
 PAGE_MAX = 500
 
 
-def _feed(request: Request) -> Feed:
+async def _feed(request: Request) -> Feed:
     return request.app.state.feed
 
 
-Asked = Annotated[Feed, Depends(_feed)]
+async def _caught_up(request: Request) -> Feed:
+    feed: Feed = request.app.state.feed
+    if not feed.progress.reached:  # what it holds now is the past, or of a log that is gone
+        raise Problem(503, "view-behind", "The read view is not caught up; ask again.", {"Retry-After": "1"})
+    return feed
+
+
+Watched = Annotated[Feed, Depends(_feed)]
+Asked = Annotated[Feed, Depends(_caught_up)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items a page")]
 After = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 SkuPath = Annotated[str, Path(pattern=SKU_PATTERN)]
@@ -59,7 +68,7 @@ def plain(record: Any) -> Any:
 
 
 def unknown(feed: Feed, kind: str, detail: str) -> Problem:
-    """404; but while the view is behind it cannot know: 503 then."""
+    """404; but a view that is far behind cannot know: 503 then."""
     if not feed.progress.ready:
-        return Problem(503, "view-behind", "The read view is not caught up yet; ask again.", {"Retry-After": "1"})
+        return Problem(503, "view-behind", "The read view is too far behind to know.", {"Retry-After": "1"})
     return Problem(404, kind, detail)

@@ -2,8 +2,8 @@
 
 Reads: stock-levels, order-status, reservations, alerts, demand, forecasts, reorders. Writes: the view. Guarantees:
 every record is applied, in the order of its partition; a broker that is lost is asked again for ever, and the view
-says so meanwhile (lag unknown, not ready); a log that begins anew begins a new view. An error that nobody foresaw ends
-the feed, and with it the process. Does not belong here: what records mean to whom asks.
+says so meanwhile (not ready, nothing is answered); a connection that begins anew begins a new view. An error that
+nobody foresaw ends the feed, and with it the process. Does not belong here: what records mean to whom asks.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import msgspec
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from api.view import OrderHead, Record, View
-from streams.reader import Follower, ReadError, follow, partitions_of
+from streams.ends import ASK_SECONDS, open_consumer
+from streams.reader import Follower, ReadError, follow
 from streams.settings import Settings
 from tables import records as r
 
@@ -48,7 +50,7 @@ class Progress:
     positions: dict[tuple[str, int], int] = field(default_factory=dict)
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
     asked: float = float("-inf")  # when the ends were asked, monotonic
-    reached: bool = False  # the ends as of the start
+    reached: bool = False  # the ends as of the start: from here on the view shows the present, not the past
     trouble: str = ""
 
     def lag(self, topic: str, partition: int) -> int | None:
@@ -62,6 +64,40 @@ class Progress:
     def ready(self) -> bool:
         lags = [self.lag(topic, partition) for topic, partition in self.positions]
         return self.reached and bool(lags) and all(lag is not None and lag <= LAG_MAX_RECORDS for lag in lags)
+
+
+class _Watch:
+    """Whether the broker is still there, and still the same.
+
+    An embedded broker that was started again has an empty log, and a fetch past its end waits there until the new log
+    has grown past the old position: half of each would be read. So a lost connection to one ends the view.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._lost = False
+        self._forgets = settings.embedded
+        self._topic = settings.prefix + TOPICS[0]
+        self._client: Consumer = open_consumer(settings, {"error_cb": self._error})
+        self.ask()
+        self._client.poll(0)
+        self._lost = False  # an address of several may have refused while we connected
+
+    def ask(self) -> None:
+        """`KafkaException` if the broker does not answer."""
+        self._client.list_topics(self._topic, timeout=ASK_SECONDS)
+
+    def look(self) -> None:
+        """`ReadError` if the connection was lost since the last look, and with it perhaps the log."""
+        self._client.poll(0)
+        if self._lost and self._forgets:
+            raise ReadError("the connection to the broker was lost; its log may be another one now")
+        self._lost = False
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _error(self, error: KafkaError) -> None:
+        self._lost = self._lost or error.code() == KafkaError._ALL_BROKERS_DOWN
 
 
 class Feed(threading.Thread):
@@ -93,28 +129,28 @@ class Feed(threading.Thread):
 
     def _follow_once(self) -> None:
         """One connection: from the first record of every topic until it breaks or we stop."""
-        try:
-            follower = follow(self._settings, TOPICS)
-        except (ReadError, KafkaException) as error:
-            self._wait_for_broker(error)
-            return
-        try:
-            first_ends = follower.first_ends
-            self.view = View()  # what the one before held may be of a log that is gone
-            self.progress = Progress(dict(follower.positions()), first_ends, time.monotonic())
-            while not self._stopping.is_set():
-                self._apply(follower.poll(0.1))
-                self._report(follower, first_ends)
-        except (ReadError, KafkaException) as error:
-            self._wait_for_broker(error)
-        finally:
-            follower.close()
+        with ExitStack() as opened:
+            try:
+                watch = _Watch(self._settings)
+                opened.callback(watch.close)
+                follower = follow(self._settings, TOPICS)
+                opened.callback(follower.close)
+                first_ends = follower.first_ends
+                self.view = View()  # what the one before held may be of a log that is gone
+                self.progress = Progress(dict(follower.positions()), first_ends, time.monotonic())
+                while not self._stopping.is_set():
+                    messages = follower.poll(0.1)
+                    watch.look()  # before what was read is believed
+                    self._apply(messages)
+                    self._report(follower, first_ends, watch)
+            except (ReadError, KafkaException) as error:
+                self._wait_for_broker(error)
 
-    def _report(self, follower: Follower, first_ends: dict[tuple[str, int], int]) -> None:
+    def _report(self, follower: Follower, first_ends: dict[tuple[str, int], int], watch: _Watch) -> None:
         before, positions = self.progress, follower.positions()
         ends, asked = before.ends, before.asked
         if time.monotonic() - asked > ENDS_EVERY_SECONDS:
-            partitions_of(self._settings, TOPICS[0])  # does the broker answer? what a fetch said last does not tell
+            watch.ask()  # what a fetch said last does not tell whether the broker is still there
             ends, asked = follower.seen_ends(), time.monotonic()
         reached = before.reached or all(positions[place] >= end for place, end in first_ends.items())
         self.progress = Progress(positions, ends, asked, reached)

@@ -9,33 +9,35 @@ from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 
 from api import models as m
-from api.asking import Asked, as_of
+from api.asking import Watched, as_of
 from api.feed import TOPICS, Feed
-from api.problems import responses
+from api.problems import Problem, responses
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/livez", responses=responses(503))
-def livez(feed: Asked, response: Response) -> m.Live:
+async def livez(feed: Watched) -> m.Live:
     """503: this process cannot go on; restart it."""
-    response.status_code = 503 if feed.failed else 200
-    return m.Live(alive=not feed.failed)
+    if feed.failed:
+        raise Problem(503, "failed", "The read view cannot go on; restart this process.")
+    return m.Live(alive=True)
 
 
-@router.get("/readyz", responses={503: {"model": m.Ready, "description": "Not ready: see `trouble`"}})
-def readyz(feed: Asked, request: Request, response: Response) -> m.Ready:
+@router.get("/readyz", responses=responses(503, body="NotReadyBody"))
+async def readyz(feed: Watched, request: Request) -> m.Ready:
     """200: the view has reached the ends of its topics as of its start, and is not far behind now."""
-    ready = feed.progress.ready
-    response.status_code = 200 if ready else 503
-    return m.Ready(ready=ready, trouble=trouble(feed), halted=request.app.state.workers.halted)
+    told = m.Ready(ready=feed.progress.ready, trouble=trouble(feed), halted=request.app.state.workers.halted)
+    if not told.ready:
+        raise Problem(503, "not-ready", told.trouble, {"Retry-After": "1"}, **told.model_dump())
+    return told
 
 
 @router.get("/status")
-def status(feed: Asked, request: Request) -> m.Status:
+def status(feed: Watched, request: Request) -> m.Status:
     """The lag of every topic, counts, and what each worker says of its partitions."""
     workers = request.app.state.workers
     with feed.view.lock:
@@ -51,7 +53,8 @@ def trouble(feed: Feed) -> str:
     progress = feed.progress
     if progress.trouble or progress.ready:
         return progress.trouble
-    return "the view is catching up" if progress.ends else "the broker does not answer"
+    lags = [progress.lag(topic, partition) for topic, partition in progress.positions]
+    return "the broker does not answer" if None in lags else "the view is catching up"
 
 
 def counters(feed: Feed) -> m.Counters:

@@ -1,9 +1,9 @@
 """The live stream: server-sent events of what just changed, one pace for all clients.
 
-Reads: what the view drained. Writes: `tick` events `{counters, skus, decisions, alerts}`, four a second at most.
+Reads: what the view drained. Writes: `tick` events `{counters, lag, skus, decisions, alerts}`, four a second at most.
 Guarantees: an event is encoded once, however many clients; a client that reads too slowly loses events and is told
-(`reload`), and never holds up another; queues and clients are bounded; closing ends every stream at once.
-Does not belong here: history (ask the other endpoints, then listen).
+(`reload`), and never holds up another; so is everybody told when the view begins anew; queues and clients are bounded;
+closing ends every stream at once. Does not belong here: history (ask the other endpoints, then listen).
 """
 
 from __future__ import annotations
@@ -49,11 +49,14 @@ class Live:
             queue.put_nowait(None)
 
     async def run(self) -> None:
-        quiet = 0.0
+        quiet, followed = 0.0, None
         while True:
             await asyncio.sleep(TICK_SECONDS)
             quiet += TICK_SECONDS
-            changed = self._feed.view.drain()
+            view = self._feed.view
+            changed, before, followed = view.drain(), followed, (view, view.log_id)
+            if followed != before:
+                self._send(RELOAD)
             if self._queues and (any(changed) or quiet >= QUIET_SECONDS):
                 quiet = 0.0
                 self._number += 1

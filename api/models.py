@@ -6,9 +6,15 @@ of them a client may count on.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Annotated
 
+from pydantic import BaseModel, Field, StringConstraints
+
+from tables.records import SKU_PATTERN
+
+MANY_MAX = 500  # SKUs asked for at once
 Version = tuple[int, int, int]
+OneSku = Annotated[str, StringConstraints(pattern=SKU_PATTERN)]
 
 
 class AsOf(BaseModel):
@@ -75,7 +81,7 @@ class StockPage(BaseModel):
 
 
 class StockQuery(BaseModel):
-    skus: list[str] = Field(min_length=1, max_length=500, examples=[["JRK-ORIG-50"]])
+    skus: list[OneSku] = Field(min_length=1, max_length=MANY_MAX, examples=[["JRK-ORIG-50"]])
 
 
 class LocationSummary(BaseModel):
@@ -167,7 +173,7 @@ class Decisions(BaseModel):
 
 class Alert(BaseModel):
     id: str
-    time: str
+    time: str = Field(default="", description="Empty: before the first tick")
     sku: str
     location: str
     kind: str = Field(examples=["low", "out", "restored", "shortage", "covered", "recount"])

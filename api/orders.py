@@ -22,7 +22,7 @@ StatusFilter = Annotated[str | None, Query(max_length=32, description="Only orde
 ChannelFilter = Annotated[str | None, Query(max_length=128, description="Only orders of this channel")]
 
 
-@router.get("/orders", response_model=m.OrderPage, responses=responses(422))
+@router.get("/orders", response_model=m.OrderPage, responses=responses(422, 503))
 def recent_orders(
     feed: Asked, limit: Limit = 50, status: StatusFilter = None, channel: ChannelFilter = None,
     before: Annotated[int | None, Query(ge=1, le=1 << 62, description="`next` of the page before")] = None,
@@ -59,7 +59,7 @@ def order(feed: Asked, order_id: Annotated[str, Path(min_length=1, max_length=12
     return {"order": msgspec.json.decode(entry.head.raw), "as_of": fresh}
 
 
-@router.get("/decisions", response_model=m.Decisions, responses=responses(422))
+@router.get("/decisions", response_model=m.Decisions, responses=responses(422, 503))
 def decisions(
     feed: Asked, limit: Annotated[int, Query(ge=1, le=DECISIONS_MAX)] = 50, status: StatusFilter = None
 ) -> dict:

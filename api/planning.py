@@ -20,7 +20,7 @@ DEMAND_DAYS_MAX = 1_000
 LocationFilter = Annotated[str | None, Query(max_length=64)]
 
 
-@router.get("/alerts", response_model=m.Alerts, responses=responses(422))
+@router.get("/alerts", response_model=m.Alerts, responses=responses(422, 503))
 def alerts(
     feed: Asked, limit: Annotated[int, Query(ge=1, le=ALERTS_MAX)] = 50, sku: SkuFilter = None,
     kind: Annotated[str | None, Query(max_length=32)] = None,
@@ -35,7 +35,7 @@ def alerts(
     return {"items": [plain(record.value) for record in found], "as_of": fresh}
 
 
-@router.get("/forecasts", response_model=m.Forecasts, responses=responses(422))
+@router.get("/forecasts", response_model=m.Forecasts, responses=responses(422, 503))
 def forecasts(
     feed: Asked, limit: Limit = 100, after: After = None, sku: SkuFilter = None, location: LocationFilter = None
 ) -> dict:
@@ -43,7 +43,7 @@ def forecasts(
     return _plans(feed, "forecasts", feed.view.forecasts, limit, after, sku, location)
 
 
-@router.get("/reorders", response_model=m.Reorders, responses=responses(422))
+@router.get("/reorders", response_model=m.Reorders, responses=responses(422, 503))
 def reorders(
     feed: Asked, limit: Limit = 100, after: After = None, sku: SkuFilter = None, location: LocationFilter = None
 ) -> dict:
@@ -51,7 +51,7 @@ def reorders(
     return _plans(feed, "reorders", feed.view.reorders, limit, after, sku, location)
 
 
-@router.get("/demand/{sku}", response_model=m.DemandOfSku, responses=responses(422))
+@router.get("/demand/{sku}", response_model=m.DemandOfSku, responses=responses(422, 503))
 def demand(feed: Asked, sku: SkuPath) -> dict:
     """Daily demand of one SKU, newest day first; at most 1,000 days and locations."""
     with feed.view.lock:

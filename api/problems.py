@@ -6,6 +6,7 @@ belong here: which request is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.models import HaltedPartition
 
 BODY_BYTES_MAX = 64 * 1024
 ERRORS_SHOWN_MAX = 20
@@ -37,17 +40,30 @@ class ProblemBody(BaseModel):
     errors: list[FieldError] = Field(default=[], description="What is wrong with the request, part by part")
 
 
-class Problem(Exception):
-    """Raise it in an endpoint: `kind` is the last part of the problem's type, `detail` says what to do."""
+class NotReadyBody(ProblemBody):
+    """`/readyz` with its reasons."""
 
-    def __init__(self, status: int, kind: str, detail: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.kind, self.detail, self.headers = status, kind, detail, headers
+    ready: bool
+    trouble: str
+    halted: list[HaltedPartition]
 
 
-def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+class Problem(HTTPException):
+    """Raise it in an endpoint: `kind` is the last part of the problem's type, `detail` says what to do.
+
+    `more`: extension members. It is an HTTPException, so that the framework lets it pass where a body is read.
+    """
+
+    def __init__(
+        self, status: int, kind: str, detail: str, headers: dict[str, str] | None = None, **more: Any
+    ) -> None:  # fmt: skip
+        super().__init__(status, detail, headers)
+        self.kind, self.more = kind, more
+
+
+def responses(*statuses: int, body: str = "ProblemBody") -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries of these problems."""
-    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    schema = {"$ref": f"#/components/schemas/{body}"}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in statuses
@@ -64,9 +80,9 @@ def install(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = plain()
         models = schema["components"]["schemas"]
-        if "ProblemBody" not in models:
-            body = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
-            models |= body.pop("$defs") | {"ProblemBody": body}
+        for model in (ProblemBody, NotReadyBody):
+            body = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            models |= body.pop("$defs") | {model.__name__: body}
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -74,18 +90,18 @@ def install(app: FastAPI) -> None:
 
 def answer(
     request: Request, status: int, kind: str, detail: str,
-    headers: dict[str, str] | None = None, errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None, errors: list[FieldError] | None = None, **more: Any,
 ) -> JSONResponse:  # fmt: skip
     body = ProblemBody(
         type=f"urn:smokehouse:problem:{kind}" if kind else "about:blank", title=HTTPStatus(status).phrase,
-        status=status, detail=detail, instance=request.url.path, errors=errors or [],
+        status=status, detail=detail, instance=request.scope["path"], errors=errors or [],
     )  # fmt: skip
-    return JSONResponse(body.model_dump(exclude_defaults=True), status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body.model_dump(exclude_defaults=True) | more, status, headers, media_type=MEDIA_TYPE)
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return answer(request, error.status, error.kind, error.detail, error.headers)
+    return answer(request, error.status_code, error.kind, error.detail, error.headers, **error.more)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -103,6 +119,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         for one in error.errors()[:ERRORS_SHOWN_MAX]
     ]
     detail = "; ".join(f"{one.where}: {one.what}" for one in found[:3])
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return answer(request, 400, "malformed-body", detail, errors=found)
     return answer(request, 422, "invalid-request", detail, errors=found)
 
 

@@ -9,27 +9,23 @@ from bisect import bisect_right
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import StringConstraints
 
 from api import models as m
 from api.asking import After, Asked, Limit, PlacePath, SkuPath, as_of, plain, unknown
 from api.problems import responses
-from tables.records import SKU_PATTERN
 
-MANY_MAX = 500
 router = APIRouter(prefix="/v1", tags=["stock"])
-OneSku = Annotated[str, StringConstraints(pattern=SKU_PATTERN)]
 
 
-@router.get("/stock", response_model=m.StockOfMany, responses=responses(422))
+@router.get("/stock", response_model=m.StockOfMany, responses=responses(422, 503))
 def stock_of_many(
-    feed: Asked, sku: Annotated[list[OneSku], Query(min_length=1, max_length=MANY_MAX, description="Repeat it")]
+    feed: Asked, sku: Annotated[list[m.OneSku], Query(min_length=1, max_length=m.MANY_MAX, description="Repeat it")]
 ) -> dict:
     """Stock of several SKUs."""
     return _many(feed, sku)
 
 
-@router.post("/stock/query", response_model=m.StockOfMany, responses=responses(400, 413, 422))
+@router.post("/stock/query", response_model=m.StockOfMany, responses=responses(400, 413, 422, 503))
 def query_stock(feed: Asked, query: m.StockQuery) -> dict:
     """Stock of up to 500 SKUs, for lists that do not fit a URL."""
     return _many(feed, query.skus)
@@ -46,7 +42,7 @@ def stock_of_one(feed: Asked, sku: SkuPath) -> dict:
     return {"stock": plain(record.value), "as_of": fresh}
 
 
-@router.get("/skus", response_model=m.StockPage, responses=responses(422))
+@router.get("/skus", response_model=m.StockPage, responses=responses(422, 503))
 def skus(
     feed: Asked, limit: Limit = 100, after: After = None,
     q: Annotated[str, Query(max_length=64, description="Part of SKU, flavor or packaging")] = "",
@@ -68,7 +64,7 @@ def skus(
     return {"items": [plain(level) for level in page], "next": following, "total": total, "as_of": fresh}
 
 
-@router.get("/locations", response_model=m.Locations, responses=responses(422))
+@router.get("/locations", response_model=m.Locations, responses=responses(422, 503))
 def locations(feed: Asked) -> dict:
     """Locations that hold, or ever held, a SKU."""
     with feed.view.lock:

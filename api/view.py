@@ -1,9 +1,11 @@
 """The read view: what the published topics say, in memory, ready to be asked.
 
 Reads: decoded records that the feed hands in. Writes: nothing but itself. Guarantees: per key the record with the
-highest version stands, whatever the order of arrival; a decision delivered again counts once; memory is bounded by the
-limits below, and what a limit dropped is the oldest. One thread applies, any thread asks: both hold the lock, and the
-lock is held for short times only (decoding happens outside). Does not belong here: Kafka, HTTP.
+highest version stands, whatever the order of arrival; a record of a newer log (a version begins with its log's id)
+begins stock, orders, alerts and demand anew, and one of an older log is nothing; a decision delivered again counts
+once; memory is bounded by the limits below, and what a limit dropped is the oldest. One thread applies, any thread
+asks: both hold the lock, and the lock is held for short times only (decoding happens outside). Does not belong here:
+Kafka, HTTP.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ SKUS_MAX = 200_000
 PLANS_MAX = 100_000  # forecasts, and reorders, each: one per SKU and location
 DEMAND_MAX = 100_000  # days of demand, by last change
 RATE_SECONDS = 60
+VERSIONED = ("stock-levels", "order-status", "alerts", "demand")
 
 
 class Record(NamedTuple):
@@ -71,25 +74,17 @@ class View:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.stock: dict[str, Record] = {}
-        self.skus: list[str] = []  # sorted
-        self.locations: Counter[str] = Counter()  # location -> SKUs that name it
-        self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
-        self.order_states: Counter[str] = Counter()  # of the orders kept
+        self.log_id = 0  # of the log that stock, orders, alerts and demand speak of; 0: none seen yet
+        self._begin()
         self.decided: Counter[str] = Counter()  # decisions by status, since the view began
         self.decisions: deque[Record] = deque(maxlen=DECISIONS_MAX)
-        self.alerts: deque[Record] = deque(maxlen=ALERTS_MAX)
         self.forecasts: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.reorders: OrderedDict[tuple[str, str], Record] = OrderedDict()
-        self.demand: OrderedDict[str, Record] = OrderedDict()
         self.applied: dict[tuple[str, int], Record] = {}  # the last record of each partition
         self._sequence = 0
         self._decision_ids: OrderedDict[str, None] = OrderedDict()
-        self._alert_ids: OrderedDict[str, None] = OrderedDict()
-        self._per_second: OrderedDict[int, int] = OrderedDict()
-        self._changed: OrderedDict[str, None] = OrderedDict()
+        self._per_second: Counter[int] = Counter()
         self._new_decisions: deque[Record] = deque(maxlen=60)
-        self._new_alerts: deque[Record] = deque(maxlen=60)
         self._apply = {
             "stock-levels": self._stock,
             "order-status": self._order,
@@ -100,11 +95,33 @@ class View:
             "demand": self._demand,
         }
 
+    def _begin(self) -> None:
+        self.stock: dict[str, Record] = {}
+        self.skus: list[str] = []  # sorted
+        self.locations: Counter[str] = Counter()  # location -> SKUs that name it
+        self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
+        self.order_states: Counter[str] = Counter()  # of the orders kept
+        self.alerts: deque[Record] = deque(maxlen=ALERTS_MAX)
+        self.demand: OrderedDict[str, Record] = OrderedDict()
+        self._alert_ids: OrderedDict[str, None] = OrderedDict()
+        self._changed: OrderedDict[str, None] = OrderedDict()
+        self._new_alerts: deque[Record] = deque(maxlen=60)
+
     def apply(self, records: list[Record]) -> None:
         with self.lock:
             for record in records:
-                self._apply[record.topic](record)
+                if self._is_of_this_log(record):
+                    self._apply[record.topic](record)
                 self.applied[record.topic, record.partition] = record._replace(value=None)
+
+    def _is_of_this_log(self, record: Record) -> bool:
+        if record.value is None or record.topic not in VERSIONED:
+            return True
+        log_id = record.value.version[0]
+        if log_id > self.log_id:
+            self.log_id = log_id
+            self._begin()
+        return log_id == self.log_id
 
     def per_second(self, now_seconds: int, window: int = 5) -> float:
         """Orders decided per second, over the last whole seconds by the broker's clock."""
@@ -138,7 +155,7 @@ class View:
                 self.skus.remove(record.key)
             return
         if held is not None:
-            if record.value.version < held.value.version:
+            if record.value.version <= held.value.version:  # the daily sweep says the same again: nothing moved
                 return
             self.locations.subtract(level.location for level in held.value.locations)
         elif len(self.stock) >= SKUS_MAX:
@@ -152,7 +169,7 @@ class View:
     def _order(self, record: Record) -> None:
         held = self.orders.get(record.key)
         if held is not None:
-            if record.value is not None and record.value.version < held.head.version:
+            if record.value is not None and record.value.version <= held.head.version:
                 return
             del self.orders[record.key]
             self.order_states[held.head.status] -= 1
@@ -173,9 +190,9 @@ class View:
         self._new_decisions.append(record)
         if record.value.status != "cancelled":
             second = record.time_ms // 1000
-            self._per_second[second] = self._per_second.get(second, 0) + 1
-            while len(self._per_second) > RATE_SECONDS:
-                self._per_second.popitem(last=False)
+            self._per_second[second] += 1
+            if len(self._per_second) > RATE_SECONDS:
+                del self._per_second[min(self._per_second)]
 
     def _alert(self, record: Record) -> None:
         if record.value is not None and _first(self._alert_ids, record.value.id, 10 * ALERTS_MAX):
