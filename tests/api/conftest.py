@@ -1,0 +1,229 @@
+"""The query API as a process of its own, on a real broker; what it should show is published by the tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+from confluent_kafka import Producer
+
+from streams import logs
+from streams.brokers.process import RunningBroker, free_port
+from streams.settings import Settings, producer_config
+from tables import records as r
+from tables.codec import encode
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 30.0
+LOG_ID = 1_000
+
+
+def wait_for(what: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
+    """The first answer of `what` that is true."""
+    until = time.monotonic() + seconds
+    while not (answer := what()):
+        assert time.monotonic() < until, f"not within {seconds:.0f} s"
+        time.sleep(0.05)
+    return answer
+
+
+def level(sku: str = "JRK-ORIG-50", available: int = 5, at: int = 1, **more: Any) -> r.StockLevels:
+    """A stock level as the stock agent publishes it: one location, nothing claimed."""
+    place = r.LocationLevel(
+        more.pop("location", "W1"), available, available, 0, 0, 0, 0, 0, more.pop("reorder_point", 0),
+        [r.LotLevel("L1", "2027-01-31", available)], (LOG_ID, at, 0),
+    )  # fmt: skip
+    said = {"id": f"{sku}:{at}", "flavor": "Original", "packaging": "Bag", "size": "50 g", "gtin": "",
+            "discontinued": False, "locations": [place], "version": (LOG_ID, at, 0)} | more  # fmt: skip
+    return r.StockLevels(sku=sku, available=available, on_hand=available, **said)
+
+
+def order(order_id: str = "order-1", status: str = "confirmed", at: int = 1, **more: Any) -> r.OrderStatus:
+    said = {"reason": "", "payment": "paid", "checks": [], "lines": [r.StatusLine("JRK-ORIG-50", 1, "W1", 0, 0)],
+            "attempt": 1, "occurred_at": "", "decided_at": "2026-11-23T10:00:00.000Z", "late": [],
+            "channel": "shop", "version": (LOG_ID, at, 0)} | more  # fmt: skip
+    return r.OrderStatus(id=f"{order_id}:{at}", order_id=order_id, status=status, **said)
+
+
+def decision(order_id: str = "order-1", status: str = "confirmed", reason: str = "", **more: Any) -> r.OrderDecided:
+    said = {"id": f"d-{order_id}-{status}", "channel": "shop", "lines": [r.DecidedLine("JRK-ORIG-50", 1, "W1")],
+            "occurred_at": "", "decided_at": "2026-11-23T10:00:00.000Z", "attempt": 1, "partition": 0, "offset": 1,
+            "index": 0} | more  # fmt: skip
+    return r.OrderDecided(order_id=order_id, status=status, reason=reason, **said)
+
+
+def alert(sku: str = "JRK-ORIG-50", kind: str = "low", at: int = 1, **more: Any) -> r.Alert:
+    said = {"id": f"a-{sku}-{kind}-{at}", "location": "W1", "available": 1, "shortage": 0, "reorder_point": 4,
+            "version": (LOG_ID, at, 0)} | more  # fmt: skip
+    return r.Alert(sku=sku, kind=kind, **said)
+
+
+def demand(sku: str = "JRK-ORIG-50", day: str = "2026-11-23", ordered: int = 3, at: int = 1) -> r.Demand:
+    return r.Demand(
+        id=f"{sku}|W1|{day}:{at}", sku=sku, location="W1", day=day, ordered=ordered, orders=2, refused=0,
+        stockout_hours=[], version=(LOG_ID, at, 0),
+    )  # fmt: skip
+
+
+def forecast(sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", location: str = "W1") -> r.Forecast:
+    numbers = [1.5, 2.0]
+    return r.Forecast(
+        id=f"{sku}|{location}|{run}", sku=sku, location=location, run=run, model="m", status="ok",
+        days=["2026-11-24", "2026-11-25"], mean=numbers, q50=numbers, q90=numbers, q95=numbers, q99=numbers,
+    )  # fmt: skip
+
+
+def reorder(sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", location: str = "W1") -> r.Reorder:
+    return r.Reorder(
+        id=f"{sku}|{location}|{run}", sku=sku, location=location, run=run, quantity=11, order_by="2026-11-24",
+        reorder_point=7, order_up_to=16, position=5, lead_days=7, reason="Buy 11 today.",
+    )  # fmt: skip
+
+
+class Api:
+    """One API process and the topics it reads. `start` it; ask it by `get`; `publish` what it should show (`make`)."""
+
+    make = SimpleNamespace(
+        level=level, order=order, decision=decision, alert=alert, demand=demand, forecast=forecast, reorder=reorder
+    )
+    wait = staticmethod(wait_for)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url = f"http://{settings.api}"
+        self.http = httpx2.Client(base_url=self.url, timeout=5.0, trust_env=False)
+        self.worker: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        s = self.settings
+        return os.environ | {
+            "SMOKEHOUSE_HOME": str(s.home), "SMOKEHOUSE_BOOTSTRAP": s.bootstrap, "SMOKEHOUSE_PREFIX": s.prefix,
+            "SMOKEHOUSE_API": s.api, "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+
+    def make_topics(self) -> None:
+        logs.apply(self.settings, 4)
+
+    def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.settings.home / f"{arguments[0]}.log").open("ab") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", *arguments], stdout=out, stderr=out, env=self.env
+            )
+
+    def start(self) -> None:
+        self.process = self._run("api")
+        self.until_ready()
+
+    def start_worker(self) -> None:
+        self.worker = self._run("worker", "--name", "one")
+        wait_for(lambda: self.get("/status").json()["ready"], 40)
+
+    def get(self, path: str, **more: Any) -> httpx2.Response:
+        return self.http.get(path, **more)
+
+    def answer(self, path: str) -> Any:
+        """The JSON of an answer that has to be there."""
+        answer = self.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def is_ready(self) -> bool:
+        try:
+            return self.get("/readyz").status_code == 200
+        except httpx2.TransportError:
+            assert self.process is None or self.process.poll() is None, self.log()
+            return False
+
+    def until_ready(self) -> None:
+        wait_for(self.is_ready)
+
+    def log(self) -> str:
+        return (self.settings.home / "api.log").read_text()[-4000:]
+
+    def publish(self, topic: str, *records: Any) -> None:
+        """As the agents do it; a record's key is its SKU or order. Returns when the broker has them."""
+        producer = Producer(producer_config(self.settings))
+        for record in records:
+            key = getattr(record, "order_id", "") or record.sku
+            if isinstance(record, r.Demand):
+                key = f"{record.sku}|{record.location}|{record.day}"
+            producer.produce(self.settings.prefix + topic, encode(record), key)
+        assert producer.flush(10) == 0
+
+    def applied(self, topic: str) -> int:
+        """How many records of a topic the view has taken in (their offsets begin at 0)."""
+        fresh = self.get("/status").json()["as_of"]
+        return sum(a["offset"] + 1 for a in fresh if a["topic"] == topic and a["offset"] is not None)
+
+    def stop(self) -> float:
+        """SIGTERM to both; returns the seconds the API took to end. A clean end is part of every test."""
+        began = time.monotonic()
+        seconds = 0.0
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                pytest.fail("the API did not end within 10 s of SIGTERM")
+            seconds = time.monotonic() - began
+        if self.worker is not None and self.worker.poll() is None:
+            self.worker.terminate()
+            try:
+                self.worker.wait(10)
+            except subprocess.TimeoutExpired:
+                self.worker.kill()
+                self.worker.wait(5)
+        self.http.close()
+        return seconds
+
+
+def settings_of(broker: RunningBroker, home: Path, name: str) -> Settings:
+    return Settings(
+        home=home, bootstrap=broker.address, api=f"127.0.0.1:{free_port()}", demo=False, prefix=f"{name}-"
+    )
+
+
+@pytest.fixture
+def api(embedded: RunningBroker, embedded_settings: Settings) -> Iterator[Api]:
+    """An API of the test's own, on topics of its own: started, ready, and empty."""
+    made = Api(embedded_settings)
+    made.make_topics()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One API for all tests of a module, which only ask: a few SKUs, orders, alerts and plans are published."""
+    made = Api(settings_of(embedded, tmp_path_factory.mktemp("shelf"), f"shelf{time.monotonic_ns()}"))
+    made.make_topics()
+    skus = [f"SKU-{n:03}" for n in range(25)]
+    made.publish("stock-levels", level(), *(level(sku, n) for n, sku in enumerate(skus)))
+    made.publish("stock-levels", level("ONLY-W2", 9, location="W2", flavor="Chili"))
+    made.publish("order-status", order(), *(order(f"order/{n}", "pending", n) for n in range(2, 32)))
+    made.publish("order-status", order("held", "on_hold", 40, channel="market"))
+    made.publish("reservations", decision(), decision("order-2", "rejected", "insufficient"))
+    made.publish("alerts", alert(), alert("SKU-000", "out", 2, time="2026-11-23T10:00:00.000Z"))
+    made.publish("demand", demand(), demand(day="2026-11-22"))
+    made.publish("forecasts", forecast(), *(forecast(sku) for sku in skus[:7]))
+    made.publish("reorders", reorder(), *(reorder(sku) for sku in skus[:7]))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

@@ -1,0 +1,226 @@
+"""Every endpoint answers what was published, as its OpenAPI description says, and says how fresh the answer is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+ASKED = {
+    "/v1/stock": "/v1/stock?sku=JRK-ORIG-50&sku=NO-SUCH",
+    "/v1/stock/{sku}": "/v1/stock/JRK-ORIG-50",
+    "/v1/skus": "/v1/skus",
+    "/v1/locations": "/v1/locations",
+    "/v1/locations/{location}/stock": "/v1/locations/W2/stock",
+    "/v1/orders": "/v1/orders",
+    "/v1/orders/{order_id}": "/v1/orders/order-1",
+    "/v1/decisions": "/v1/decisions",
+    "/v1/alerts": "/v1/alerts",
+    "/v1/forecasts": "/v1/forecasts",
+    "/v1/reorders": "/v1/reorders",
+    "/v1/demand/{sku}": "/v1/demand/JRK-ORIG-50",
+    "/livez": "/livez",
+    "/readyz": "/readyz",
+    "/status": "/status",
+}
+ELSEWHERE = {"/v1/live", "/v1/stock/query"}  # the live stream and the one POST have tests of their own
+KINDS = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool,
+         "null": type(None)}  # fmt: skip
+
+
+def misfit(value, schema, models, where="answer"):
+    """Where `value` is not as its JSON schema says; "" if it is. Knows the keywords our description uses."""
+    if "$ref" in schema:
+        return misfit(value, models[schema["$ref"].rpartition("/")[2]], models, where)
+    if "anyOf" in schema:
+        found = [misfit(value, one, models, where) for one in schema["anyOf"]]
+        return "" if "" in found else found[0]
+    kind = schema.get("type")
+    if kind and (not isinstance(value, KINDS[kind]) or (kind != "boolean" and isinstance(value, bool))):
+        return f"{where} is {value!r}, not {kind}"
+    below = []
+    if isinstance(value, dict):
+        missing = set(schema.get("required", ())) - value.keys()
+        unknown = value.keys() - schema.get("properties", {}).keys()
+        if missing or unknown:
+            return f"{where}: missing {missing}, undocumented {unknown}"
+        below = [(value[name], one, f"{where}.{name}") for name, one in schema["properties"].items() if name in value]
+    elif isinstance(value, list):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 10**9):
+            return f"{where} has {len(value)} items"
+        places = schema.get("prefixItems") or [schema["items"]] * len(value)
+        below = [(one, place, f"{where}[{n}]") for n, (one, place) in enumerate(zip(value, places, strict=True))]
+    return next((wrong for one in below if (wrong := misfit(one[0], one[1], models, one[2]))), "")
+
+
+def check_as_documented(api, path, response, method="get"):
+    description = api.answer("/openapi.json")
+    documented = description["paths"][path][method]["responses"][str(response.status_code)]["content"]
+    media = response.headers["content-type"].partition(";")[0]
+    assert media in documented
+    assert misfit(response.json(), documented[media]["schema"], description["components"]["schemas"]) == ""
+
+
+def test_no_documented_endpoint_is_left_out_here(shelf):
+    assert set(shelf.answer("/openapi.json")["paths"]) == ASKED.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_an_answer_is_as_documented(shelf, path):
+    response = shelf.get(ASKED[path])
+    assert response.status_code == 200
+    check_as_documented(shelf, path, response)
+
+
+@pytest.mark.parametrize("path", ["/v1/stock/NO-SUCH", "/v1/orders/no-such", "/v1/locations/NO-SUCH/stock"])
+def test_what_is_unknown_is_a_documented_404(shelf, path):
+    response = shelf.get(path)
+    assert response.status_code == 404
+    template = path.replace("NO-SUCH/stock", "{location}/stock").replace("NO-SUCH", "{sku}")
+    check_as_documented(shelf, template.replace("no-such", "{order_id}"), response)
+
+
+@pytest.mark.parametrize("path", [path for path in ASKED if path.startswith("/v1/")])
+def test_every_answer_says_how_fresh_it_is(shelf, path):
+    fresh = shelf.answer(ASKED[path])["as_of"]
+    assert fresh
+    for one in fresh:
+        assert one["lag"] == 0
+        assert (one["offset"] is None) == (one["time"] is None)
+        assert one["time"] is None or datetime.fromisoformat(one["time"]).tzinfo
+
+
+def test_the_stock_of_one_sku_names_places_lots_and_its_own_partition(shelf):
+    said = shelf.answer("/v1/stock/JRK-ORIG-50")
+    assert (said["stock"]["available"], said["stock"]["flavor"]) == (5, "Original")
+    assert said["stock"]["locations"][0]["lots"] == [{"lot": "L1", "best_before": "2027-01-31", "on_hand": 5}]
+    assert [one["topic"] for one in said["as_of"]] == ["stock-levels"]
+    assert said["as_of"][0]["offset"] is not None
+
+
+def test_on_hand_is_the_sum_of_its_parts_everywhere(shelf):
+    parts = ("available", "reserved", "allocated", "safety_stock", "unavailable")
+    for sku in shelf.answer("/v1/skus?limit=500")["items"]:
+        assert sku["on_hand"] == sum(place["on_hand"] for place in sku["locations"])
+        assert all(place["on_hand"] == sum(place[part] for part in parts) for place in sku["locations"])
+
+
+@pytest.mark.parametrize("ask", [
+    lambda api, skus: api.get("/v1/stock", params={"sku": skus}),
+    lambda api, skus: api.http.post("/v1/stock/query", json={"skus": skus}),
+])  # fmt: skip
+def test_many_skus_come_at_once_and_the_unknown_are_named(shelf, ask):
+    response = ask(shelf, ["SKU-003", "NO-SUCH", "SKU-001", "SKU-003"])
+    assert response.status_code == 200
+    said = response.json()
+    assert [one["sku"] for one in said["items"]] == ["SKU-003", "SKU-001"]
+    assert said["unknown"] == ["NO-SUCH"]
+
+
+def test_the_query_by_body_is_as_documented(shelf):
+    check_as_documented(shelf, "/v1/stock/query", shelf.http.post("/v1/stock/query", json={"skus": ["A"]}), "post")
+
+
+def test_a_location_lists_what_stands_there(shelf):
+    assert shelf.answer("/v1/locations")["items"] == [{"location": "W1", "skus": 26}, {"location": "W2", "skus": 1}]
+    there = shelf.answer("/v1/locations/W2/stock")
+    assert [(one["sku"], one["available"]) for one in there["items"]] == [("ONLY-W2", 9)]
+
+
+def test_an_order_is_found_whatever_its_id_holds(shelf):
+    assert shelf.answer("/v1/orders/order-1")["order"]["status"] == "confirmed"
+    for path in ("/v1/orders/order/2", "/v1/orders/order%2F2"):
+        assert shelf.answer(path)["order"]["order_id"] == "order/2"
+
+
+def test_orders_are_filtered_by_status_and_channel(shelf):
+    assert [o["order_id"] for o in shelf.answer("/v1/orders?status=on_hold")["items"]] == ["held"]
+    assert [o["order_id"] for o in shelf.answer("/v1/orders?channel=market")["items"]] == ["held"]
+    assert shelf.answer("/v1/orders?status=on_hold&channel=shop")["items"] == []
+
+
+def test_decisions_say_why(shelf):
+    rejected = shelf.answer("/v1/decisions?status=rejected")["items"]
+    assert [(d["order_id"], d["reason"]) for d in rejected] == [("order-2", "insufficient")]
+    assert len(shelf.answer("/v1/decisions?limit=1")["items"]) == 1
+
+
+def test_alerts_are_filtered_and_one_without_a_time_is_listed(shelf):
+    assert [(a["sku"], a["kind"]) for a in shelf.answer("/v1/alerts?kind=out")["items"]] == [("SKU-000", "out")]
+    assert [a["time"] for a in shelf.answer("/v1/alerts?sku=JRK-ORIG-50")["items"]] == [""]
+
+
+def test_plans_are_filtered_by_sku_and_location(shelf):
+    for path in ("/v1/forecasts", "/v1/reorders"):
+        assert [p["sku"] for p in shelf.answer(f"{path}?sku=SKU-002")["items"]] == ["SKU-002"]
+        assert len(shelf.answer(f"{path}?location=W1")["items"]) == 8
+        assert shelf.answer(f"{path}?location=W9")["items"] == []
+
+
+def test_demand_comes_newest_day_first(shelf):
+    days = shelf.answer("/v1/demand/JRK-ORIG-50")["items"]
+    assert [day["day"] for day in days] == ["2026-11-23", "2026-11-22"]
+    assert shelf.answer("/v1/demand/NO-SUCH")["items"] == []
+
+
+@pytest.mark.parametrize(("path", "name", "by", "count"), [
+    ("/v1/skus", "sku", "after", 27),
+    ("/v1/skus?q=original", "sku", "after", 26),
+    ("/v1/locations/W1/stock", "sku", "after", 26),
+    ("/v1/orders", "order_id", "before", 32),
+    ("/v1/orders?status=pending", "order_id", "before", 30),
+    ("/v1/forecasts", "sku", "after", 8),
+    ("/v1/reorders", "sku", "after", 8),
+])  # fmt: skip
+@pytest.mark.parametrize("limit", [1, 7, 500])
+def test_pages_walk_all_items_once(shelf, path, name, by, count, limit):
+    seen, following, pages = [], None, 0
+    while pages == 0 or following is not None:
+        more = {by: following} if following is not None else {}
+        page = shelf.get(path, params={"limit": limit} | more | _query(path)).json()
+        assert len(page["items"]) <= limit
+        seen += [item[name] for item in page["items"]]
+        following, pages = page["next"], pages + 1
+        assert pages <= count
+    assert len(seen) == len(set(seen)) == count
+
+
+def _query(path):
+    return dict([pair.split("=")]) if (pair := path.partition("?")[2]) else {}
+
+
+def test_counters_and_status_add_up(shelf):
+    said = shelf.answer("/status")
+    counters = said["counters"]
+    assert (counters["confirmed"], counters["rejected"], counters["on_hold"]) == (1, 1, 1)
+    assert (counters["pending"], counters["skus"]) == (30, 27)
+    assert said["view_ready"]
+    assert not said["ready"]  # there is no worker
+    assert {one["topic"] for one in said["as_of"]} == {
+        "stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders",
+    }  # fmt: skip
+
+
+def test_unreadable_records_are_counted_and_the_others_shown(api):
+    from confluent_kafka import Producer
+
+    from streams.settings import producer_config
+
+    producer = Producer(producer_config(api.settings))
+    for key, value in ((b"A", b"{"), (b"A", b'{"type":"tick"}'), (b"\xff", b"{}"), (None, b"[]"), (b"A", b"")):
+        producer.produce(api.settings.prefix + "stock-levels", value, key)
+    assert producer.flush(10) == 0
+    api.publish("stock-levels", api.make.level("A", 4))
+    api.wait(lambda: api.applied("stock-levels") == 6 or api.get("/v1/stock/A").status_code == 200)
+    assert api.answer("/v1/stock/A")["stock"]["available"] == 4
+    api.wait(lambda: api.answer("/status")["unreadable"] == 5)
+    assert api.is_ready()
+
+
+def test_the_page_and_its_parts_are_there_with_safe_headers(shelf):
+    for path in ("/", "/static/board.js", "/static/board.css", "/static/icon.svg"):
+        response = shelf.get(path)
+        assert response.status_code == 200
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+    assert shelf.get("/static/../app.py").status_code == 404

@@ -1,0 +1,208 @@
+"""The read view by itself: what stands after records arrived in any order, twice, or from two logs."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import msgspec
+import pytest
+
+from api import view as limits
+from api.view import OrderHead, Record, View
+from tables import records as r
+
+NEW_LOG = 2_000
+
+
+def _level(available, at=1, sku="A", log=1_000, places=("W1",)):
+    levels = [r.LocationLevel(p, available, available, 0, 0, 0, 0, 0, 0, [], (log, at, 0)) for p in places]
+    total = available * len(places)
+    value = r.StockLevels(
+        id=f"{sku}:{at}", sku=sku, available=total, on_hand=total, flavor="", packaging="", size="", gtin="",
+        discontinued=False, locations=levels, version=(log, at, 0),
+    )  # fmt: skip
+    return Record("stock-levels", 0, at, 0, sku, value)
+
+
+def _order(status, at=1, order_id="o", log=1_000):
+    return Record("order-status", 0, at, 0, order_id, OrderHead(order_id, "shop", status, (log, at, 0)))
+
+
+def _decision(order_id="o", status="confirmed", second=0, identity=None):
+    value = r.OrderDecided(
+        id=identity or f"d-{order_id}", order_id=order_id, channel="shop", status=status, reason="", lines=[],
+        occurred_at="", decided_at="", attempt=1, partition=0, offset=1, index=0,
+    )  # fmt: skip
+    return Record("reservations", 0, 1, second * 1000, order_id, value)
+
+
+def _alert(identity, sku="A", log=1_000):
+    value = r.Alert(
+        id=identity, sku=sku, location="W1", kind="low", available=1, shortage=0, reorder_point=2, version=(log, 1, 0)
+    )
+    return Record("alerts", 0, 1, 0, sku, value)
+
+
+def _demand(ordered, at=1, day="2026-11-23", sku="A", log=1_000):
+    value = r.Demand(
+        id=f"{day}:{at}", sku=sku, location="W1", day=day, ordered=ordered, orders=1, refused=0, stockout_hours=[],
+        version=(log, at, 0),
+    )  # fmt: skip
+    return Record("demand", 0, at, 0, f"{sku}|W1|{day}", value)
+
+
+def _reorder(run, quantity, sku="A"):
+    value = r.Reorder(
+        id=f"{sku}:{run}", sku=sku, location="W1", run=run, quantity=quantity, order_by="", reorder_point=0,
+        order_up_to=0, position=0, lead_days=7, reason="",
+    )  # fmt: skip
+    return Record("reorders", 0, 1, 0, f"{sku}|W1", value)
+
+
+def _gone(topic, key):
+    return Record(topic, 0, 9, 0, key, None)
+
+
+def _viewed(*records):
+    view = View()
+    view.apply(list(records))
+    return view
+
+
+def _stock(view):
+    return {sku: record.value.available for sku, record in view.stock.items()}
+
+
+def test_the_highest_version_stands_in_every_order_of_arrival():
+    records = [_level(5, 1), _level(4, 2), _level(9, 3), _order("pending", 1), _order("confirmed", 2), _demand(3, 2),
+               _demand(1, 1)]  # fmt: skip
+    for arrival in itertools.permutations(records):
+        view = _viewed(*arrival)
+        assert _stock(view) == {"A": 9}
+        assert view.orders["o"].head.status == "confirmed"
+        assert +view.order_states == {"confirmed": 1}
+        assert view.demand["A|W1|2026-11-23"].value.ordered == 3
+
+
+def test_places_inside_one_packed_record_are_ordered_too():
+    older, newer = _level(5, 7), _level(4, 7)
+    newer = newer._replace(value=msgspec.structs.replace(newer.value, version=(1_000, 7, 3)))
+    assert _stock(_viewed(newer, older)) == _stock(_viewed(older, newer)) == {"A": 4}
+
+
+def test_what_is_said_again_moves_nothing():
+    view = _viewed(_order("confirmed", 1, "first"), _order("confirmed", 2, "second"), _level(5))
+    view.drain()
+    view.apply([_order("confirmed", 1, "first"), _level(5)])
+    assert [e.head.order_id for e in view.recent_orders(None)] == ["second", "first"]
+    assert view.drain().skus == []
+
+
+def test_a_tombstone_takes_the_sku_out_of_every_list():
+    view = _viewed(_level(5, places=("W1", "W2")), _level(7, sku="B"), _gone("stock-levels", "A"))
+    assert (_stock(view), view.skus, +view.locations) == ({"B": 7}, ["B"], {"W1": 1})
+    view.apply([_gone("stock-levels", "A"), _gone("order-status", "never"), _gone("demand", "never")])
+    assert _stock(view) == {"B": 7}
+
+
+def test_a_tombstone_takes_the_order_and_its_count_away():
+    view = _viewed(_order("on_hold"), _gone("order-status", "o"))
+    assert not view.orders
+    assert not +view.order_states
+
+
+def test_a_location_counts_the_skus_that_name_it_now():
+    view = _viewed(_level(5, 1, places=("W1", "W2")), _level(5, 2, places=("W2",)), _level(1, sku="B"))
+    assert +view.locations == {"W1": 1, "W2": 1}
+
+
+def test_a_newer_log_begins_anew_and_an_older_one_is_nothing():
+    old = [_level(5, 90), _level(5, 91, "B"), _order("confirmed", 90), _alert("a"), _demand(3, 90)]
+    view = _viewed(*old, _level(2, 1, log=NEW_LOG))
+    assert _stock(view) == {"A": 2}
+    assert (view.skus, +view.locations) == (["A"], {"W1": 1})
+    assert not view.orders
+    assert not view.alerts
+    assert not view.demand
+    view.apply(old)
+    assert _stock(view) == {"A": 2}
+    assert not view.orders
+
+
+def test_plans_and_decisions_stay_when_a_newer_log_begins():
+    view = _viewed(_reorder("2026-11-23.001", 5), _decision(), _level(2, log=NEW_LOG))
+    assert len(view.reorders) == 1
+    assert view.decided == {"confirmed": 1}
+
+
+def test_a_decision_delivered_again_counts_once():
+    view = _viewed(_decision(), _decision(), _decision("p", "rejected"), _decision("o", "cancelled", identity="c"))
+    assert view.decided == {"confirmed": 1, "rejected": 1, "cancelled": 1}
+    assert len(view.decisions) == 3
+
+
+def test_an_alert_delivered_again_is_listed_once():
+    assert len(_viewed(_alert("a"), _alert("a"), _alert("b")).alerts) == 2
+
+
+def test_the_newest_run_of_a_plan_stands():
+    for arrival in itertools.permutations([_reorder("2026-11-23.001", 5), _reorder("2026-11-24.001", 6)]):
+        assert _viewed(*arrival).reorders["A", "W1"].value.quantity == 6
+
+
+def test_the_rate_counts_whole_seconds_and_no_returns():
+    view = _viewed(*(_decision(f"o{n}", second=100 + n % 5) for n in range(20)), _decision("x", "cancelled", 104))
+    assert view.per_second(105) == 4.0
+    assert view.per_second(200) == 0.0
+
+
+def test_old_decisions_do_not_push_new_ones_out_of_the_rate():
+    view = _viewed(_decision("new", second=10_000), *(_decision(f"o{n}", second=n) for n in range(500)))
+    assert view.per_second(10_001, window=1) == 1.0
+
+
+@pytest.mark.parametrize(("limit", "record"), [
+    ("ORDERS_MAX", lambda n: _order("pending", n, f"o{n}")),
+    ("DEMAND_MAX", lambda n: _demand(1, n, sku=f"S{n}")),
+    ("PLANS_MAX", lambda n: _reorder("r", n, f"S{n}")),
+])  # fmt: skip
+def test_memory_is_bounded_and_the_oldest_goes(monkeypatch, limit, record):
+    monkeypatch.setattr(limits, limit, 10)
+    view = _viewed(*(record(n) for n in range(50)))
+    kept = {"ORDERS_MAX": view.orders, "DEMAND_MAX": view.demand, "PLANS_MAX": view.reorders}[limit]
+    assert len(kept) == 10
+    assert any("49" in str(key) for key in kept)
+    assert sum(view.order_states.values()) == len(view.orders)
+
+
+def test_decisions_and_alerts_keep_the_newest():
+    view = _viewed(*(_decision(f"o{n}") for n in range(limits.DECISIONS_MAX + 5)),
+                   *(_alert(f"a{n}") for n in range(limits.ALERTS_MAX + 5)))  # fmt: skip
+    assert (len(view.decisions), len(view.alerts)) == (limits.DECISIONS_MAX, limits.ALERTS_MAX)
+    assert view.decisions[-1].value.order_id == f"o{limits.DECISIONS_MAX + 4}"
+
+
+def test_a_drain_gives_every_changed_sku_once_with_its_newest_state():
+    view = _viewed(*(_level(n, n, f"S{n % 700}") for n in range(2_000)))
+    first, second = view.drain(), view.drain()
+    assert len(first.skus) == 500
+    assert {x.sku for x in first.skus + second.skus} == set(view.stock)
+    assert len(first.skus) + len(second.skus) == 700
+    assert view.drain().skus == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_arrivals_of_one_history_end_in_one_view(seed):
+    """Late copies, repetitions and any interleaving of keys leave no trace."""
+    rng = random.Random(seed)
+    history = [_level(rng.randrange(9), at, rng.choice("ABC"), places=rng.choice([("W1",), ("W1", "W2")]))
+               for at in range(1, 40)]  # fmt: skip
+    history += [_order(rng.choice(["pending", "confirmed"]), at, rng.choice("xyz")) for at in range(1, 40)]
+    again = history + rng.choices(history, k=40)
+    rng.shuffle(again)
+    straight, shaken = _viewed(*history), _viewed(*again)
+    assert _stock(straight) == _stock(shaken)
+    assert +straight.locations == +shaken.locations
+    assert straight.skus == shaken.skus == sorted(shaken.stock)
+    assert +straight.order_states == +shaken.order_states
