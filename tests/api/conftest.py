@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import Producer
 
 from streams import logs
+from streams.brokers.embedded import start_embedded
 from streams.brokers.process import RunningBroker, free_port
 from streams.settings import Settings, producer_config
 from tables import records as r
@@ -100,7 +101,9 @@ class Api:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.url = f"http://{settings.api}"
-        self.http = httpx2.Client(base_url=self.url, timeout=5.0, trust_env=False)
+        # A connection each: on one that is kept, Nagle's algorithm and delayed acknowledgements cost 40 ms an answer.
+        alone = httpx2.Limits(max_keepalive_connections=0)
+        self.http = httpx2.Client(base_url=self.url, timeout=5.0, trust_env=False, limits=alone)
         self.worker: subprocess.Popen[bytes] | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -115,18 +118,18 @@ class Api:
     def make_topics(self) -> None:
         logs.apply(self.settings, 4)
 
-    def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def run(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.settings.home / f"{arguments[0]}.log").open("ab") as out:
             return subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", *arguments], stdout=out, stderr=out, env=self.env
             )
 
     def start(self) -> None:
-        self.process = self._run("api")
+        self.process = self.run("api")
         self.until_ready()
 
     def start_worker(self) -> None:
-        self.worker = self._run("worker", "--name", "one")
+        self.worker = self.run("worker", "--name", "one")
         wait_for(lambda: self.get("/status").json()["ready"], 40)
 
     def get(self, path: str, **more: Any) -> httpx2.Response:
@@ -207,9 +210,9 @@ def api(embedded: RunningBroker, embedded_settings: Settings) -> Iterator[Api]:
         made.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """One API for all tests of a module, which only ask: a few SKUs, orders, alerts and plans are published."""
+    """One API for all tests that only ask: a few SKUs, orders, alerts and plans are published."""
     made = Api(settings_of(embedded, tmp_path_factory.mktemp("shelf"), f"shelf{time.monotonic_ns()}"))
     made.make_topics()
     skus = [f"SKU-{n:03}" for n in range(25)]
@@ -227,3 +230,31 @@ def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> 
         yield made
     finally:
         made.stop()
+
+
+class Brokers:
+    """One embedded broker after another at one address; each begins empty."""
+
+    def __init__(self, home: Path) -> None:
+        self.address, self._home = f"127.0.0.1:{free_port()}", home
+        self.begin()
+
+    def begin(self) -> None:
+        self.running = start_embedded(self.address, self._home)
+
+    def end(self) -> None:
+        self.running.kill()
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[tuple[Api, Brokers]]:
+    """An API that is ready, and the broker it is alone on."""
+    brokers = Brokers(tmp_path)
+    made = Api(settings_of(brokers.running, tmp_path, "lonely"))
+    try:
+        made.make_topics()
+        made.start()
+        yield made, brokers
+    finally:
+        made.stop()
+        brokers.end()
