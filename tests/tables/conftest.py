@@ -112,23 +112,34 @@ class Log:
         return self.append(kind(id=f"{order_id}:{attempt}:0", order_id=order_id, attempt=attempt, **more))
 
 
+ORDER_LIMITS = r.Limits(attempts=3, payment_seconds=600, check_seconds=1200)
+
+
+def _stock_log() -> Log:
+    return Log(stock.step)
+
+
+def _order_log() -> Log:
+    """An order partition beside four stock partitions."""
+    return Log(order.step, partitions=4, limits=ORDER_LIMITS)
+
+
 @pytest.fixture
 def stock_log() -> Log:
-    return Log(stock.step)
+    return _stock_log()
 
 
 @pytest.fixture
 def order_log() -> Log:
-    """An order partition beside four stock partitions; it asks three times at most."""
-    return Log(order.step, partitions=4, limits=r.Limits(attempts=3))
+    return _order_log()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def new_stock_log() -> Callable[[], Log]:
-    """For tests that need more than one."""
-    return lambda: Log(stock.step)
+    """For tests that need many."""
+    return _stock_log
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def new_order_log() -> Callable[[], Log]:
-    return lambda: Log(order.step, partitions=4, limits=r.Limits(attempts=3))
+    return _order_log
