@@ -1,0 +1,192 @@
+"""Views: what changed is published once, in its newest state and with its version; a sweep publishes everything."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from streams.outbox import Outbox
+from streams.views import OrderViews, StockViews, demand, stock_levels
+from tables import records as r
+from tables import rows
+from tables.murmur2 import partition_of
+from tables.outcome import place_of
+from tables.table import Table
+
+LOG = rows.PartitionRow(place_of(99), 7, 0, 4, 1, r.Limits(), 1_700_000_000_000, 1_700_000_000_000)
+NOON = "2023-11-14T22:13:20.000Z"
+
+
+def sku(name="JERKY", offset=1):
+    return {f"sku|{name}": rows.SkuRow(place_of(offset), name, "teriyaki", "bag", "60 g", "", False, 0, 0, 0)}
+
+
+def stock(on_hand, offset, location="W1", name="JERKY", **more):
+    row = rows.StockRow(place_of(offset), name, location, on_hand, 0, 0, 0, 0, 0, 5, 2, "ok", False)
+    return {f"stock|{name}|{location}": msgspec.structs.replace(row, **more)}
+
+
+def lot(on_hand, offset, code="L1", location="W1"):
+    row = rows.LotRow(place_of(offset), "JERKY", location, code, "2027-01-31", place_of(1), on_hand, ())
+    return {f"lot|JERKY|{location}|{code}": row}
+
+
+def day(ordered, offset, name="JERKY"):
+    row = rows.DemandRow(place_of(offset), name, "W1", "2023-11-14", ordered, 3, 1, 1 << 9 | 1 << 23)
+    return {f"demand|{name}|W1|2023-11-14": row}
+
+
+def order(n, offset):
+    row = rows.OrderRow(
+        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, ("W1",), (), (), (),
+        (), "", 0, (), (), (), (),
+    )  # fmt: skip
+    return {f"order|o{n}": row}
+
+
+class Shown:
+    """A table, its views, and what they put on a real broker."""
+
+    def __init__(self, topics, views):
+        topics.make("stock-levels", "demand", "order-status")
+        self.topics, self.views, self.table = topics, views, Table()
+        self.outbox = Outbox(topics.settings, 4)
+
+    def put(self, *many):
+        for some in many:
+            self.table.put(some)
+            self.views.touch(some)
+
+    async def published(self, topic, kind):
+        """What is new on the topic since the last call."""
+        before = {(m.partition(), m.offset()) for m in self.topics.read(topic)}
+        self.views.publish(self.table, LOG, self.outbox)
+        await self.outbox.barrier()
+        self.found = [m for m in self.topics.read(topic) if (m.partition(), m.offset()) not in before]
+        return [msgspec.json.decode(m.value(), type=kind) for m in self.found]
+
+
+@pytest.fixture
+def shelves(embedded_topics):
+    return Shown(embedded_topics, StockViews())
+
+
+@pytest.fixture
+def orders(embedded_topics):
+    return Shown(embedded_topics, OrderViews())
+
+
+# -- coalesced ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_sku_changed_often_is_published_once_with_its_newest_state(shelves):
+    shelves.put(sku(), *(stock(n, n) for n in range(2, 12)))
+    (levels,) = await shelves.published("stock-levels", r.StockLevels)
+    assert (levels.sku, levels.on_hand, levels.version, levels.id) == ("JERKY", 11, (7, 11, 0), f"JERKY:{place_of(11)}")
+    assert shelves.found[0].key() == b"JERKY"
+    assert await shelves.published("stock-levels", r.StockLevels) == [], "nothing changed since"
+
+
+async def test_only_what_changed_is_published(shelves):
+    shelves.put(sku(), sku("PEPPER"), stock(1, 2), stock(1, 3, name="PEPPER"))
+    await shelves.published("stock-levels", r.StockLevels)
+    shelves.put(stock(2, 4, name="PEPPER"))
+    assert [x.sku for x in await shelves.published("stock-levels", r.StockLevels)] == ["PEPPER"]
+
+
+async def test_demand_stands_under_its_whole_key_in_the_partition_of_its_sku(shelves):
+    shelves.put(sku(), day(4, 5), day(6, 8))
+    (found,) = await shelves.published("demand", r.Demand)
+    assert (found.ordered, found.orders, found.refused, found.stockout_hours) == (6, 3, 1, [9, 23])
+    assert found.version == (7, 8, 0)
+    assert shelves.found[0].key() == b"JERKY|W1|2023-11-14"
+    assert shelves.found[0].partition() == partition_of("JERKY", 4)
+
+
+async def test_an_order_changed_often_is_published_once_with_its_newest_version(orders):
+    orders.put(order(1, 3), order(1, 4), order(2, 5), {"res|o1|1": object(), "partition": LOG})
+    found = await orders.published("order-status", r.OrderStatus)
+    assert sorted((x.order_id, x.version) for x in found) == [("o1", (7, 4, 0)), ("o2", (7, 5, 0))]
+    assert await orders.published("order-status", r.OrderStatus) == []
+
+
+# -- what a level says -------------------------------------------------------------------------------------------------
+
+
+async def test_levels_add_up_over_locations_and_each_has_its_own_version(shelves):
+    shelves.put(sku(), stock(10, 4, claimed=1, held=2, allocated=3, safety_stock=1), stock(5, 9, "W2", unavailable=2))
+    levels = stock_levels(shelves.table, "JERKY", LOG)
+    first, second = levels.locations
+    assert (levels.on_hand, levels.available, levels.version, levels.time) == (15, 6, (7, 9, 0), NOON)
+    assert (first.location, first.available, first.reserved, first.allocated, first.safety_stock) == ("W1", 3, 3, 3, 1)
+    assert (first.version, second.version) == ((7, 4, 0), (7, 9, 0))
+    assert (levels.flavor, levels.packaging, levels.size) == ("teriyaki", "bag", "60 g")
+    for x in levels.locations:
+        assert x.on_hand == x.available + x.reserved + x.allocated + x.safety_stock + x.unavailable
+
+
+async def test_lots_that_are_gone_are_not_shown(shelves):
+    shelves.put(sku(), stock(4, 4), lot(4, 4), lot(0, 3, "L0"))
+    assert stock_levels(shelves.table, "JERKY", LOG).locations[0].lots == [r.LotLevel("L1", "2027-01-31", 4)]
+
+
+async def test_a_version_names_the_item_within_a_packed_record(shelves):
+    shelves.put(sku(), {k: msgspec.structs.replace(v, at=place_of(8, 3)) for k, v in stock(1, 8).items()})
+    assert stock_levels(shelves.table, "JERKY", LOG).version == (7, 8, 3)
+
+
+def test_before_the_first_tick_there_is_no_time():
+    early = msgspec.structs.replace(LOG, state_ms=0, first_ms=0)
+    (row,) = day(1, 2).values()
+    assert demand(row, early).time == ""
+
+
+# -- everything again --------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_taken_over_is_published_again(shelves):
+    shelves.table.put(sku() | stock(3, 3) | day(2, 2))
+    shelves.views.touch_all(shelves.table)
+    assert [x.on_hand for x in await shelves.published("stock-levels", r.StockLevels)] == [3]
+
+
+async def test_a_sweep_of_orders_gives_all_of_them_a_portion_at_a_time(orders):
+    for n in range(25):
+        orders.table.put(order(n, n + 1))
+    portions = []
+    for _ in orders.views.sweep(orders.table, Stored(orders.table), 10):
+        portions.append(len(await orders.published("order-status", r.OrderStatus)))
+    portions.append(len(await orders.published("order-status", r.OrderStatus)))
+    assert sum(portions) == 25
+    assert max(portions) <= 10
+
+
+class Stored:
+    """The rows of a table as a store below it gives them."""
+
+    def __init__(self, table):
+        self._table = table
+
+    def get(self, key):
+        return self._table.get(key)
+
+    def scan(self, prefix):
+        return iter(self._table.rows(prefix))
+
+
+async def test_a_sweep_gives_an_order_as_it_is_now_not_as_the_store_has_it(orders):
+    orders.table.put(order(1, 1))
+    old = Stored(orders.table)
+    kept = list(old.scan("order|"))
+    old.scan = lambda prefix: iter(kept)
+    orders.table.put(order(1, 9))
+    list(orders.views.sweep(orders.table, old, 10))
+    assert [x.version for x in await orders.published("order-status", r.OrderStatus)] == [(7, 9, 0)]
+
+
+async def test_a_sweep_of_stock_gives_every_sku(shelves):
+    names = [f"SKU-{n}" for n in range(5)]
+    for n, name in enumerate(names):
+        shelves.table.put(sku(name) | stock(n, n + 1, name=name))
+    list(shelves.views.sweep(shelves.table, Stored(shelves.table), 2))
+    assert sorted(x.sku for x in await shelves.published("stock-levels", r.StockLevels)) == names
