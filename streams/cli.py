@@ -5,6 +5,7 @@ Does not belong here: anything a command does.
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from cyclopts import App
@@ -36,6 +37,7 @@ for _name, _place in _COMMANDS.items():
 
 def main() -> None:
     """The entry of the installed command."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts `smokehouse up &` with it ignored
     try:
         app()
     except KeyboardInterrupt:

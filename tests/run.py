@@ -34,6 +34,8 @@ SUITES: list[tuple[str, list[str]]] = [
     ("connectors", []),
     ("forecasting", []),
     ("api", []),
+    ("cli", []),
+    ("up", []),
     ("faults", []),
     ("bench", []),
 ]

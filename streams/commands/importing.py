@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from connectors.files.importer import ImportStalled, run_import
 from connectors.files.plan import plan_import
-from connectors.files.presets import FileRefused, preset_named
+from connectors.files.presets import FileRefused, choose_columns, preset_named
 from connectors.files.reading import open_file
 from connectors.files.report import summary
 from connectors.outlet import DeliveryFailed
@@ -60,12 +60,12 @@ def orders(
     started = time.monotonic()
     try:
         share, pace = _share(stock_share), _speed(speed)
+        opened, known = open_file(file), preset_named(preset)
+        choose_columns(known, opened.columns, map)  # what is wrong with the file is said before a broker is asked
         settings = connected()
         with _bar() as bar:
             task = bar.add_task("reading rows", total=None)
-            plan = plan_import(
-                open_file(file), preset_named(preset), map, share, on_rows=lambda n: bar.advance(task, n)
-            )
+            plan = plan_import(opened, known, map, share, on_rows=lambda n: bar.advance(task, n))
             bar.reset(task, description="orders decided", total=len(plan.invoices))
             done = run_import(settings, plan, speed=pace, on_decided=lambda total: bar.update(task, completed=total))
     except FileRefused as error:

@@ -81,5 +81,5 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_moves_nothing(syste
     letters = system.wait(lambda: system.read("dead-letters"))
     assert len(letters) == 1
     assert b"id_conflict" in dict(letters[0].headers())["__connect.errors.exception.message"]
-    newest = max(system.read("stock-levels", r.StockLevels), key=lambda x: x.version)
-    assert newest.available == 5
+    levels = system.wait(lambda: system.read("stock-levels", r.StockLevels))
+    assert max(levels, key=lambda x: x.version).available == 5
