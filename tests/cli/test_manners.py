@@ -1,0 +1,75 @@
+"""How every command behaves: it has help, data alone is on stdout, and without a broker it says what to do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from cyclopts import App
+
+from streams.brokers.process import free_port
+from streams.cli import app
+
+WITHOUT_BROKER_SECONDS = 30.0  # they wait 10 s for it; all of them start at once
+JSON_COMMANDS = [
+    ("topics", "list", "--json"),
+    ("topics", "apply", "--json"),
+    ("stock", "get", "BJ-1", "--json"),
+    ("orders", "get", "o-1", "--json"),
+    ("export", "decisions", "--format", "jsonl", "--out", "decisions.jsonl", "--json"),
+    ("audit", "--json", "--settle", "0", "--allow-undecided"),
+]
+
+
+def _commands(of: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name in of:
+        if not name.startswith("-"):
+            yield (*path, name)
+            yield from _commands(of[name], (*path, name))
+
+
+@pytest.mark.parametrize("command", [(), *_commands(app)], ids=" ".join)
+def test_every_command_explains_itself(commands, command: tuple[str, ...]):
+    told = commands.run(*command, "--help")
+    assert told.stdout.startswith(f"Usage: {' '.join(('smokehouse', *command))}")
+    assert told.stderr == ""
+
+
+@pytest.mark.parametrize("command", JSON_COMMANDS, ids=" ".join)
+def test_json_is_one_document_and_talk_is_not_on_stdout(shop, command: tuple[str, ...]):
+    shop.stock("BJ-1", (1, 5, 0), shop.at("W1", {"L1": 7}, (1, 5, 0)))
+    shop.order("o-1", "confirmed", (1, 9, 0), **{"BJ-1": 2})
+    process = shop.start(*command)
+    out, err = process.communicate(timeout=60)
+    assert json.loads(out), err.decode()
+
+
+def test_a_status_that_is_not_ready_is_still_json(shop):
+    told = shop.run("status", "--no-api", "--json", code=1)
+    assert json.loads(told.stdout)["ready"] is False
+
+
+def test_without_a_broker_every_reading_command_says_what_to_set(commands):
+    lost = commands.with_settings(bootstrap=f"127.0.0.1:{free_port()}")
+    began = time.monotonic()
+    running = [
+        lost.start(*command)
+        for command in (
+            ("stock", "get", "BJ-1"), ("orders", "get", "o-1"), ("tail", "orders"), ("topics", "list"), ("audit",),
+            ("export", "levels", "--format", "csv", "--out", "levels.csv"),
+        )
+    ]  # fmt: skip
+    for process in running:
+        out, err = process.communicate(timeout=WITHOUT_BROKER_SECONDS)
+        assert process.returncode == 1, process.args
+        assert b"SMOKEHOUSE_BOOTSTRAP" in err, process.args
+        assert out == b"", process.args
+    assert time.monotonic() - began < WITHOUT_BROKER_SECONDS
+    assert not (lost.settings.home / "levels.csv").exists()
+
+
+def test_a_setting_that_cannot_be_used_is_named(commands):
+    told = commands.with_settings(bootstrap="nowhere").run("tail", "orders", code=2)
+    assert "SMOKEHOUSE_BOOTSTRAP='nowhere'" in told.stderr
