@@ -1,7 +1,8 @@
 // The board: loads what is there, then listens to /v1/live. Rows are kept and changed in place, never rebuilt whole.
-const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 7, SKU_PAGES_MAX = 10, SAMPLES = 120;
+// Of a SKU the highest version stands, whichever way it came. Paused, nothing is taken in; going on loads anew.
+const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, RETRY_MS = 1000, SKU_PAGES_MAX = 10, SAMPLES = 120;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
-const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull" };
+const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", short: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull" };
 const WORDS = {
   insufficient: "not enough stock", contended: "claimed by other orders", no_answer: "no answer in time", cancelled: "cancelled by the buyer",
   payment_deadline: "payment did not arrive in time", payment_failed: "payment failed", check_deadline: "a check stayed open too long", check_failed: "a check failed",
@@ -9,10 +10,12 @@ const WORDS = {
 };
 const $ = (id) => document.getElementById(id);
 const count = new Intl.NumberFormat("en");
-const skus = new Map(); // sku -> {level, moved}
+const RANK = { short: 0, out: 1, low: 2, "": 3 };
+const skus = new Map(); // sku -> {level, moved, state}
 const rows = new Map(); // sku -> its row
 const rates = [];
 let decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
+let loads = 0, loaded = false;
 
 const make = (tag, name, text) => {
   const element = document.createElement(tag);
@@ -33,20 +36,55 @@ async function ask(path) {
 }
 
 async function load() {
-  const [decided, alerted, status] = await Promise.all([ask(`/v1/decisions?limit=${FEED_MAX}`), ask("/v1/alerts?limit=200"), ask("/status")]);
-  skus.clear();
+  const mine = ++loads; // a later load makes an earlier one pointless
+  try {
+    await fetchAll(() => mine === loads && !paused);
+  } catch { // the view is catching up, or the connection is gone
+    if (mine !== loads) return;
+    loaded = false;
+    if (source.readyState === EventSource.OPEN) say("wait", "Catching up");
+    setTimeout(() => { if (mine === loads && !paused) load(); }, RETRY_MS);
+  }
+}
+
+async function fetchAll(wanted) {
+  const begun = Date.now(), found = [];
   let after = "";
   for (let page = 0; page < SKU_PAGES_MAX; page += 1) {
-    const found = await ask(`/v1/skus?limit=500${after}`);
-    for (const level of found.items) skus.set(level.sku, { level, moved: 0 });
-    if (!found.next) break;
-    after = `&after=${encodeURIComponent(found.next)}`;
+    const answer = await ask(`/v1/skus?limit=500${after}`);
+    found.push(...answer.items);
+    if (!answer.next) break;
+    after = `&after=${encodeURIComponent(answer.next)}`;
   }
+  const [decided, alerted, status] = await Promise.all([ask(`/v1/decisions?limit=${FEED_MAX}`), ask("/v1/alerts?limit=200"), ask("/status")]);
+  if (!wanted()) return;
+  for (const [sku, one] of skus) if (one.moved < begun) skus.delete(sku); // what came meanwhile is newer
+  for (const level of found) keep(level, 0);
   decisions = decided.items;
   alerts = [];
   for (const alert of alerted.items.reverse()) remember(alert);
   counters = status.counters;
+  loaded = true;
   show();
+}
+
+function keep(level, moved) {
+  const held = skus.get(level.sku);
+  if (held && !newer(level.version, held.level.version)) return;
+  const places = level.locations.map(stateOf);
+  const state = places.includes("short") ? "short" : level.available <= 0 ? "out" : places.some(Boolean) ? "low" : "";
+  skus.set(level.sku, { level, moved, state });
+}
+
+function newer(one, other) {
+  const place = one.findIndex((part, n) => part !== other[n]);
+  return place >= 0 && one[place] > other[place];
+}
+
+function stateOf(level) { // of one location
+  if (level.shortage > 0) return "short";
+  if (level.available <= 0) return "out";
+  return level.available <= level.reorder_point ? "low" : "";
 }
 
 function remember(alert) { // the latest word about a SKU at a location; shortages are a matter of their own
@@ -58,9 +96,9 @@ function remember(alert) { // the latest word about a SKU at a location; shortag
 function listen() {
   source?.close();
   source = new EventSource("/v1/live");
-  source.addEventListener("open", () => { say("live", "Live"); load().catch(lost); });
-  source.addEventListener("tick", (event) => take(JSON.parse(event.data)));
-  source.addEventListener("reload", () => load().catch(lost));
+  source.addEventListener("open", () => { if (paused) say("wait", "Paused"); else load(); });
+  source.addEventListener("tick", (event) => { if (!paused) take(JSON.parse(event.data)); });
+  source.addEventListener("reload", () => { if (!paused) load(); });
   source.addEventListener("error", lost);
 }
 
@@ -75,10 +113,10 @@ function take(tick) {
   rates.push(counters.orders_per_second);
   if (rates.length > SAMPLES) rates.shift();
   const now = Date.now();
-  for (const level of tick.skus) skus.set(level.sku, { level, moved: now });
+  for (const level of tick.skus) keep(level, now);
   decisions = [...tick.decisions.reverse(), ...decisions].slice(0, FEED_MAX);
   tick.alerts.forEach(remember);
-  if (!paused) show();
+  show();
 }
 
 function say(state, text) {
@@ -97,7 +135,8 @@ function draw() {
     $("rate").textContent = count.format(counters.orders_per_second);
     for (const name of ["confirmed", "rejected", "on_hold", "expired"]) $(name).textContent = count.format(counters[name]);
   }
-  if (source?.readyState === EventSource.OPEN && !paused) {
+  drawLow();
+  if (source?.readyState === EventSource.OPEN && !paused && loaded) {
     if (lag === null) say("wait", "Broker does not answer");
     else if (lag > 1000) say("wait", `${count.format(lag)} records behind`);
     else say("live", "Live");
@@ -107,6 +146,13 @@ function draw() {
   drawDecisions();
   drawAlerts();
   $("freshness").textContent = lag === null ? "Read from the topics of the pipeline." : `Read from the topics of the pipeline; ${count.format(lag)} records behind at ${clock(new Date())}.`;
+}
+
+function drawLow() {
+  const states = [...skus.values()].map((one) => one.state).filter(Boolean), urgent = states.filter((state) => state !== "low").length;
+  $("low").textContent = count.format(states.length);
+  $("low-hint").textContent = urgent ? `${count.format(urgent)} urgent` : "";
+  $("low-card").className = `card ${urgent ? "bad" : states.length ? "wait" : "good"}`;
 }
 
 function spark() {
@@ -125,7 +171,8 @@ function chosen() {
   const byName = (a, b) => (a.level.sku < b.level.sku ? -1 : 1);
   if (order === "moved") found.sort((a, b) => b.moved - a.moved || byName(a, b));
   else if (order === "least") found.sort((a, b) => a.level.available - b.level.available || byName(a, b));
-  else found.sort(byName);
+  else if (order === "name") found.sort(byName);
+  else found.sort((a, b) => RANK[a.state] - RANK[b.state] || byName(a, b));
   $("stock-hint").textContent = found.length > rowsShown ? `${rowsShown} of ${count.format(found.length)} SKUs` : `${count.format(found.length)} SKU${found.length === 1 ? "" : "s"}`;
   $("more").hidden = found.length <= rowsShown || rowsShown >= ROWS_MAX;
   return found.slice(0, rowsShown);
@@ -134,10 +181,10 @@ function chosen() {
 function drawStock() {
   const found = chosen(), body = $("levels"), wanted = new Set(found.map(({ level }) => level.sku));
   for (const [sku, row] of rows) if (!wanted.has(sku)) { row.remove(); rows.delete(sku); }
-  found.forEach(({ level, moved }, place) => {
+  found.forEach(({ level, moved, state }, place) => {
     let row = rows.get(level.sku);
     if (!row) rows.set(level.sku, (row = makeRow(level)));
-    if (row.version !== String(level.version)) fill(row, level, moved);
+    if (row.version !== String(level.version)) fill(row, level, moved, state);
     if (body.children[place] !== row) body.insertBefore(row, body.children[place] || null);
   });
   $("no-stock").hidden = skus.size > 0;
@@ -147,19 +194,23 @@ function drawStock() {
 function makeRow(level) {
   const row = make("tr"), head = make("th", "sku");
   head.scope = "row";
-  head.append(make("b", "", level.sku), make("span", "", ""));
+  head.append(make("b", "", level.sku), make("em", "tag", ""), make("span", "", ""));
   row.append(head, make("td", "num available-cell"), make("td", "num onhand-cell"), make("td", "places"));
   row.role = "row"; // on a phone the row is a grid, and a grid would lose the table's roles
   for (const cell of row.children) cell.role = cell === head ? "rowheader" : "cell";
   return row;
 }
 
-function fill(row, level, moved) {
+function fill(row, level, moved, state) {
   const [head, available, onHand, places] = row.children;
   head.lastChild.textContent = [level.flavor, level.packaging, level.size].filter(Boolean).join(" · ");
   available.textContent = count.format(level.available);
   onHand.textContent = count.format(level.on_hand);
-  row.classList.toggle("out", level.available <= 0);
+  const tag = head.children[1];
+  tag.textContent = state;
+  tag.hidden = !state;
+  tag.className = `tag ${TONE[state] || ""}`;
+  row.dataset.state = state;
   const most = Math.max(1, ...level.locations.map((one) => one.on_hand));
   level.locations.forEach((one, place) => drawPlace(places.children[place] || places.appendChild(makePlace()), one, most));
   while (places.children.length > level.locations.length) places.lastChild.remove();
@@ -177,6 +228,7 @@ function makePlace() {
 
 function drawPlace(place, level, most) {
   const [name, bar, shown] = place.children;
+  place.dataset.state = stateOf(level);
   name.textContent = name.title = level.location;
   shown.textContent = count.format(level.available);
   PARTS.forEach(([field], part) => { bar.children[part].style.width = `${(100 * Math.max(level[field], 0)) / most}%`; });
@@ -210,7 +262,7 @@ function drawAlerts() {
 function entry(kind, label, title, text, time) {
   const item = make("li"), what = make("div", "what"), when = make("time", "", clock(time));
   what.append(make("b", "", title), make("small", "", text));
-  when.dateTime = time;
+  if (time) when.dateTime = time;
   item.append(make("span", `tag ${TONE[kind] || "dull"}`, label), what, when);
   return item;
 }
@@ -220,7 +272,7 @@ $("pause").addEventListener("click", () => {
   $("pause").setAttribute("aria-pressed", String(paused));
   $("pause").textContent = paused ? "Resume" : "Pause";
   if (paused) say("wait", "Paused");
-  else show();
+  else load();
 });
 $("more").addEventListener("click", () => { rowsShown = Math.min(rowsShown + 4 * ROWS_STEP, ROWS_MAX); show(); });
 $("find").addEventListener("input", show);

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,10 +23,12 @@ from streams.brokers.process import RunningBroker, free_port
 from streams.settings import Settings, producer_config
 from tables import records as r
 from tables.codec import encode
+from tables.murmur2 import partition_of
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30.0
 LOG_ID = 1_000
+PARTITIONS = 4
 
 
 def wait_for(what: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
@@ -70,7 +73,7 @@ def alert(sku: str = "JRK-ORIG-50", kind: str = "low", at: int = 1, **more: Any)
 
 def demand(sku: str = "JRK-ORIG-50", day: str = "2026-11-23", ordered: int = 3, at: int = 1) -> r.Demand:
     return r.Demand(
-        id=f"{sku}|W1|{day}:{at}", sku=sku, location="W1", day=day, ordered=ordered, orders=2, refused=0,
+        id=f"{sku}|W1|{day}", sku=sku, location="W1", day=day, ordered=ordered, orders=2, refused=0,
         stockout_hours=[], version=(LOG_ID, at, 0),
     )  # fmt: skip
 
@@ -116,7 +119,7 @@ class Api:
         }  # fmt: skip
 
     def make_topics(self) -> None:
-        logs.apply(self.settings, 4)
+        logs.apply(self.settings, PARTITIONS)
 
     def run(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.settings.home / f"{arguments[0]}.log").open("ab") as out:
@@ -155,13 +158,13 @@ class Api:
         return (self.settings.home / "api.log").read_text()[-4000:]
 
     def publish(self, topic: str, *records: Any) -> None:
-        """As the agents do it; a record's key is its SKU or order. Returns when the broker has them."""
+        """As the agents do it: plans and demand lie where their SKU does. Returns when the broker has them."""
         producer = Producer(producer_config(self.settings))
         for record in records:
-            key = getattr(record, "order_id", "") or record.sku
-            if isinstance(record, r.Demand):
-                key = f"{record.sku}|{record.location}|{record.day}"
-            producer.produce(self.settings.prefix + topic, encode(record), key)
+            routed_by = getattr(record, "order_id", "") or record.sku
+            key = record.id if isinstance(record, r.Demand | r.Forecast | r.Reorder) else routed_by
+            partition = partition_of(routed_by, PARTITIONS)
+            producer.produce(self.settings.prefix + topic, encode(record), key, partition)
         assert producer.flush(10) == 0
 
     def applied(self, topic: str) -> int:
@@ -188,48 +191,53 @@ class Api:
             except subprocess.TimeoutExpired:
                 self.worker.kill()
                 self.worker.wait(5)
-        self.http.close()
         return seconds
 
 
-def settings_of(broker: RunningBroker, home: Path, name: str) -> Settings:
-    return Settings(
+@contextmanager
+def opened(broker: RunningBroker, home: Path, name: str) -> Iterator[Api]:
+    """An API on topics of its own; the block starts it. Gone afterwards."""
+    made = Api(Settings(
         home=home, bootstrap=broker.address, api=f"127.0.0.1:{free_port()}", demo=False, prefix=f"{name}-"
-    )
+    ))  # fmt: skip
+    try:
+        made.make_topics()
+        yield made
+    finally:
+        made.stop()
+        made.http.close()
+
+
+@pytest.fixture(scope="session")
+def open_api() -> Callable[..., AbstractContextManager[Api]]:
+    """`with open_api(broker, home, name) as api`, for fixtures that several tests share."""
+    return opened
 
 
 @pytest.fixture
 def api(embedded: RunningBroker, embedded_settings: Settings) -> Iterator[Api]:
-    """An API of the test's own, on topics of its own: started, ready, and empty."""
-    made = Api(embedded_settings)
-    made.make_topics()
-    try:
+    """An API of the test's own: started, ready, and empty."""
+    with opened(embedded, embedded_settings.home, embedded_settings.prefix) as made:
         made.start()
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="session")
 def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One API for all tests that only ask: a few SKUs, orders, alerts and plans are published."""
-    made = Api(settings_of(embedded, tmp_path_factory.mktemp("shelf"), f"shelf{time.monotonic_ns()}"))
-    made.make_topics()
     skus = [f"SKU-{n:03}" for n in range(25)]
-    made.publish("stock-levels", level(), *(level(sku, n) for n, sku in enumerate(skus)))
-    made.publish("stock-levels", level("ONLY-W2", 9, location="W2", flavor="Chili"))
-    made.publish("order-status", order(), *(order(f"order/{n}", "pending", n) for n in range(2, 32)))
-    made.publish("order-status", order("held", "on_hold", 40, channel="market"))
-    made.publish("reservations", decision(), decision("order-2", "rejected", "insufficient"))
-    made.publish("alerts", alert(), alert("SKU-000", "out", 2, time="2026-11-23T10:00:00.000Z"))
-    made.publish("demand", demand(), demand(day="2026-11-22"))
-    made.publish("forecasts", forecast(), *(forecast(sku) for sku in skus[:7]))
-    made.publish("reorders", reorder(), *(reorder(sku) for sku in skus[:7]))
-    try:
+    with opened(embedded, tmp_path_factory.mktemp("shelf"), "shelf") as made:
+        made.publish("stock-levels", level(), *(level(sku, n) for n, sku in enumerate(skus)))
+        made.publish("stock-levels", level("ONLY-W2", 9, location="W2", flavor="Chili"))
+        made.publish("order-status", order(), *(order(f"order/{n}", "pending", n) for n in range(2, 32)))
+        made.publish("order-status", order("held", "on_hold", 40, channel="market"))
+        made.publish("reservations", decision(), decision("order-2", "rejected", "insufficient"))
+        made.publish("alerts", alert(), alert("SKU-000", "out", 2, time="2026-11-23T10:00:00.000Z"))
+        made.publish("demand", demand(), demand(day="2026-11-22"))
+        made.publish("forecasts", forecast(), *(forecast(sku) for sku in skus[:7]))
+        made.publish("reorders", reorder(), *(reorder(sku) for sku in skus[:7]))
         made.start()
         yield made
-    finally:
-        made.stop()
 
 
 class Brokers:
@@ -250,11 +258,9 @@ class Brokers:
 def lonely(tmp_path: Path) -> Iterator[tuple[Api, Brokers]]:
     """An API that is ready, and the broker it is alone on."""
     brokers = Brokers(tmp_path)
-    made = Api(settings_of(brokers.running, tmp_path, "lonely"))
     try:
-        made.make_topics()
-        made.start()
-        yield made, brokers
+        with opened(brokers.running, tmp_path, "lonely") as made:
+            made.start()
+            yield made, brokers
     finally:
-        made.stop()
         brokers.end()

@@ -107,18 +107,19 @@ def test_a_listener_that_does_not_read_holds_up_nobody(api):
         api.stop()
 
 
-def test_it_listens_on_loopback_alone(api):
-    port = int(api.url.rpartition(":")[2])
+def test_it_listens_on_loopback_alone(shelf):
+    port = int(shelf.url.rpartition(":")[2])
     mine = f":{port:04X}"
     with open("/proc/net/tcp") as table:  # local address, state: 0A is listening
         rows = [line.split() for line in table.readlines()[1:]]
     assert {row[1] for row in rows if row[1].endswith(mine) and row[3] == "0A"} == {f"0100007F{mine}"}
 
 
-def test_a_port_that_is_taken_is_said_so(api):
-    again = api.run("api")
+def test_a_port_that_is_taken_is_said_so(shelf):
+    again = shelf.run("api")
     assert again.wait(30) == 1
-    assert "the port is taken" in api.log()
+    assert "the port is taken" in shelf.log()
+    assert shelf.is_ready()
 
 
 def test_a_broker_that_comes_back_empty_begins_a_new_view(lonely):

@@ -1,0 +1,221 @@
+"""The page in a real browser, on a real worker: what moves in the pipeline moves on the board."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from tables import records as r
+
+SECONDS = 10_000  # playwright counts in milliseconds
+FLAVORS = ["Original", "Black Pepper", "Chili Lime", "Teriyaki", "Smoked Paprika", "Honey Garlic"]
+LOCATIONS = ["BERLIN", "ROTTERDAM"]
+
+
+@pytest.fixture(scope="module")
+def street(embedded, tmp_path_factory, open_api):
+    """An API and a worker; a small assortment has been received, and policies say when a SKU is low."""
+    with open_api(embedded, tmp_path_factory.mktemp("street"), "street") as api:
+        api.start()
+        api.start_worker()
+        records = []
+        for n, flavor in enumerate(FLAVORS):
+            for size in (50, 200):
+                sku = f"JRK-{flavor[:4].upper().strip()}-{size}"
+                records.append(r.SkuDefined(id=f"def-{sku}", sku=sku, flavor=flavor, packaging="Bag", size=f"{size} g"))
+                for where in LOCATIONS:
+                    records.append(r.PolicySet(id=f"pol-{sku}-{where}", sku=sku, location=where, reorder_point=20,
+                                               hysteresis=5, safety_stock=2))  # fmt: skip
+                    records.append(r.Received(id=f"in-{sku}-{where}", sku=sku, location=where, lot=f"L{n}",
+                                              quantity=60 + 25 * n, best_before="2027-03-01"))  # fmt: skip
+        api.publish("warehouse", *records)
+        api.wait(lambda: len(api.answer("/v1/skus")["items"]) == 2 * len(FLAVORS))
+        place(api, "warm-up", {"JRK-BLAC-50": 1})
+        api.wait(lambda: api.get("/v1/orders/warm-up").status_code == 200)
+        yield api
+
+
+def place(api, order_id, lines, **more):
+    lines = [r.Line(sku, units) for sku, units in lines.items()]
+    said = {"channel": "webshop", "payment": "paid", "locations": LOCATIONS} | more
+    api.publish("orders", r.OrderPlaced(id=order_id, order_id=order_id, lines=lines, **said))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("no chromium: apt-get install the packages of system-packages.txt")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--disable-dev-shm-usage"]  # fmt: skip
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium, args=flags)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(street, browser):
+    """Opens the page, loaded and live. Afterwards: no page logged an error, or asked another host."""
+    contexts, errors, elsewhere = [], [], []
+
+    def open_page(**more):
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | more))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS)
+        page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda asked: elsewhere.append(asked.url) if not asked.url.startswith(street.url) else None)
+        page.goto(street.url + "/")
+        page.wait_for_selector("#state[data-state=live]")
+        page.wait_for_selector("#levels tr")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert elsewhere == []
+
+
+def row(page, sku):
+    return page.locator("#levels tr", has=page.get_by_text(sku, exact=True))
+
+
+def available(page, sku):
+    return row(page, sku).locator(".available-cell")
+
+
+def shows(page, sku, units):
+    """Waits until the page shows so many units of a SKU as available."""
+    available(page, sku).get_by_text(str(units), exact=True).wait_for()
+
+
+def skus_shown(page):
+    return page.locator("#levels .sku b").all_inner_texts()
+
+
+def units_shown(page):
+    return [int(text) for text in page.locator("#levels .available-cell").all_inner_texts()]
+
+
+def test_what_happens_appears_without_a_reload(street, opened):
+    page = opened()
+    page.evaluate("window.sameDocument = true")
+    shows(page, "JRK-CHIL-50", 216)
+    place(street, "moves", {"JRK-CHIL-50": 6})
+    shows(page, "JRK-CHIL-50", 210)
+    place(street, "too-much", {"JRK-CHIL-50": 5_000})
+    rejected = page.locator("#decisions li", has_text="too-much")
+    rejected.wait_for()
+    assert "rejected" in rejected.inner_text()
+    assert "not enough stock" in rejected.inner_text()
+    counted = int(page.locator("#rejected").inner_text())
+    assert counted == street.answer("/status")["counters"]["rejected"] >= 1
+    assert page.evaluate("window.sameDocument")
+
+
+def test_a_low_sku_is_alerted_and_comes_first(street, opened):
+    page = opened()
+    assert skus_shown(page)[0] != "JRK-TERI-200"
+    place(street, "runs-low", {"JRK-TERI-200": 130}, locations=["BERLIN"])
+    alert = page.locator("#alerts li", has_text="JRK-TERI-200")
+    alert.wait_for()
+    assert "low" in alert.inner_text()
+    assert "BERLIN: 3 available, reorder point 20" in alert.inner_text()
+    row(page, "JRK-TERI-200").locator(".tag", has_text="low").wait_for()
+    assert skus_shown(page)[0] == "JRK-TERI-200"
+    assert page.locator("#low").inner_text() == "1"
+
+
+def test_pause_stops_the_page_and_going_on_catches_up(street, opened):
+    paused, live = opened(), opened()
+    shows(paused, "JRK-HONE-50", 366)
+    paused.get_by_role("button", name="Pause").click()
+    decided = paused.locator("#decisions").inner_text()
+    place(street, "meanwhile", {"JRK-HONE-50": 6})
+    shows(live, "JRK-HONE-50", 360)
+    live.locator("#decisions li", has_text="meanwhile").wait_for()
+    paused.locator("#find").fill("honey")  # looking is not going on
+    assert available(paused, "JRK-HONE-50").inner_text() == "366"
+    assert paused.locator("#decisions").inner_text() == decided
+    assert paused.locator("#state-text").inner_text() == "Paused"
+    paused.get_by_role("button", name="Resume").click()
+    shows(paused, "JRK-HONE-50", 360)
+    paused.locator("#decisions li", has_text="meanwhile").wait_for()
+
+
+def test_find_filters_and_sort_orders(street, opened):
+    page = opened()
+    page.locator("#find").fill("papr")
+    street.wait(lambda: skus_shown(page) == ["JRK-SMOK-200", "JRK-SMOK-50"])
+    page.locator("#find").fill("nothing is called so")
+    street.wait(lambda: skus_shown(page) == [])
+    page.locator("#find").fill("")
+    page.locator("#sort").select_option("name")
+    street.wait(lambda: len(skus_shown(page)) == 12 and skus_shown(page) == sorted(skus_shown(page)))
+    page.locator("#sort").select_option("least")
+    street.wait(lambda: units_shown(page) == sorted(units_shown(page)))
+    page.locator("#sort").select_option("moved")
+    place(street, "moves-last", {"JRK-SMOK-50": 1})
+    street.wait(lambda: skus_shown(page)[0] == "JRK-SMOK-50")
+
+
+def test_an_id_that_looks_like_markup_is_only_text(street, opened):
+    page = opened()
+    place(street, "<img src=x onerror=alert(1)>", {"JRK-BLAC-50": 1}, channel="<b>shop</b>")
+    page.locator("#decisions").get_by_text("<img src=x onerror=alert(1)>", exact=True).wait_for()
+    assert page.locator("#decisions img, #decisions small b").count() == 0
+
+
+def test_it_fits_and_can_be_read(opened, tmp_path):
+    page = opened()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (390, 820, 1280):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.screenshot(path=tmp_path / f"{scheme}-{width}.png")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        ink, paper = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
+        assert (_brightness(paper) < 60) == (scheme == "dark")
+        assert abs(_brightness(ink) - _brightness(paper)) > 180
+
+
+def _brightness(color):
+    """Of an `rgb(...)`: 0 to 255."""
+    return sum(int(part) for part in re.findall(r"\d+", color)[:3]) / 3
+
+
+def test_it_says_when_the_api_is_gone_and_comes_back_by_itself(api, browser):
+    api.publish("stock-levels", api.make.level("JRK-ORIG-50", 5))
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(3 * SECONDS)
+    page.goto(api.url)
+    shows(page, "JRK-ORIG-50", 5)
+    api.stop()
+    page.wait_for_selector("#state[data-state=down]")
+    assert available(page, "JRK-ORIG-50").inner_text() == "5"
+    api.publish("stock-levels", api.make.level("JRK-ORIG-50", 4, at=2))
+    api.start()
+    shows(page, "JRK-ORIG-50", 4)
+    page.wait_for_selector("#state[data-state=live]")
+    context.close()
+
+
+def test_it_forgets_what_only_an_older_log_held(api, browser):
+    api.publish("stock-levels", api.make.level("OLD", 5), api.make.level("BOTH", 5))
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.goto(api.url)
+    shows(page, "OLD", 5)
+    api.publish("stock-levels", api.make.level("BOTH", 2, version=(2_000, 1, 0)))
+    shows(page, "BOTH", 2)
+    row(page, "OLD").wait_for(state="detached")
+    assert skus_shown(page) == ["BOTH"]
+    context.close()
