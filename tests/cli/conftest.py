@@ -57,6 +57,7 @@ class Shop:
         return os.environ | {
             "SMOKEHOUSE_HOME": str(s.home), "SMOKEHOUSE_BOOTSTRAP": s.bootstrap, "SMOKEHOUSE_PREFIX": s.prefix,
             "SMOKEHOUSE_API": s.api, "PYTHONPATH": str(ROOT), "COLUMNS": "400",
+            "PYTHONUNBUFFERED": "",  # a command flushes by itself
         }  # fmt: skip
 
     def start(self, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
