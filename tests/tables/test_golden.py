@@ -218,7 +218,7 @@ class Shop:
 
 
 def a_day_in_the_shop() -> list[dict[str, Any]]:
-    shop = Shop(seed=1)
+    shop = Shop(seed=2)
     limits = r.Limits(undecided_seconds=120, payment_seconds=180, check_seconds=300, attempts=3)
     shop.everywhere(r.LogOpened(id="log:7", log_id=7, partitions=PARTITIONS, logic_version=1, limits=limits))
     shop.everywhere(r.LogicVersionSet(id="logic:1", version=1))
