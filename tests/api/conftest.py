@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +29,10 @@ ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30.0
 LOG_ID = 1_000
 PARTITIONS = 4
+FLAVORS = ("Original", "Black Pepper", "Chili Lime", "Teriyaki", "Smoked Paprika", "Honey Garlic")
+PLACES = ["BERLIN", "ROTTERDAM"]
+KINDS = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool,
+         "null": type(None)}  # fmt: skip
 
 
 def wait_for(what: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
@@ -93,6 +97,31 @@ def reorder(sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", location: str
     )  # fmt: skip
 
 
+def misfit(value, schema, models, where="answer"):
+    """Where `value` is not as its JSON schema says; "" if it is. Knows the keywords our description uses."""
+    if "$ref" in schema:
+        return misfit(value, models[schema["$ref"].rpartition("/")[2]], models, where)
+    if "anyOf" in schema:
+        found = [misfit(value, one, models, where) for one in schema["anyOf"]]
+        return "" if "" in found else found[0]
+    kind = schema.get("type")
+    if kind and (not isinstance(value, KINDS[kind]) or (kind != "boolean" and isinstance(value, bool))):
+        return f"{where} is {value!r}, not {kind}"
+    below = []
+    if isinstance(value, dict):
+        missing = set(schema.get("required", ())) - value.keys()
+        unknown = value.keys() - schema.get("properties", {}).keys()
+        if missing or unknown:
+            return f"{where}: missing {missing}, undocumented {unknown}"
+        below = [(value[name], one, f"{where}.{name}") for name, one in schema["properties"].items() if name in value]
+    elif isinstance(value, list):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 10**9):
+            return f"{where} has {len(value)} items"
+        places = schema.get("prefixItems") or [schema["items"]] * len(value)
+        below = [(one, place, f"{where}[{n}]") for n, (one, place) in enumerate(zip(value, places, strict=True))]
+    return next((wrong for one in below if (wrong := misfit(one[0], one[1], models, one[2]))), "")
+
+
 class Api:
     """One API process and the topics it reads. `start` it; ask it by `get`; `publish` what it should show (`make`)."""
 
@@ -107,6 +136,10 @@ class Api:
         # A connection each: on one that is kept, Nagle's algorithm and delayed acknowledgements cost 40 ms an answer.
         alone = httpx2.Limits(max_keepalive_connections=0)
         self.http = httpx2.Client(base_url=self.url, timeout=5.0, trust_env=False, limits=alone)
+        # Not idempotent: that costs half a second at the first record, and outlives no broker that forgets.
+        quick = {"enable.idempotence": False, "linger.ms": 0, "reconnect.backoff.max.ms": 200}
+        self._producer = Producer(producer_config(settings) | quick)
+        self.described: Any = None
         self.worker: subprocess.Popen[bytes] | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -159,18 +192,31 @@ class Api:
 
     def publish(self, topic: str, *records: Any) -> None:
         """As the agents do it: plans and demand lie where their SKU does. Returns when the broker has them."""
-        producer = Producer(producer_config(self.settings))
         for record in records:
             routed_by = getattr(record, "order_id", "") or record.sku
             key = record.id if isinstance(record, r.Demand | r.Forecast | r.Reorder) else routed_by
             partition = partition_of(routed_by, PARTITIONS)
-            producer.produce(self.settings.prefix + topic, encode(record), key, partition)
-        assert producer.flush(10) == 0
+            self._producer.produce(self.settings.prefix + topic, encode(record), key, partition)
+        assert self._producer.flush(10) == 0
 
     def applied(self, topic: str) -> int:
         """How many records of a topic the view has taken in (their offsets begin at 0)."""
         fresh = self.get("/status").json()["as_of"]
         return sum(a["offset"] + 1 for a in fresh if a["topic"] == topic and a["offset"] is not None)
+
+    def place(self, order_id: str, lines: dict[str, int], **more: Any) -> None:
+        said = {"channel": "webshop", "payment": "paid", "locations": PLACES} | more
+        wanted = [r.Line(sku, units) for sku, units in lines.items()]
+        self.publish("orders", r.OrderPlaced(id=order_id, order_id=order_id, lines=wanted, **said))
+
+    def check_documented(self, path: str, response: httpx2.Response, method: str = "get") -> None:
+        """The response is as the OpenAPI description says of `path`: its status, media type and every field."""
+        described = self.answer("/openapi.json") if self.described is None else self.described
+        self.described = described
+        content = described["paths"][path][method]["responses"][str(response.status_code)]["content"]
+        media = response.headers["content-type"].partition(";")[0]
+        assert media in content
+        assert misfit(response.json(), content[media]["schema"], described["components"]["schemas"]) == ""
 
     def stop(self) -> float:
         """SIGTERM to both; returns the seconds the API took to end. A clean end is part of every test."""
@@ -208,12 +254,6 @@ def opened(broker: RunningBroker, home: Path, name: str) -> Iterator[Api]:
         made.http.close()
 
 
-@pytest.fixture(scope="session")
-def open_api() -> Callable[..., AbstractContextManager[Api]]:
-    """`with open_api(broker, home, name) as api`, for fixtures that several tests share."""
-    return opened
-
-
 @pytest.fixture
 def api(embedded: RunningBroker, embedded_settings: Settings) -> Iterator[Api]:
     """An API of the test's own: started, ready, and empty."""
@@ -237,6 +277,29 @@ def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> 
         made.publish("forecasts", forecast(), *(forecast(sku) for sku in skus[:7]))
         made.publish("reorders", reorder(), *(reorder(sku) for sku in skus[:7]))
         made.start()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def street(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API and a worker; a small assortment has been received, and policies say when a SKU is low."""
+    with opened(embedded, tmp_path_factory.mktemp("street"), "street") as made:
+        made.start()
+        made.start_worker()
+        for n, flavor in enumerate(FLAVORS):
+            for size in (50, 200):
+                sku = f"JRK-{flavor[:4].upper()}-{size}"
+                made.publish("warehouse", r.SkuDefined(
+                    id=f"def-{sku}", sku=sku, flavor=flavor, packaging="Bag", size=f"{size} g"
+                ), *(r.PolicySet(
+                    id=f"policy-{sku}-{place}", sku=sku, location=place, reorder_point=20, hysteresis=5, safety_stock=2
+                ) for place in PLACES), *(r.Received(
+                    id=f"in-{sku}-{place}", sku=sku, location=place, lot=f"L{n}", quantity=60 + 25 * n,
+                    best_before="2027-03-01",
+                ) for place in PLACES))  # fmt: skip
+        wait_for(lambda: [s["available"] for s in made.answer("/v1/skus")["items"]].count(366) == 2)
+        made.place("warm-up", {"JRK-BLAC-50": 1})
+        wait_for(lambda: made.get("/v1/orders/warm-up").status_code == 200)
         yield made
 
 

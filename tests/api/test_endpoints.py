@@ -24,41 +24,6 @@ ASKED = {
     "/status": "/status",
 }
 ELSEWHERE = {"/v1/live", "/v1/stock/query"}  # the live stream and the one POST have tests of their own
-KINDS = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool,
-         "null": type(None)}  # fmt: skip
-
-
-def misfit(value, schema, models, where="answer"):
-    """Where `value` is not as its JSON schema says; "" if it is. Knows the keywords our description uses."""
-    if "$ref" in schema:
-        return misfit(value, models[schema["$ref"].rpartition("/")[2]], models, where)
-    if "anyOf" in schema:
-        found = [misfit(value, one, models, where) for one in schema["anyOf"]]
-        return "" if "" in found else found[0]
-    kind = schema.get("type")
-    if kind and (not isinstance(value, KINDS[kind]) or (kind != "boolean" and isinstance(value, bool))):
-        return f"{where} is {value!r}, not {kind}"
-    below = []
-    if isinstance(value, dict):
-        missing = set(schema.get("required", ())) - value.keys()
-        unknown = value.keys() - schema.get("properties", {}).keys()
-        if missing or unknown:
-            return f"{where}: missing {missing}, undocumented {unknown}"
-        below = [(value[name], one, f"{where}.{name}") for name, one in schema["properties"].items() if name in value]
-    elif isinstance(value, list):
-        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 10**9):
-            return f"{where} has {len(value)} items"
-        places = schema.get("prefixItems") or [schema["items"]] * len(value)
-        below = [(one, place, f"{where}[{n}]") for n, (one, place) in enumerate(zip(value, places, strict=True))]
-    return next((wrong for one in below if (wrong := misfit(one[0], one[1], models, one[2]))), "")
-
-
-def check_as_documented(api, path, response, method="get"):
-    description = api.answer("/openapi.json")
-    documented = description["paths"][path][method]["responses"][str(response.status_code)]["content"]
-    media = response.headers["content-type"].partition(";")[0]
-    assert media in documented
-    assert misfit(response.json(), documented[media]["schema"], description["components"]["schemas"]) == ""
 
 
 def test_no_documented_endpoint_is_left_out_here(shelf):
@@ -69,7 +34,7 @@ def test_no_documented_endpoint_is_left_out_here(shelf):
 def test_an_answer_is_as_documented(shelf, path):
     response = shelf.get(ASKED[path])
     assert response.status_code == 200
-    check_as_documented(shelf, path, response)
+    shelf.check_documented(path, response)
 
 
 @pytest.mark.parametrize("path", ["/v1/stock/NO-SUCH", "/v1/orders/no-such", "/v1/locations/NO-SUCH/stock"])
@@ -77,7 +42,7 @@ def test_what_is_unknown_is_a_documented_404(shelf, path):
     response = shelf.get(path)
     assert response.status_code == 404
     template = path.replace("NO-SUCH/stock", "{location}/stock").replace("NO-SUCH", "{sku}")
-    check_as_documented(shelf, template.replace("no-such", "{order_id}"), response)
+    shelf.check_documented(template.replace("no-such", "{order_id}"), response)
 
 
 @pytest.mark.parametrize("path", [path for path in ASKED if path.startswith("/v1/")])
@@ -118,7 +83,7 @@ def test_many_skus_come_at_once_and_the_unknown_are_named(shelf, ask):
 
 
 def test_the_query_by_body_is_as_documented(shelf):
-    check_as_documented(shelf, "/v1/stock/query", shelf.http.post("/v1/stock/query", json={"skus": ["A"]}), "post")
+    shelf.check_documented("/v1/stock/query", shelf.http.post("/v1/stock/query", json={"skus": ["A"]}), "post")
 
 
 def test_a_location_lists_what_stands_there(shelf):
@@ -187,6 +152,31 @@ def test_pages_walk_all_items_once(shelf, path, name, by, count, limit):
 
 def _query(path):
     return dict([pair.split("=")]) if (pair := path.partition("?")[2]) else {}
+
+
+def test_with_a_worker_an_order_moves_what_the_api_says(street):
+    before = street.answer("/v1/stock/JRK-SMOK-200")["stock"]
+    street.place("api-1", {"JRK-SMOK-200": 3}, locations=["BERLIN"])
+    street.place("api-2", {"JRK-SMOK-200": 2}, locations=["BERLIN"], payment="pending")
+    street.place("api-3", {"JRK-SMOK-200": 5_000})
+    states = {"api-1": "confirmed", "api-2": "on_hold", "api-3": "rejected"}
+    for order_id, state in states.items():
+        summary = (order_id, state)
+        street.wait(lambda wanted=summary: wanted in [
+            (one["order_id"], one["status"]) for one in street.answer("/v1/orders")["items"]
+        ])  # fmt: skip
+    street.wait(lambda: street.answer("/v1/stock/JRK-SMOK-200")["stock"]["available"] == before["available"] - 5)
+    after = street.answer("/v1/stock/JRK-SMOK-200")["stock"]
+    there = next(place for place in after["locations"] if place["location"] == "BERLIN")
+    assert (there["allocated"], there["reserved"], there["safety_stock"]) == (3, 2, 2)
+    assert after["on_hand"] == before["on_hand"]
+    street.wait(lambda: {"api-1", "api-3"} <= {d["order_id"] for d in street.answer("/v1/decisions")["items"]})
+    for path in ("/v1/stock/{sku}", "/v1/orders/{order_id}", "/v1/decisions", "/v1/demand/{sku}", "/status", "/readyz"):
+        asked = path.replace("{sku}", "JRK-SMOK-200").replace("{order_id}", "api-1")
+        street.check_documented(path, street.get(asked))
+    said = street.answer("/status")
+    assert said["ready"]
+    assert len(said["workers"][0]["partitions"]) == 8  # four of each log
 
 
 def test_counters_and_status_add_up(shelf):

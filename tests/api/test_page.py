@@ -7,40 +7,7 @@ import shutil
 
 import pytest
 
-from tables import records as r
-
 SECONDS = 10_000  # playwright counts in milliseconds
-FLAVORS = ["Original", "Black Pepper", "Chili Lime", "Teriyaki", "Smoked Paprika", "Honey Garlic"]
-LOCATIONS = ["BERLIN", "ROTTERDAM"]
-
-
-@pytest.fixture(scope="module")
-def street(embedded, tmp_path_factory, open_api):
-    """An API and a worker; a small assortment has been received, and policies say when a SKU is low."""
-    with open_api(embedded, tmp_path_factory.mktemp("street"), "street") as api:
-        api.start()
-        api.start_worker()
-        records = []
-        for n, flavor in enumerate(FLAVORS):
-            for size in (50, 200):
-                sku = f"JRK-{flavor[:4].upper().strip()}-{size}"
-                records.append(r.SkuDefined(id=f"def-{sku}", sku=sku, flavor=flavor, packaging="Bag", size=f"{size} g"))
-                for where in LOCATIONS:
-                    records.append(r.PolicySet(id=f"pol-{sku}-{where}", sku=sku, location=where, reorder_point=20,
-                                               hysteresis=5, safety_stock=2))  # fmt: skip
-                    records.append(r.Received(id=f"in-{sku}-{where}", sku=sku, location=where, lot=f"L{n}",
-                                              quantity=60 + 25 * n, best_before="2027-03-01"))  # fmt: skip
-        api.publish("warehouse", *records)
-        api.wait(lambda: len(api.answer("/v1/skus")["items"]) == 2 * len(FLAVORS))
-        place(api, "warm-up", {"JRK-BLAC-50": 1})
-        api.wait(lambda: api.get("/v1/orders/warm-up").status_code == 200)
-        yield api
-
-
-def place(api, order_id, lines, **more):
-    lines = [r.Line(sku, units) for sku, units in lines.items()]
-    said = {"channel": "webshop", "payment": "paid", "locations": LOCATIONS} | more
-    api.publish("orders", r.OrderPlaced(id=order_id, order_id=order_id, lines=lines, **said))
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +74,9 @@ def test_what_happens_appears_without_a_reload(street, opened):
     page = opened()
     page.evaluate("window.sameDocument = true")
     shows(page, "JRK-CHIL-50", 216)
-    place(street, "moves", {"JRK-CHIL-50": 6})
+    street.place("moves", {"JRK-CHIL-50": 6})
     shows(page, "JRK-CHIL-50", 210)
-    place(street, "too-much", {"JRK-CHIL-50": 5_000})
+    street.place("too-much", {"JRK-CHIL-50": 5_000})
     rejected = page.locator("#decisions li", has_text="too-much")
     rejected.wait_for()
     assert "rejected" in rejected.inner_text()
@@ -122,7 +89,7 @@ def test_what_happens_appears_without_a_reload(street, opened):
 def test_a_low_sku_is_alerted_and_comes_first(street, opened):
     page = opened()
     assert skus_shown(page)[0] != "JRK-TERI-200"
-    place(street, "runs-low", {"JRK-TERI-200": 130}, locations=["BERLIN"])
+    street.place("runs-low", {"JRK-TERI-200": 130}, locations=["BERLIN"])
     alert = page.locator("#alerts li", has_text="JRK-TERI-200")
     alert.wait_for()
     assert "low" in alert.inner_text()
@@ -137,7 +104,7 @@ def test_pause_stops_the_page_and_going_on_catches_up(street, opened):
     shows(paused, "JRK-HONE-50", 366)
     paused.get_by_role("button", name="Pause").click()
     decided = paused.locator("#decisions").inner_text()
-    place(street, "meanwhile", {"JRK-HONE-50": 6})
+    street.place("meanwhile", {"JRK-HONE-50": 6})
     shows(live, "JRK-HONE-50", 360)
     live.locator("#decisions li", has_text="meanwhile").wait_for()
     paused.locator("#find").fill("honey")  # looking is not going on
@@ -161,13 +128,13 @@ def test_find_filters_and_sort_orders(street, opened):
     page.locator("#sort").select_option("least")
     street.wait(lambda: units_shown(page) == sorted(units_shown(page)))
     page.locator("#sort").select_option("moved")
-    place(street, "moves-last", {"JRK-SMOK-50": 1})
+    street.place("moves-last", {"JRK-SMOK-50": 1})
     street.wait(lambda: skus_shown(page)[0] == "JRK-SMOK-50")
 
 
 def test_an_id_that_looks_like_markup_is_only_text(street, opened):
     page = opened()
-    place(street, "<img src=x onerror=alert(1)>", {"JRK-BLAC-50": 1}, channel="<b>shop</b>")
+    street.place("<img src=x onerror=alert(1)>", {"JRK-BLAC-50": 1}, channel="<b>shop</b>")
     page.locator("#decisions").get_by_text("<img src=x onerror=alert(1)>", exact=True).wait_for()
     assert page.locator("#decisions img, #decisions small b").count() == 0
 

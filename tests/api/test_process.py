@@ -131,11 +131,12 @@ def test_a_broker_that_comes_back_empty_begins_a_new_view(lonely):
     with listening(api) as heard:
         brokers.end()
         api.wait(lambda: api.get("/v1/stock/OLD").status_code == 503, 15)
-        for path in ("/v1/stock/OLD", "/v1/skus", "/v1/orders", "/v1/stock/NEVER", "/v1/alerts", "/readyz"):
-            response = api.get(path)
+        for path in ("/v1/stock/{sku}", "/v1/skus", "/v1/orders", "/v1/alerts", "/v1/demand/{sku}", "/readyz"):
+            response = api.get(path.replace("{sku}", "OLD"))
             assert response.status_code == 503
             assert response.headers["content-type"] == "application/problem+json"
             assert response.headers["retry-after"] == "1"
+            api.check_documented(path, response)
         assert api.get("/livez").status_code == 200
         said = api.answer("/status")
         assert not said["view_ready"]
