@@ -272,6 +272,20 @@ def test_alerts_of_a_command_delivered_again_are_the_ones_it_raised(stock_log: A
     assert list(stock_log.deliver(offset).sends) == list(out.sends)
 
 
+def test_alerts_stay_complete_if_only_some_of_the_rows_were_written(stock_log: Any) -> None:
+    """Both SKUs ran out; the stock row of one of them was lost."""
+    for sku in ("A", "B"):
+        stock_log.receive(3, sku)
+    stock_log.reserve(("A", 3), ("B", 3))
+    old = stock_log.stock("B")
+    out = stock_log.command(r.Allocate)
+    assert [(send.key, send.record.kind) for send in out.sends] == [("A", "out"), ("B", "out")]
+    rows = stock_log.rows()
+    stock_log.table.put({stock_key("B", "W1"): old})
+    assert list(stock_log.deliver(stock_log.end).sends) == list(out.sends)
+    assert stock_log.rows() == rows
+
+
 def test_a_known_command_at_another_place_gets_its_recorded_answer_and_nothing_moves(stock_log: Any) -> None:
     stock_log.receive(5)
     first = stock_log.reserve(("A", 3))
