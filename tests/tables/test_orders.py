@@ -121,8 +121,9 @@ def test_placed_again_with_other_content_it_is_a_conflict_and_nothing_moves(orde
     assert (outcome.rows, order_log.rows()) == ({}, before)
 
 
-def test_a_time_that_no_calendar_has_does_not_stop_the_order(order_log: Any) -> None:
-    order_log.append(placed(occurred_at="2026-02-31T10:00:00+02:00"))
+@pytest.mark.parametrize("occurred_at", ["2026-02-31T10:00:00+02:00", "2026-03-02T99:15:00Z", "0000-00-00T00:00:00Z"])
+def test_a_time_that_no_calendar_has_does_not_stop_the_order(order_log: Any, occurred_at: str) -> None:
+    order_log.append(placed(occurred_at=occurred_at))
     assert (order_log.order().state, order_log.order().occurred_at) == ("pending", "")
 
 
@@ -285,7 +286,6 @@ def test_a_paid_order_waits_for_its_check_as_long_as_the_limits_say(order_log: A
     assert (row.state, row.deadline_ms) == ("on_hold", order_log.start_ms + order_log.state.limits.check_seconds * 1000)
 
 
-@pytest.mark.xfail(strict=True, reason="once paid, an order that waits for a check keeps the payment's short deadline")
 def test_an_order_that_is_paid_while_its_check_is_open_waits_for_the_check_only(order_log: Any) -> None:
     order_log.append(placed("pending", checks=["fraud"], payment_seconds=120))
     answer_all(order_log)
@@ -498,7 +498,6 @@ def test_an_order_carries_a_bounded_number_of_facts(order_log: Any) -> None:
     assert order_log.rows() == before
 
 
-@pytest.mark.xfail(strict=True, reason="a dead letter of an order is not on record: once the order moved on it is lost")
 def test_what_was_a_dead_letter_is_one_when_it_is_delivered_again(order_log: Any) -> None:
     """The worker died before the broker had the dead letter; the order's later row was written."""
     confirm(order_log)
@@ -655,5 +654,5 @@ def test_every_order_gets_exactly_one_decision_and_every_record_says_the_same_ag
     for offset, outcome in said.items():
         again = log.deliver(offset)
         assert words(again) == words(outcome)
-        assert again.dead in ("", outcome.dead)
+        assert outcome.dead or not again.dead
     assert log.rows() == rows

@@ -14,7 +14,7 @@ from tables.examples import example
 from tables.ledger import new_stock
 from tables.outcome import place_of
 from tables.rows import LotRow, OrderRow, StockRow, lot_key, order_key, stock_key
-from tables.store import RowStore, changelog_key, drop, split_changelog_key, take_mark, version_bytes
+from tables.store import RowStore, changelog_key, drop, reopen, split_changelog_key, take_mark, version_bytes
 from tables.table import Table
 
 OURS, THEIRS, ANOTHER = "a" * 32, "b" * 32, "c" * 32
@@ -205,11 +205,29 @@ def filled(path: Path) -> RowStore:
 def test_a_store_closed_cleanly_has_every_row_and_says_whose_it_was(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     filled(path).close(changelog_end=42)
-    assert take_mark(path) == store.Mark(OURS, 42)
-    again = RowStore(path, THEIRS)
-    assert [row for _, row in again.scan("stock|")] == [again.get(f"stock|A|W{n}") for n in sorted(range(50), key=str)]
-    assert again.count("stock|") == 50
+    mark = take_mark(path)
+    assert mark == store.Mark(OURS, 42, 50)
+    again = reopen(path, THEIRS, mark)
+    assert {row.location: row.at for _, row in again.scan("stock|")} == {f"W{n}": n for n in range(50)}
+    assert again.get("stock|A|W7") == stock("W7", 7)
     again.close()
+
+
+@pytest.mark.parametrize("lost", ["CURRENT", "*.sst", "*"])
+def test_a_marked_store_whose_files_are_not_all_there_is_not_opened(tmp_path: Path, lost: str) -> None:
+    path = tmp_path / "rows"
+    filled(path).close(changelog_end=42)
+    mark = take_mark(path)
+    for file in path.glob(lost):
+        file.unlink()
+    assert reopen(path, THEIRS, mark) is None
+
+
+def test_a_marked_store_that_holds_less_than_it_did_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    filled(path).close(changelog_end=42)
+    mark = take_mark(path)
+    assert reopen(path, THEIRS, mark._replace(entries=51)) is None
 
 
 def test_a_mark_is_taken_once(tmp_path: Path) -> None:
@@ -231,7 +249,7 @@ def test_a_store_that_was_not_closed_cleanly_has_no_mark_and_is_dropped_whole(tm
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"writer":"w"}', '{"writer":"w","changelog_end":"many"}', "\x00"]
+    "text", ["", "{", "[]", "{}", '{"writer":"w"}', '{"writer":"w","changelog_end":"many","entries":1}', "\x00"]
 )
 def test_a_damaged_mark_is_none_and_is_gone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows"
@@ -294,12 +312,10 @@ def test_what_is_kept_about_other_writers_is_no_row(tmp_path: Path) -> None:
     made.close()
 
 
-@pytest.mark.xfail(strict=True, reason="a store that is opened again does not know of further copies any more")
 def test_every_foreign_copy_is_listed_by_the_next_owner_of_a_kept_store_too(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     recovered(path).close(changelog_end=42)
-    take_mark(path)
-    again = RowStore(path, "d" * 32)
+    again = reopen(path, "d" * 32, take_mark(path))
     again.get("stock|A|W2")
     found = again.foreign
     again.close()
