@@ -144,6 +144,8 @@ def test_a_deadline_before_the_first_tick_counts_from_it(order_log: Any) -> None
     ms = T0 + 86_400_000
     for minute in range(10):
         assert woken(tell_time(order_log, ms + minute * MINUTE)) == []
+    early = r.DeadlineReached(id="d", order_id="o000", deadline_ms=0)
+    assert order_log.append(early, ms + 9 * MINUTE) == Outcome()
     outcome = tell_time(order_log, ms + 10 * MINUTE)
     assert woken(outcome) == ["o000"]
     (note,) = outcome.sends

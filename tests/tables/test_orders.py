@@ -406,7 +406,9 @@ def test_cancelled_in_part_the_rest_stays_confirmed(order_log: Any) -> None:
     assert release.lines == [r.CancelLine(A, 1)]
     assert order_log.order().state == "confirmed"
 
-    order_log.append(about(r.CancelRequested, "rest"))
+    rest = order_log.append(about(r.CancelRequested, "rest"))
+    assert told.id not in [x.id for x in sent(rest, RESERVATIONS)]
+    assert release.id not in [x.id for x in sent(rest, WAREHOUSE)]
     assert order_log.order().state == "cancelled"
     assert [line.cancelled for line in order_log.order().lines] == [2, 1]
     assert decisions(order_log) == ["confirmed"]
