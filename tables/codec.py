@@ -6,6 +6,7 @@ canonical (field order of the types). Does not belong here: which partition, whi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -65,6 +66,7 @@ class _Head(msgspec.Struct):
     type: str
 
 
+_QUOTED = re.compile(r" '.*'", re.DOTALL)  # what was sent may be anything, card numbers included
 _READ_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError)
 _PACKED_HEAD = b'{"type":"packed",'
 
@@ -101,5 +103,5 @@ def instant(ms: int) -> str:
 
 
 def _reason(error: BaseException) -> Unreadable:
-    text = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-    return Unreadable(text)
+    text = _QUOTED.sub("", str(error)) or type(error).__name__
+    return Unreadable(text.splitlines()[0][:300])

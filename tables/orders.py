@@ -32,6 +32,9 @@ from tables.rows import (
 
 HOPS_BITS_MAX = 5  # a contended order waits at most 31 turns of its log, some ten milliseconds each
 FACTS_MAX = 500  # facts one order may carry; more is a broken connector
+LINES_TOLD_MAX = 4_000  # lines that shipments and cancellations of an order may name in all: its row is one record
+PLACED_OTHERWISE = "id_conflict: this order was placed with other content before"
+ID_CONFLICT = "id_conflict: this id was used with other content before"
 
 # (state, event) -> state. What is not here does not happen: the fact is noted as late, and changes nothing.
 # Anything that decides whether an order may move stands in this table and nowhere else.
@@ -76,7 +79,24 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
         if row is before:
             return Outcome()
         row = replace(row, at=at.place)
+    elif why := _was_dead(row, record):
+        return Outcome(dead=why)
     return Outcome(rows={key: row}, sends=say(row, at, log))
+
+
+def _was_dead(row: OrderRow, record: Any) -> str:
+    """Why a record that is delivered again was a dead letter the first time; "" if it was none.
+
+    It stands nowhere, and need not: ids and contents that a row has seen are only ever added.
+    """
+    if isinstance(record, r.OrderPlaced):
+        return PLACED_OTHERWISE if row.digest not in (b"", digest(record)) else ""
+    if not isinstance(record, FACTS):
+        return ""
+    content = next((fact.digest for fact in row.seen if fact.id == record.id), b"")
+    if not content:
+        return "not_applied: this order did not take this fact when it came first"
+    return "" if content == digest(record) else ID_CONFLICT
 
 
 def is_due(row: OrderRow, log: PartitionRow) -> bool:
@@ -101,7 +121,7 @@ def _unplaced(record: Any, at: At) -> OrderRow:
 def _placed(row: OrderRow, record: r.OrderPlaced, at: At, log: PartitionRow) -> OrderRow | str:
     content = digest(record)
     if row.digest:
-        return row if row.digest == content else "id_conflict: this order was placed with other content before"
+        return row if row.digest == content else PLACED_OTHERWISE
     summed: dict[str, int] = {}
     for line in record.lines:  # the same SKU twice is summed before anything is asked
         summed[line.sku] = summed.get(line.sku, 0) + line.quantity
@@ -265,7 +285,12 @@ def _payment_captured(row: OrderRow, record: r.PaymentCaptured, at: At, log: Par
     if row.payment == "captured" or row.state not in UNDECIDED:
         return row if row.payment == "captured" else _late(replace(row, payment="captured"), "payment_captured")
     row = replace(row, payment="captured")
-    return _grant_or_wait(row, at, log) if row.state == "on_hold" else row
+    if row.state != "on_hold":
+        return row
+    row = _grant_or_wait(row, at, log)
+    if row.state != "on_hold":
+        return row
+    return replace(row, deadline_ms=_deadline(log, log.limits.check_seconds))  # it waits for its checks alone now
 
 
 def _payment_failed(row: OrderRow, record: r.PaymentFailed, at: At, log: PartitionRow) -> OrderRow:
@@ -333,13 +358,24 @@ def _once(
         content = digest(record)
         for fact in row.seen:
             if fact.id == record.id:
-                return row if fact.digest == content else "id_conflict: this id was used with other content before"
+                return row if fact.digest == content else ID_CONFLICT
         if len(row.seen) >= FACTS_MAX:
             return f"too_many_facts: an order carries at most {FACTS_MAX}"
+        if _lines_told(row, record) > LINES_TOLD_MAX:
+            return f"too_many_lines: shipments and cancellations of an order name at most {LINES_TOLD_MAX}"
         after = handle(row, record, at, log)
         return after if isinstance(after, str) else replace(after, seen=(*after.seen, SeenFact(record.id, content)))
 
     return once
+
+
+def _lines_told(row: OrderRow, record: Any) -> int:
+    """Lines that shipments and cancellations named so far, and would with this record (without lines: all it has)."""
+    lines = getattr(record, "lines", None)
+    if lines is None:
+        return 0
+    told = sum(len(entry.lines) for entry in row.entries) + sum(len(cancel.lines) for cancel in row.waiting)
+    return told + (len(lines) or len(row.lines))
 
 
 _HANDLE: dict[type, Callable[[OrderRow, Any, At, PartitionRow], OrderRow | str]] = {
@@ -360,6 +396,7 @@ _HANDLE: dict[type, Callable[[OrderRow, Any, At, PartitionRow], OrderRow | str]]
     r.OrderReturned: _once(_happened("return")),
 }
 ORDER_RECORDS = tuple(_HANDLE)
+FACTS = tuple(kind for kind, handle in _HANDLE.items() if handle.__name__ == "once")
 
 
 # -- small moves -------------------------------------------------------------------------------------------------------
@@ -391,8 +428,8 @@ def _deadline(log: PartitionRow, seconds: int) -> int:
 
 def _utc(occurred_at: str | None) -> str:
     """Their time in UTC, so that days and hours of demand mean the same everywhere; "" if they gave none."""
-    if not occurred_at or occurred_at.endswith("Z"):
-        return occurred_at or ""
+    if not occurred_at:
+        return ""
     try:
         return datetime.fromisoformat(occurred_at).astimezone(UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):

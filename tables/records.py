@@ -13,27 +13,30 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 # Limits of what one record may hold. A record over them is unreadable (a dead letter), never cut.
-SKU_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
+SKU_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"  # in OpenAPI's dialect; Python's `$` also stands before a last line break
+_NAME = SKU_PATTERN[:-1] + r"\Z"
 QUANTITY_MAX = 1_000_000_000
+WANTED_MAX = 1_000_000_000_000  # what an order may ask for and be refused; rows hold the sum of its lines
 LINES_MAX = 2_000
 ITEMS_MAX = 1_000  # of a packed record; a position keeps 10 bits for the place
 PACKED_BYTES_MAX = 512 * 1024
 RECORD_BYTES_MAX = 900 * 1024  # below every broker's default of 1 MiB
 
-Sku = Annotated[str, Meta(pattern=SKU_PATTERN)]
-Location = Annotated[str, Meta(pattern=SKU_PATTERN)]
-Lot = Annotated[str, Meta(pattern=r"^[!-~]{1,20}$")]  # GS1 AI 10: up to 20 printable characters
+Sku = Annotated[str, Meta(pattern=_NAME)]
+Location = Annotated[str, Meta(pattern=_NAME)]
+Lot = Annotated[str, Meta(pattern=r'^[!"%-?A-Z_a-z]{1,20}\Z')]  # GS1 AI 10: up to 20 of GS1's character set 82
 Short = Annotated[str, Meta(min_length=1, max_length=128)]
 Text = Annotated[str, Meta(max_length=500)]
 Count = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 Units = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 Signed = Annotated[int, Meta(ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
+Wanted = Annotated[int, Meta(ge=-WANTED_MAX, le=WANTED_MAX)]
 Seconds = Annotated[int, Meta(ge=1, le=400 * 86400)]
 Millis = Annotated[int, Meta(ge=0, le=1 << 53)]
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Instant = Annotated[
-    str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$", max_length=40)
-]
+_DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_CLOCK = r"T([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+Day = Annotated[str, Meta(pattern=rf"^{_DAY}\Z")]
+Instant = Annotated[str, Meta(pattern=rf"^{_DAY}{_CLOCK}\Z")]
 Stamp = Annotated[str, Meta(max_length=40)]  # a time we wrote ourselves: shown, never used by a rule
 
 AdjustReason = Literal[
@@ -99,7 +102,7 @@ class Packed(Struct, frozen=True, gc=False, tag_field="type", tag="packed"):
 
 class Line(Struct, frozen=True, gc=False):
     sku: Short
-    quantity: int  # a rule checks it: a malformed quantity is a refusal with a reason, not an unreadable record
+    quantity: Wanted  # a rule checks it: a malformed quantity is a refusal with a reason, not an unreadable record
 
 
 class OrderPlaced(Record, tag="order_placed"):
@@ -233,7 +236,7 @@ class SkuDefined(Record, tag="sku_defined"):
     flavor: Text = ""
     packaging: Text = ""
     size: Text = ""
-    gtin: Annotated[str, Meta(pattern=r"^(\d{8}|\d{12}|\d{13}|\d{14})?$")] = ""
+    gtin: Annotated[str, Meta(pattern=r"^([0-9]{8}|[0-9]{12,14})?\Z")] = ""
     discontinued: bool = False
 
 
@@ -303,7 +306,7 @@ class Reserve(Record, tag="reserve"):
     locations: Annotated[list[str], Meta(min_length=1, max_length=20)]
     asked_ms: Millis = 0
     channel: str = ""
-    occurred_at: Stamp = ""
+    occurred_at: Instant | Literal[""] = ""
 
 
 class Hold(Record, tag="hold"):

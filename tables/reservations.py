@@ -168,7 +168,9 @@ def _release_some(
     if now:
         if command.id in row.seen or row.state not in OPEN_STATES:
             return Outcome()
-        asked = {line.sku: line.quantity for line in command.lines}
+        asked: dict[str, int] = {}
+        for line in command.lines:
+            asked[line.sku] = asked.get(line.sku, 0) + line.quantity
         amounts = tuple(min(line.open, asked.get(line.sku, 0)) for line in row.lines)
         lines = tuple(replace(x, open=x.open - n) if n else x for x, n in zip(row.lines, amounts, strict=True))
         change = Change(at.place, row.state, "released", amounts, ())

@@ -29,10 +29,11 @@ _OTHERS = b"~others|"  # row key -> writers of further copies
 
 
 class Mark(NamedTuple):
-    """What a cleanly closed store leaves: whose it was, and how far its changelog went then."""
+    """What a cleanly closed store leaves: whose it was, how far its changelog went then, and how much it held."""
 
     writer: str
     changelog_end: int
+    entries: int
 
 
 def version_bytes(log_id: int, place: int) -> bytes:
@@ -53,19 +54,19 @@ def split_changelog_key(key: bytes) -> tuple[bytes, bytes]:
 class RowStore:
     """One partition's rows on disk, under one writer. `foreign`: other writers' copies of rows that were read."""
 
-    def __init__(self, path: Path, writer: str) -> None:
+    def __init__(self, path: Path, writer: str, *, new: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._writer = writer.encode()
         options = Options(raw_mode=True)
-        options.create_if_missing(True)
+        options.create_if_missing(new)
         options.set_write_buffer_size(32 << 20)
         options.set_keep_log_file_num(1)
         self._db = Rdict(str(path), options, access_type=AccessType.read_write())
         self._quick = WriteOptions()
         self._quick.disable_wal = True  # the changelog is the log; a store not closed cleanly is dropped
         self._db.set_write_options(self._quick)
-        self._others = False
+        self._others = not new and any(True for _ in self._raw(_OTHERS))
         self.foreign: dict[str, list[str]] = {}
 
     def get(self, key: str) -> Any:
@@ -99,15 +100,18 @@ class RowStore:
         self._db.write(batch, self._quick)
 
     def count(self, prefix: str) -> int:
+        """Entries whose key starts with `prefix`."""
         return sum(1 for _ in self._raw(prefix.encode()))
 
     def close(self, changelog_end: int | None = None) -> None:
         """Close; with the end of its changelog, cleanly, so that it may be kept."""
+        entries = 0
         if changelog_end is not None:
             self._db.flush()
+            entries = self.count("")
         self._db.close()
         if changelog_end is not None:
-            mark = {"writer": self._writer.decode(), "changelog_end": changelog_end}
+            mark = {"writer": self._writer.decode(), "changelog_end": changelog_end, "entries": entries}
             _mark_path(self._path).write_text(json.dumps(mark), encoding="utf-8")
 
     def _raw(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -129,11 +133,23 @@ def take_mark(path: Path) -> Mark | None:
     place = _mark_path(path)
     try:
         mark = json.loads(place.read_text(encoding="utf-8"))
-        found = Mark(str(mark["writer"]), int(mark["changelog_end"]))
+        found = Mark(str(mark["writer"]), int(mark["changelog_end"]), int(mark["entries"]))
     except (OSError, ValueError, KeyError, TypeError):
         found = None
     place.unlink(missing_ok=True)
     return found if path.is_dir() else None
+
+
+def reopen(path: Path, writer: str, mark: Mark) -> RowStore | None:
+    """The marked store under a new writer; None if its files do not hold what they held."""
+    try:
+        store = RowStore(path, writer, new=False)
+    except Exception:  # noqa: BLE001 - RocksDB has no other: whatever is wrong with its files
+        return None
+    if store.count("") == mark.entries:  # reads every block: a damaged one ends the count early
+        return store
+    store.close()
+    return None
 
 
 def drop(path: Path) -> None:

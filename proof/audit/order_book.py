@@ -14,6 +14,7 @@ from tables.codec import digest
 from tables.murmur2 import murmur2, partition_of_sku
 
 FACTS_MAX = 500
+LINES_TOLD_MAX = 4_000
 TURN_BITS = 5  # a contended order waits fewer than 2 ** min(attempt, TURN_BITS) turns: which, its id says
 OPEN = ("unplaced", "pending", "on_hold")
 OWED = ("confirmed", "picked", "packed")
@@ -54,12 +55,12 @@ class Order:
     __slots__ = (
         "at", "attempt", "awaited", "cancelled_early", "cancels", "channel", "check_failed", "checks", "deadline",
         "decision", "lines", "locations", "partition", "payment", "payment_seconds", "placed", "refused",
-        "seen", "state", "turns", "waiting",
+        "seen", "sent_lines", "state", "turns", "waiting",
     )  # fmt: skip
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
-        self.at = self.attempt = self.deadline = self.payment_seconds = 0
+        self.at = self.attempt = self.deadline = self.payment_seconds = self.sent_lines = 0
         self.state, self.channel, self.payment, self.placed = "unplaced", "", "none", b""
         self.cancelled_early = self.check_failed = False
         self.checks: list[str] = []
@@ -95,6 +96,8 @@ class OrderBook:
                 return "" if before == content else "id_conflict"
             if len(order.seen) >= FACTS_MAX:
                 return "too_many_facts"
+            if _lines_told(order, record) > LINES_TOLD_MAX:
+                return "too_many_lines"
         done = _DO[kind](order, record, place, ms, log)
         if isinstance(done, str):
             return done
@@ -235,6 +238,15 @@ def _from_now(log: LogState, seconds: int) -> int:
     return log.state_ms + seconds * 1000 if log.state_ms else -seconds * 1000
 
 
+def _lines_told(order: Order, record: Any) -> int:
+    """Lines named by shipments and cancellations, this one included."""
+    lines = getattr(record, "lines", None)
+    if lines is None:
+        return 0
+    waiting = sum(len(units) for _, units in order.waiting)
+    return order.sent_lines + sum(len(x.lines) for x in order.cancels) + waiting + (len(lines) or len(order.lines))
+
+
 # -- facts -------------------------------------------------------------------------------------------------------------
 
 
@@ -280,10 +292,12 @@ def _shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: Log
         own = [x.location for x in order.lines if x.sku == said.sku]
         if not (said.location or (own and own[0]) or order.locations):
             return "unknown_location"
+    everything = [(x.sku, x.open) for x in order.lines if x.open]
+    sent = [(x.sku, x.quantity) for x in record.lines] or everything
+    order.sent_lines += len(sent)
     if order.state not in OWED:
         return True
-    everything = [(x.sku, x.open) for x in order.lines if x.open]
-    for sku, count in [(x.sku, x.quantity) for x in record.lines] or everything:
+    for sku, count in sent:
         for line in order.lines:
             if line.sku == sku:
                 line.shipped += min(count, line.open)
@@ -293,9 +307,12 @@ def _shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: Log
 
 
 def _paid(order: Order, record: r.PaymentCaptured, place: int, ms: int, log: LogState) -> bool:
+    late = order.payment == "captured"
     order.payment = "captured"
-    if order.state == "on_hold":
+    if order.state == "on_hold" and not late:
         _grant(order, place, ms, log)
+        if order.state == "on_hold":
+            order.deadline = _from_now(log, log.limits.check_seconds)
     return True
 
 
