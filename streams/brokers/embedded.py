@@ -49,7 +49,7 @@ def start_embedded(address: str, home: Path) -> RunningBroker:
         command,
         home / "log" / "broker.log",
         ready_seconds=READY_SECONDS,
-        death_signal=signal.SIGKILL,  # it has nothing to save
+        end_signal=signal.SIGKILL,  # it has nothing to save, and waits seconds for its clients
     )
 
 

@@ -75,7 +75,7 @@ def start_kafka(
         [java.program, *_JVM, _logging(), "-cp", f"{libs}/*", "kafka.Kafka", properties],
         home / "log" / "kafka.log",
         ready_seconds=READY_SECONDS,
-        death_signal=signal.SIGTERM,  # lets it close its files; a clean log starts faster
+        end_signal=signal.SIGTERM,  # lets it close its files; a clean log starts faster
     )
 
 

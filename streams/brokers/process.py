@@ -46,12 +46,21 @@ class RunningBroker:
     `kind` is "embedded" or "kafka", `address` the `host:port` clients use, `log` the file it writes to.
     """
 
-    def __init__(self, kind: BrokerKind, address: str, process: subprocess.Popen[bytes], log: Path, log_start: int):
+    def __init__(
+        self,
+        kind: BrokerKind,
+        address: str,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        log_start: int,
+        end_signal: signal.Signals,
+    ) -> None:
         self.kind = kind
         self.address = address
         self.log = log
         self._process = process
         self._log_start = log_start
+        self._end_signal = end_signal
 
     def __repr__(self) -> str:
         return f"RunningBroker({self.kind}, {self.address}, pid={self.pid})"
@@ -94,9 +103,9 @@ class RunningBroker:
         self._expect_alive()
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """SIGTERM, and SIGKILL if it is still there after `seconds`. A second call does nothing."""
+        """The kind's own signal, and SIGKILL if it is still there after `seconds`. A second call does nothing."""
         if self.exit_code is None:
-            self._process.terminate()
+            self._process.send_signal(self._end_signal)
             try:
                 self._process.wait(seconds)
             except subprocess.TimeoutExpired:
@@ -133,13 +142,13 @@ def start(
     log: Path,
     *,
     ready_seconds: float,
-    death_signal: signal.Signals,
+    end_signal: signal.Signals,
     env: Mapping[str, str] | None = None,
 ) -> RunningBroker:
     """Run `command` as the broker on `address` and return when it answers.
 
     Its output goes to the end of `log`. It gets its own session, so that a Ctrl-C in the terminal reaches only us and
-    we decide the order of the end; on Linux it gets `death_signal` when the calling THREAD ends: call this from
+    we decide the order of the end; on Linux it gets `end_signal` when the calling THREAD ends: call this from
     the main thread or from one that lives as long as the broker shall. `BrokerError`: port taken, ended, not ready.
     """
     expect_free(address)
@@ -155,9 +164,9 @@ def start(
             stderr=subprocess.STDOUT,
             env=None if env is None else dict(env),
             start_new_session=True,
-            preexec_fn=_die_with_parent(death_signal),
+            preexec_fn=_die_with_parent(end_signal),
         )
-    broker = RunningBroker(kind, address, process, log, log_start)
+    broker = RunningBroker(kind, address, process, log, log_start, end_signal)
     try:
         broker.wait_ready(ready_seconds)
     except BaseException:
@@ -184,12 +193,13 @@ def listens(address: str) -> bool:
     return False
 
 
-def expect_free(address: str) -> None:
-    """`BrokerError` if something listens on `address`."""
+def expect_free(address: str, setting: str = "SMOKEHOUSE_BOOTSTRAP") -> None:
+    """`BrokerError` if something listens on `address`, the value of `setting`."""
     if listens(address):
+        port = split_address(address)[1]
         raise BrokerError(
-            f"something already listens on {address}; set SMOKEHOUSE_BOOTSTRAP to another address of this machine "
-            "(for example 127.0.0.1:19092), or stop what listens there."
+            f"something already listens on {address}; set {setting} to another address of this machine "
+            f"(for example 127.0.0.1:{port + 10_000 if port < 50_000 else port - 10_000}), or stop what listens there."
         )
 
 
@@ -203,15 +213,15 @@ def free_port() -> int:
     raise BrokerError("50 ports of this machine were tried and none is free")
 
 
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
-    """What the child runs before it becomes the broker: ask the kernel for `death_signal` when the parent ends."""
+def _die_with_parent(end_signal: signal.Signals) -> Callable[[], None] | None:
+    """What the child runs before it becomes the broker: ask the kernel for `end_signal` when the parent ends."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl  # looked up before the fork: the child may not import or allocate much
     parent = os.getpid()
 
     def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, int(end_signal), 0, 0, 0)
         if os.getppid() != parent:  # it ended between the fork and the line above
             os._exit(1)
 

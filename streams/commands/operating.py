@@ -18,7 +18,7 @@ import httpx2
 from cyclopts import App, Parameter
 
 from streams import logs
-from streams.brokers.process import BrokerError, RunningBroker
+from streams.brokers.process import BrokerError, RunningBroker, expect_free
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected, read_settings
 from streams.commands.supervise import Child, stop
@@ -59,6 +59,7 @@ def up(
     children: list[Child] = []
     running: RunningBroker | None = None
     try:
+        expect_free(settings.api, "SMOKEHOUSE_API")
         running = _start_broker(broker, settings)
         applied = logs.apply(settings, partitions)
         children = _children(settings, workers, settings.demo if demo is None else demo)
