@@ -15,12 +15,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.ends import bounds
 from streams.settings import PARTITIONS_DEFAULT, Settings, client_config, producer_config
-from streams.topics import CATALOGUE, LOGS, Topic
+from streams.topics import CATALOGUE, LOGS, ORDERS, Topic
 from tables.codec import encode
 from tables.log import LOGIC_VERSION
 from tables.records import Limits, LogOpened
 
 APPLY_SECONDS = 30.0
+OTHERS_SECONDS = 10.0
 
 
 class TopicsWrong(RuntimeError):
@@ -47,10 +48,12 @@ def apply(settings: Settings, partitions: int = 0, replication: int = 1, limits:
             "use another SMOKEHOUSE_PREFIX for a log with another number"
         )
     missing = [t for t in CATALOGUE if t.name not in there]
-    _create(admin, settings, missing, count, replication)
+    created = _create(admin, settings, missing, count, replication)
     _wait_until_there(settings, admin, count)
+    if ORDERS in missing and ORDERS.name not in created:
+        _wait_until_opened(settings)  # somebody applies beside us: who makes the order log opens both
     opened = _open(settings, limits or Limits(), count)
-    return Applied([t.name for t in missing], opened, count)
+    return Applied(created, opened, count)
 
 
 def partition_counts(settings: Settings, admin: AdminClient | None = None) -> dict[str, int]:
@@ -61,19 +64,23 @@ def partition_counts(settings: Settings, admin: AdminClient | None = None) -> di
     return {names[n]: len(m.partitions) for n, m in topics.items() if n in names and not m.error}
 
 
-def _create(admin: AdminClient, settings: Settings, missing: list[Topic], count: int, replication: int) -> None:
+def _create(admin: AdminClient, settings: Settings, missing: list[Topic], count: int, replication: int) -> list[str]:
+    """The topics that were made by this call, and by no other at the same time."""
     if not missing:
-        return
+        return []
     wanted = [
         NewTopic(settings.prefix + t.name, num_partitions=count, replication_factor=replication, config=t.config())
         for t in missing
     ]
+    created: list[str] = []
     for name, future in admin.create_topics(wanted, request_timeout=APPLY_SECONDS).items():
         try:
             future.result(APPLY_SECONDS)
+            created.append(name[len(settings.prefix) :])
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TopicsWrong(f"cannot create topic {name}: {error.args[0].str()}") from error
+    return created
 
 
 def _wait_until_there(settings: Settings, admin: AdminClient, count: int) -> None:
@@ -87,6 +94,15 @@ def _wait_until_there(settings: Settings, admin: AdminClient, count: int) -> Non
         time.sleep(0.1)
 
 
+def _wait_until_opened(settings: Settings) -> None:
+    """Until every partition of both logs holds its first record; at most a few seconds, in case its maker died."""
+    until = time.monotonic() + OTHERS_SECONDS
+    while time.monotonic() < until:
+        if all(high for t in LOGS for _, high in bounds(settings, t.name).values()):
+            return
+        time.sleep(0.1)
+
+
 def _open(settings: Settings, limits: Limits, count: int) -> list[str]:
     empty = [(t, p) for t in LOGS for p, (_, high) in bounds(settings, t.name).items() if high == 0]
     if not empty:
@@ -96,7 +112,8 @@ def _open(settings: Settings, limits: Limits, count: int) -> list[str]:
     now_ms = time.time_ns() // 1_000_000
     record = LogOpened(id=f"log:{now_ms}", log_id=now_ms, partitions=count, logic_version=LOGIC_VERSION, limits=limits)
     failed: list[str] = []
-    producer = Producer(producer_config(settings))
+    # A broker that is just up says once that its coordinator loads, and is asked again: no news.
+    producer = Producer(producer_config(settings) | {"log_level": 3})
     for topic, partition in empty:
         producer.produce(
             settings.prefix + topic.name, encode(record), partition=partition,

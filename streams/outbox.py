@@ -1,15 +1,16 @@
 """The outbox: every record this process sends leaves here, acknowledged by the broker or the process ends.
 
 Writes any topic. Guarantees: idempotent, acks=all, order kept per topic and partition within one lane; records of one
-batch for one partition of a log travel packed; what can never be sent (too large) becomes a dead letter before it is
-produced; a failed send, a fatal producer or a barrier over its limit ends the process (fail-stop). Two lanes: answers
-leave at once, rows are gathered for a moment. Does not belong here: what is sent, and when offsets are committed.
+batch for one partition of a log travel packed; a failed send, a fatal producer or a barrier over its limit ends the
+process (fail-stop). Two lanes: answers leave at once, rows are gathered for a moment. That every record fits is the
+rules' business: they bound what an order may hold. Does not belong here: what is sent, and when offsets are committed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -39,7 +40,7 @@ class Outbox:
         self._prefix = settings.prefix
         self._partitions = partitions
         self._answers = _producer(settings, ANSWER_LINGER_MS)
-        self._rows = _producer(settings, ROW_LINGER_MS)
+        self._rows = _producer(settings, ROW_LINGER_MS, {"message.max.bytes": topics.ROW_BYTES_MAX})
         self._barrier = ThreadPoolExecutor(1, thread_name_prefix="barrier")
         self._packs: dict[tuple[str, int], list[tuple[bytes, Any]]] = {}
         self._sources = {t.name: f"smokehouse/{t.writer.partition(',')[0].replace(' ', '-')}" for t in topics.CATALOGUE}
@@ -156,8 +157,8 @@ def _key_of(record: Any) -> bytes | None:
     return None if key is None else key.encode()
 
 
-def _producer(settings: Settings, linger_ms: int) -> Producer:
-    config = producer_config(settings) | {
+def _producer(settings: Settings, linger_ms: int, more: Mapping[str, object] | None = None) -> Producer:
+    config = producer_config(settings) | dict(more or {}) | {
         "linger.ms": linger_ms,
         "queue.buffering.max.messages": QUEUE_RECORDS_MAX,
         "queue.buffering.max.kbytes": 1 << 20,

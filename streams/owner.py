@@ -131,6 +131,8 @@ class PartitionOwner:
 
     def regressed(self, tp: TP, expected: int, why: str) -> None:
         self._halts(tp, expected, f"the log regressed: {why}")
+        if tp in self._owned:
+            self._owned[tp].partition.halt = self._halted[tp]  # it writes and commits nothing more
 
     # ---- called by the agents' loop
 

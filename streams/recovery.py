@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from streams.reader import is_contiguous, last_offsets, read_to_end
 from streams.settings import Settings
-from tables.store import VERSION_BYTES, RowStore, drop, split_changelog_key, take_mark
+from tables.store import VERSION_BYTES, RowStore, drop, reopen, split_changelog_key, take_mark
 
 FILL_ROWS = 20_000
 
@@ -34,8 +34,9 @@ def recover(settings: Settings, changelog: str, partition: int, path: Path, writ
     end = last_offsets(settings, changelog)[partition]
     if mark is not None and mark.changelog_end <= end:
         newer = _read(settings, changelog, partition, mark.changelog_end)
-        if all(writers == {mark.writer.encode()} for _, _, writers in newer.values()):
-            return Recovered(RowStore(path, writer), 0, kept=True)
+        only_ours = all(writers == {mark.writer.encode()} for _, _, writers in newer.values())
+        if only_ours and (kept := reopen(path, writer, mark)) is not None:
+            return Recovered(kept, 0, kept=True)
     drop(path)
     best = _read(settings, changelog, partition, None)
     store = RowStore(path, writer)

@@ -7,6 +7,7 @@ that holds it. Does not belong here: limits and policies that rules depend on (t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ PARTITIONS_DEFAULT = 4  # one machine; a cluster takes 12 or more
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_RECORDS = 10_000
 IN_FLIGHT_RECORDS = 10_000
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SESSION_SECONDS_KAFKA = 10.0
 SESSION_SECONDS_EMBEDDED = 6.0  # the embedded broker lets a member join only after half of it
 
@@ -66,20 +68,20 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
     """Settings from `SMOKEHOUSE_*` variables; `SettingError` names the one that cannot be used."""
     env = os.environ if env is None else env
     return Settings(
-        home=Path(env.get("SMOKEHOUSE_HOME", ".smokehouse")).absolute(),
+        home=Path(env.get("SMOKEHOUSE_HOME") or ".smokehouse").absolute(),
         bootstrap=_hosts(env, "SMOKEHOUSE_BOOTSTRAP", f"{LOOPBACK}:9092"),
         api=_hosts(env, "SMOKEHOUSE_API", f"{LOOPBACK}:8000"),
         demo=_flag(env, "SMOKEHOUSE_DEMO", default=False),
-        prefix=env.get("SMOKEHOUSE_PREFIX", ""),
+        prefix=_prefix(env),
         security_protocol=_one_of(
             env, "SMOKEHOUSE_SECURITY_PROTOCOL", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
         ),
-        sasl_mechanism=env.get("SMOKEHOUSE_SASL_MECHANISM", ""),
+        sasl_mechanism=_one_of(env, "SMOKEHOUSE_SASL_MECHANISM", ("", *SASL_MECHANISMS)),
         sasl_username=env.get("SMOKEHOUSE_SASL_USERNAME", ""),
         sasl_password=_secret(env, "SMOKEHOUSE_SASL_PASSWORD"),
-        ssl_ca=env.get("SMOKEHOUSE_SSL_CA", ""),
-        ssl_certificate=env.get("SMOKEHOUSE_SSL_CERTIFICATE", ""),
-        ssl_key=env.get("SMOKEHOUSE_SSL_KEY", ""),
+        ssl_ca=_file(env, "SMOKEHOUSE_SSL_CA"),
+        ssl_certificate=_file(env, "SMOKEHOUSE_SSL_CERTIFICATE"),
+        ssl_key=_file(env, "SMOKEHOUSE_SSL_KEY"),
         embedded=_flag(env, "SMOKEHOUSE_EMBEDDED", default=True),
         session_seconds=_seconds(env, "SMOKEHOUSE_SESSION_SECONDS"),
         instance_id=env.get("SMOKEHOUSE_INSTANCE_ID", ""),
@@ -131,14 +133,29 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
 
 
 def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    value = env.get(name, allowed[0]).upper()
+    value = (env.get(name) or allowed[0]).upper()
     if value not in allowed:
-        raise SettingError(f"{name}={value!r}: give one of {', '.join(allowed)}")
+        raise SettingError(f"{name}={value!r}: give one of {', '.join(x for x in allowed if x)}")
+    return value
+
+
+def _prefix(env: Mapping[str, str]) -> str:
+    value = env.get("SMOKEHOUSE_PREFIX", "")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", value):
+        raise SettingError(f"SMOKEHOUSE_PREFIX={value!r}: give up to 100 letters, digits, dots, dashes or underscores")
+    return value
+
+
+def _file(env: Mapping[str, str], name: str) -> str:
+    """The path of a file that can be read; "" if none is named."""
+    value = env.get(name, "")
+    if value and not os.access(value, os.R_OK):
+        raise SettingError(f"{name}={value!r}: there is no such file, or it may not be read")
     return value
 
 
 def _seconds(env: Mapping[str, str], name: str) -> float:
-    value = env.get(name, "0")
+    value = env.get(name) or "0"
     try:
         seconds = float(value)
     except ValueError:
@@ -155,8 +172,9 @@ def _secret(env: Mapping[str, str], name: str) -> str:
         return env.get(name, "")
     try:
         return Path(file).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingError(f"{name}_FILE={file!r}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingError(f"{name}_FILE={file!r}: {why}") from error
 
 
 def producer_config(settings: Settings) -> dict[str, object]:

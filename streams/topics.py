@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 DAY_MS = 86_400_000
+ROW_BYTES_MAX = 4 << 20  # in a changelog: an order or a reservation of 2,000 lines, and all that became of it
 Kind = Literal["log", "published", "changelog", "dead"]
 
 
@@ -33,6 +34,8 @@ class Topic:
             config["retention.ms"] = str(self.retention_ms)
         if self.append_time:
             config["message.timestamp.type"] = "LogAppendTime"
+        if self.kind == "changelog":
+            config["max.message.bytes"] = str(ROW_BYTES_MAX)
         return config
 
 

@@ -6,6 +6,7 @@ belong here: rules, order of durability, the transport's insides.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import sys
@@ -55,6 +56,10 @@ def build(settings: Settings, role: RoleName = "all", name: str = "worker") -> B
         gc.freeze()  # what is loaded stays: the collector need not look at it again
         gc.set_threshold(200_000, 50, 50)  # rows and records hold no cycles
         await health.start()
+        try:
+            await asyncio.get_running_loop().create_future()  # until the app ends
+        finally:
+            await health.stop()
 
     @app.task
     async def checkpoints() -> None:

@@ -54,7 +54,7 @@ def audit(
         where = collect.cut(settings, GROUP, settle)
         with Progress(
             TextColumn("reading topics"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=talk, transient=True,
+            console=talk, transient=True, disable=not talk.is_terminal,
         ) as bar:  # fmt: skip
             task = bar.add_task("", total=collect.size(settings))
             read = collect.source(settings, where, lambda n: bar.advance(task, n))

@@ -68,8 +68,9 @@ def demo(
     current: DemoRun | None = None
     try:
         with Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=talk, transient=True
-        ) as bar:
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=talk, transient=True,
+            disable=not talk.is_terminal,
+        ) as bar:  # fmt: skip
             task = bar.add_task(f"demo run {name}", total=None)
             current = DemoRun(connected(BROKER_SECONDS), plan, lambda tally: bar.update(task, description=_line(tally)))
             current.run()

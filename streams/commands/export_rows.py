@@ -73,7 +73,10 @@ def level_rows(found: Iterable[Published]) -> Iterator[Row]:
 
 
 def forecast_rows(found: Iterable[Published], *, all_runs: bool) -> Iterator[Row]:
-    """One row per day of the newest run (or of every run) of a SKU and location; quantiles and mean in units."""
+    """One row per day of the newest run (or of every run) of a SKU and location; quantiles and mean in units.
+
+    `unique_id` (SKU|LOCATION) and `ds` (the day) are the names that forecasting libraries expect.
+    """
     kept: dict[tuple[str, ...], Forecast] = {}
     for *_, forecast in found:
         if forecast is None:
@@ -82,13 +85,14 @@ def forecast_rows(found: Iterable[Published], *, all_runs: bool) -> Iterator[Row
         if series not in kept or _age(forecast.run) >= _age(kept[series].run):
             kept[series] = forecast
     for forecast in sorted(kept.values(), key=lambda x: (x.sku, x.location, _age(x.run))):
-        head = {
-            "sku": forecast.sku, "location": forecast.location, "run": forecast.run, "model": forecast.model,
+        series = f"{forecast.sku}|{forecast.location}"
+        tail = {
+            "model": forecast.model, "run": forecast.run, "sku": forecast.sku, "location": forecast.location,
             "status": forecast.status,
         }  # fmt: skip
         figures = (getattr(forecast, name) for name in FIGURES)
         for day, *values in zip(forecast.days, *figures, strict=False):
-            yield {**head, "day": day, **dict(zip(FIGURES, values, strict=True))}
+            yield {"unique_id": series, "ds": day, **dict(zip(FIGURES, values, strict=True)), **tail}
 
 
 def _age(run: str) -> tuple[str, int, str]:
@@ -112,5 +116,7 @@ def export_named(name: str, *, all_runs: bool = False) -> Export:
     if name == "levels":
         columns = {"sku": "text", "location": "text", **dict.fromkeys(QUANTITIES, "whole"), "version": "text"}
         return Export(STOCK_LEVELS, StockLevels, columns, level_rows)
-    columns = {**_columns("sku location run model status day"), **dict.fromkeys(FIGURES, "real")}
+    columns = {
+        **_columns("unique_id ds"), **dict.fromkeys(FIGURES, "real"), **_columns("model run sku location status")
+    }  # fmt: skip
     return Export(FORECASTS, Forecast, columns, lambda found: forecast_rows(found, all_runs=all_runs))

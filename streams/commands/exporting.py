@@ -43,7 +43,8 @@ def export(
     levels: sku, location, on_hand, available, reserved, allocated, safety_stock, unavailable, version
     (LOG_ID.OFFSET.INDEX of the record that changed it last). on_hand is the sum of the other five.
 
-    forecasts: sku, location, run, model, status, day, mean, q50, q90, q95, q99, a row per day.
+    forecasts: unique_id (SKU|LOCATION), ds (the day), mean, q50, q90, q95, q99, model, run, sku, location, status; a
+    row per day.
 
     Parameters
     ----------

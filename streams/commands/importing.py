@@ -84,7 +84,7 @@ def orders(
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TimeElapsedColumn(),
-        console=talk, transient=True,
+        console=talk, transient=True, disable=not talk.is_terminal,
     )  # fmt: skip
 
 

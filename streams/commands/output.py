@@ -12,19 +12,20 @@ from typing import Any, NoReturn
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+WIDTH = 200  # of tables that no terminal bounds: a pipe wants whole words
 talk = Console(stderr=True, highlight=False)
-_data = Console(highlight=False, soft_wrap=True)
 
 
 def say(message: str) -> None:
     """A line for the person at the terminal."""
-    talk.print(message, markup=False)
+    talk.print(message, markup=False, soft_wrap=True)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """End the command: what is wrong and what to do next, on stderr."""
-    talk.print(f"smokehouse: {message}", markup=False, style="red")
+    talk.print(f"smokehouse: {message}", markup=False, style="red", soft_wrap=True)
     sys.exit(code)
 
 
@@ -38,7 +39,10 @@ def put_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
     table = Table(title=title or None, title_justify="left")
     for place, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    _data.print(table)
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))  # never markup: others wrote it
+    data = Console(highlight=False)
+    if not data.is_terminal:
+        data = Console(highlight=False, width=WIDTH)
+    data.print(table)

@@ -97,12 +97,12 @@ def test_forecasts_have_a_row_per_day_of_the_newest_run(shop):
     shop.forecast("BJ-1", "W1", "2026-03-01.999", 0.2)
     shop.forecast("BJ-1", "W2", "2026-02-28.001", 0.1)
     rows = in_every_format(shop, "forecasts")
-    assert [(x["location"], x["run"], x["day"], x["mean"]) for x in rows] == [
+    assert [(x["location"], x["run"], x["ds"], x["mean"]) for x in rows] == [
         ("W1", "2026-03-01.1000", "2026-03-02", 0.3), ("W1", "2026-03-01.1000", "2026-03-03", 0.4),
         ("W2", "2026-02-28.001", "2026-03-02", 0.1), ("W2", "2026-02-28.001", "2026-03-03", 0.2),
     ]  # fmt: skip
     assert list(rows[0]) == [
-        "sku", "location", "run", "model", "status", "day", "mean", "q50", "q90", "q95", "q99",
+        "unique_id", "ds", "mean", "q50", "q90", "q95", "q99", "model", "run", "sku", "location", "status",
     ]  # fmt: skip
 
 

@@ -33,7 +33,6 @@ def test_a_table_shows_every_cell_and_nothing_for_none(capsys: pytest.CaptureFix
     assert "None" not in shown
 
 
-@pytest.mark.xfail(strict=True, reason="cells are read as markup of the terminal: what others wrote can end a command")
 @pytest.mark.parametrize("cell", ["[/x]", "[red]not a colour[/red]"])
 def test_a_cell_is_shown_as_it_is_whoever_wrote_it(capsys: pytest.CaptureFixture[str], cell: str) -> None:
     put_table("", ("reason",), [(cell,)])

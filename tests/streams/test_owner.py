@@ -395,7 +395,6 @@ async def test_a_step_that_raises_halts_its_partition_alone_and_commits_nothing_
     assert [p.name for p in (log.settings.home / "stores" / "worker").glob("*.closed")] == ["warehouse-1.closed"]
 
 
-@pytest.mark.xfail(strict=True, reason="a log found shorter while it is read halts, but is checkpointed all the same")
 async def test_a_log_that_regressed_while_it_was_read_commits_nothing_more(log):
     worker = Worker(log)
     await worker.open()

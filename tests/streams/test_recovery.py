@@ -262,7 +262,6 @@ def test_damaged_files_of_a_store_without_a_mark_are_no_matter(embedded_changelo
     assert embedded_changelog.found(B) == stock(5, 5)
 
 
-@pytest.mark.xfail(strict=True, reason="a marked store is opened unseen: damage ends the process, emptiness is kept")
 @DAMAGES
 def test_damaged_files_of_a_store_that_was_closed_cleanly_are_made_anew(embedded_changelog, damage):
     embedded_changelog.closed_cleanly()
