@@ -79,6 +79,10 @@ class Outbox:
         partition = -1 if routed_by is None else partition_of_sku(routed_by, self._partitions)
         self._produce(self._answers, topic, codec.encode(record), partition, key.encode(), headers)
 
+    def retract(self, topic: str, key: str) -> None:
+        """What was published under this key is over: nothing stands there any more."""
+        self._produce(self._answers, topic, None, -1, key.encode())
+
     def forward(self, topic: str, partition: int, key: str, value: bytes, ms: int) -> None:
         """A record that stood in the wrong partition, to its own: id and time kept, one hop counted."""
         self._produce(self._answers, topic, value, partition, key.encode(), [(HOPS, b"1")], ms)

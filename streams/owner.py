@@ -58,6 +58,7 @@ class Owned(msgspec.Struct, eq=False):
     tick_ms: int = 0
     swept: float = 0.0
     sweep: Iterator[None] | None = None
+    pruned_to: str = ""  # the key up to which old rows were looked for
 
 
 class PartitionOwner:
@@ -173,7 +174,7 @@ class PartitionOwner:
         """For ever: what has changed is published, at most `VIEW_SECONDS` late."""
         while True:
             await asyncio.sleep(VIEW_SECONDS)
-            for owned in self._live():
+            for owned in self.live():
                 self._publish(owned)
                 self._sweep(owned)
             self.outbox.leave()
@@ -182,7 +183,7 @@ class PartitionOwner:
         """For ever: tell the time to the logs that wait for it."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            for owned in self._live():
+            for owned in self.live():
                 state = owned.partition.state
                 now_ms = time.time_ns() // 1_000_000
                 late = state is None or now_ms - state.state_ms > SLOW_TICK_MS + 2_000
@@ -215,6 +216,11 @@ class PartitionOwner:
                 for key in replaced:  # our copy is acknowledged: the older writers' may go
                     self.outbox.row(changelog, tp.partition, key, None)
             self.seam.commit(offsets)  # 4
+
+    def live(self) -> list[Owned]:
+        """The partitions that are ours and move."""
+        opened = self.seam.opened()
+        return [o for tp, o in self._owned.items() if o.partition.halt is None and tp in opened]
 
     # ---- what others may know
 
@@ -304,10 +310,6 @@ class PartitionOwner:
             except ReadError:
                 log.warning("no end of %s: the local store will not be kept", changelog)
         owned.store.close(end)
-
-    def _live(self) -> list[Owned]:
-        opened = self.seam.opened()
-        return [o for tp, o in self._owned.items() if o.partition.halt is None and tp in opened]
 
     def _publish(self, owned: Owned) -> None:
         state = owned.partition.state

@@ -16,6 +16,7 @@ from tables.codec import instant
 from tables.ledger import quantities
 from tables.order_speech import status
 from tables.outcome import version_of
+from tables.pruning import DELETED
 from tables.rows import DemandRow, PartitionRow, SkuRow, StockRow, sku_key
 from tables.table import Store, Table
 
@@ -44,7 +45,10 @@ class OrderViews:
     def publish(self, table: Table, log: PartitionRow, outbox: Outbox) -> None:
         orders, self._orders = self._orders, {}
         for row in orders.values():
-            outbox.publish(ORDER_STATUS.name, row.order_id, status(row, log))
+            if row.state == DELETED:
+                outbox.retract(ORDER_STATUS.name, row.order_id)
+            else:
+                outbox.publish(ORDER_STATUS.name, row.order_id, status(row, log))
 
 
 class StockViews:

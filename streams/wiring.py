@@ -19,6 +19,7 @@ from streams.health import Health
 from streams.outbox import Outbox
 from streams.owner import PartitionOwner
 from streams.partition import Role
+from streams.pruning import run_pruning
 from streams.reader import partitions_of
 from streams.settings import Settings
 from streams.topics import ORDERS, WAREHOUSE
@@ -72,6 +73,10 @@ def build(settings: Settings, role: RoleName = "all", name: str = "worker") -> B
     @app.task
     async def ticks() -> None:
         await owner.run_ticks()
+
+    @app.task
+    async def pruning() -> None:
+        await run_pruning(owner)
 
     return app
 

@@ -27,6 +27,7 @@ BOTH_LOGS: tuple[r.Record, ...] = (
     r.LogicVersionSet(id="logic:2", time=STAMP, version=2),
     r.Tick(id=f"tick:{NOW_MS}", time=STAMP, now_ms=NOW_MS),
     r.TickContinued(id=f"{LOG_ID}:0:17408", time=STAMP),
+    r.Prune(id="prune:1", time=STAMP, items=[r.Pruned(ORDER, 1), r.Pruned(ORDER)]),
 )
 
 ORDER_LOG: tuple[r.Record, ...] = (

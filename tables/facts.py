@@ -17,6 +17,7 @@ from tables import ledger
 from tables import records as r
 from tables.codec import digest
 from tables.outcome import At, InvariantBroken, Outcome, View, place_of
+from tables.pruning import forget_at
 from tables.reservations import alert_sends
 from tables.rows import (
     Effect,
@@ -62,7 +63,7 @@ def apply(view: View, fact: Any, at: At, log: PartitionRow) -> Outcome:
     _count_master(view, changed, fact, at)
     older = {k for effect in row.effects if _is_older(view, k := _target(effect), at)}
     for effect in row.effects:
-        _count(view, changed, effect, at, older, alerts)
+        _count(view, changed, effect, at, log, older, alerts)
     if now and alerts:
         row = replace(row, alerts=tuple(alerts))
         changed[key] = row
@@ -197,7 +198,8 @@ def _is_older(view: View, key: str, at: At) -> bool:
 
 
 def _count(
-    view: View, changed: dict[str, Any], effect: Effect, at: At, older: set[str], alerts: list[RaisedAlert]
+    view: View, changed: dict[str, Any], effect: Effect, at: At, log: PartitionRow, older: set[str],
+    alerts: list[RaisedAlert],
 ) -> None:
     key = _target(effect)
     row = changed.get(key) or view.get(key)
@@ -206,7 +208,7 @@ def _count(
     elif isinstance(effect, LotEffect):
         changed[key] = _count_lot(row, effect, at)
     elif isinstance(effect, ShipEffect):
-        changed[key] = _count_shipment(row, effect, at)
+        changed[key] = _count_shipment(row, effect, at, log)
     else:
         changed[key] = _count_stock(row, effect, at, alerts)
 
@@ -237,13 +239,15 @@ def _count_lot(row: LotRow | None, effect: LotEffect, at: At) -> LotRow:
     return replace(row, at=at.place, on_hand=on_hand, moves=moves, best_before=best_before)
 
 
-def _count_shipment(row: ReservationRow, effect: ShipEffect, at: At) -> ReservationRow:
+def _count_shipment(row: ReservationRow, effect: ShipEffect, at: At, log: PartitionRow) -> ReservationRow:
     lines = tuple(
         replace(x, open=x.open - effect.quantity) if x.sku == effect.sku else x for x in row.lines
     )  # fmt: skip
     if any(line.open < 0 for line in lines):
         raise InvariantBroken(f"{effect.order_id}: more of {effect.sku} shipped than was reserved")
-    return replace(row, at=at.place, lines=lines)
+    closed = not any(line.open for line in lines)
+    forget_ms = forget_at(log, log.limits.reservation_keep_seconds, row.order_ms) if closed else 0
+    return replace(row, at=at.place, lines=lines, forget_ms=forget_ms)
 
 
 def _count_master(view: View, changed: dict[str, Any], fact: Any, at: At) -> None:

@@ -18,6 +18,7 @@ from tables.codec import digest
 from tables.murmur2 import murmur2, partition_of_sku
 from tables.order_speech import say
 from tables.outcome import At, Outcome, View
+from tables.pruning import DELETED, forget_at, is_forgotten
 from tables.rows import (
     Entry,
     EntryLine,
@@ -71,6 +72,8 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
     """Apply one record to its order; a record that was applied before says again what it said."""
     key = order_key(record.order_id)
     row: OrderRow | None = view.get(key)
+    if row is not None and is_forgotten(row, at, log):
+        row = None
     if row is None or row.at < at.place:
         before = row or _unplaced(record, at)
         row = _HANDLE[type(record)](before, record, at, log)
@@ -78,7 +81,8 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             return Outcome(dead=row)
         if row is before:
             return Outcome()
-        row = replace(row, at=at.place)
+        owed = row.state in ("pending", "on_hold", *OWED) or bool(row.awaited)
+        row = replace(row, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
     elif why := _was_dead(row, record):
         return Outcome(dead=why)
     return Outcome(rows={key: row}, sends=say(row, at, log))
@@ -91,7 +95,7 @@ def _was_dead(row: OrderRow, record: Any) -> str:
     """
     if isinstance(record, r.OrderPlaced):
         return PLACED_OTHERWISE if row.digest not in (b"", digest(record)) else ""
-    if not isinstance(record, FACTS):
+    if not isinstance(record, FACTS) or row.state == DELETED:
         return ""
     content = next((fact.digest for fact in row.seen if fact.id == record.id), b"")
     if not content:
@@ -111,7 +115,7 @@ def _unplaced(record: Any, at: At) -> OrderRow:
     """What is known of an order before its `order_placed` arrives: any arrival order is accepted."""
     return OrderRow(
         at.place, record.order_id, "unplaced", "", "none", 0, (), False, "", b"", 0, 0, (), (), (), (), (), "", 0,
-        (), (), (), (),
+        (), (), (), (), 0,
     )  # fmt: skip
 
 

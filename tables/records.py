@@ -63,7 +63,7 @@ class Limits(Struct, frozen=True, omit_defaults=True):
     check_seconds: Seconds = 2 * 86400  # deadline of an order that only waits for a check
     attempts: Annotated[int, Meta(ge=1, le=100)] = 20  # how often a contended order asks
     reservation_keep_seconds: Seconds = 7 * 86400  # a closed reservation is kept this long
-    order_keep_seconds: Seconds = 400 * 86400  # a closed order is kept this long
+    order_keep_seconds: Seconds = 400 * 86400  # a closed order is kept this long after its last change
 
 
 class LogOpened(Record, tag="log_opened"):
@@ -89,6 +89,17 @@ class Tick(Record, tag="tick"):
 
 class TickContinued(Record, tag="tick_continued"):
     """A tick found more than one record may carry: look again, at the same state time."""
+
+
+class Pruned(Struct, frozen=True, gc=False):
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=0, le=100)] = 0  # 0: the order itself
+
+
+class Prune(Record, tag="prune"):
+    """The owner's note to its own log: these rows are closed and old. Each is looked at again, by state time."""
+
+    items: Annotated[list[Pruned], Meta(min_length=1, max_length=100)]
 
 
 class Packed(Struct, frozen=True, gc=False, tag_field="type", tag="packed"):
@@ -330,14 +341,14 @@ class Release(Record, tag="release"):
 OrderRecord = (
     OrderPlaced | CancelRequested | PaymentCaptured | PaymentFailed | CheckOpened | CheckPassed | CheckFailed
     | OrderPicked | OrderPacked | OrderShipped | OrderDelivered | OrderReturned
-    | ReserveAnswered | DeadlineReached | AskAgain | Tick | TickContinued | LogOpened | LogicVersionSet
+    | ReserveAnswered | DeadlineReached | AskAgain | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
 )  # fmt: skip
 StockRecord = (
     SkuDefined | Received | Adjusted | Counted | Shipped | PolicySet | Reserve | Hold | Allocate | Release
-    | Tick | TickContinued | LogOpened | LogicVersionSet
+    | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
 )  # fmt: skip
 EVERYWHERE = (LogOpened, LogicVersionSet)  # written once per partition with one id, null key, explicit partition
-CLOCK = (Tick, TickContinued)
+CLOCK = (Tick, TickContinued, Prune)
 
 
 # -- published topics --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tables import ledger
 from tables import records as r
 from tables.codec import instant
 from tables.outcome import ALERTS, ORDERS, At, InvariantBroken, Outcome, Send, View, version_of
+from tables.pruning import DELETED, forget_at, is_forgotten
 from tables.rows import (
     Change,
     DemandRow,
@@ -36,7 +37,9 @@ OPEN_STATES = ("claimed", "held", "allocated")
 def reserve(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Outcome:
     """Claim every line of the command, each at the first location that covers it whole, or none."""
     key = reservation_key(command.order_id, command.attempt)
-    row: ReservationRow | None = view.get(key)
+    row = _known(view, key, at, log)
+    if row is not None and row.state == DELETED:
+        return Outcome(rows={key: row})
     if row is not None and row.asked not in (0, at.place):
         if not _same_lines(row, command):
             return Outcome(dead="id_conflict: this attempt asked for other lines before")
@@ -48,7 +51,8 @@ def reserve(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Outcom
         row = _decide(view, command, at, log)
     elif row.asked == 0:  # released before it was asked: nothing is taken, and the answer says so
         lines = tuple(ReservedLine(x.sku, x.quantity, "", "released", 0, False, 0) for x in command.lines)
-        row = replace(row, at=at.place, asked=at.place, asked_ms=at.ms, lines=lines)
+        row = replace(row, at=at.place, asked=at.place, asked_ms=at.ms, lines=lines, order_ms=command.asked_ms)
+        row = _closed(row, log)
     _count_change(view, changed, row, _change_at(row, at.place), alerts)
     if row.attempt == 1:
         _count_demand(view, changed, row, at)
@@ -71,13 +75,26 @@ def allocate(view: View, command: r.Allocate, at: At, log: PartitionRow) -> Outc
 def release(view: View, command: r.Release, at: At, log: PartitionRow) -> Outcome:
     """Give back everything the attempt still holds, or only the units named. Before `reserve`: a tombstone."""
     key = reservation_key(command.order_id, command.attempt)
-    row: ReservationRow | None = view.get(key)
+    row = _known(view, key, at, log)
     if row is None:
-        row = ReservationRow(at.place, command.order_id, command.attempt, 0, "released", 0, 0, "", "", 0, (), (), ())
-        return Outcome(rows={key: row})
+        row = ReservationRow(
+            at.place, command.order_id, command.attempt, 0, "released", 0, 0, "", "", 0, (), (), (), 0, 0
+        )
+        return Outcome(rows={key: _closed(row, log)})
     if command.lines:
         return _release_some(view, key, row, command, at, log)
     return _promote(view, command, at, log, "released", OPEN_STATES)
+
+
+def _known(view: View, key: str, at: At, log: PartitionRow) -> ReservationRow | None:
+    """The reservation, unless it is forgotten."""
+    row: ReservationRow | None = view.get(key)
+    return None if row is None or is_forgotten(row, at, log) else row
+
+
+def _closed(row: ReservationRow, log: PartitionRow) -> ReservationRow:
+    """`row` with the time from which it is forgotten: nothing is owed by it any more."""
+    return replace(row, forget_ms=forget_at(log, log.limits.reservation_keep_seconds, row.order_ms))
 
 
 # -- deciding ----------------------------------------------------------------------------------------------------------
@@ -91,11 +108,12 @@ def _decide(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Reserv
         lines = [replace(x, location="", open=0) if not x.reason else x for x in lines]
     occurred = command.occurred_at or instant(at.ms)
     change = Change(at.place, "", "claimed", tuple(x.open for x in lines), ())
-    return ReservationRow(
+    row = ReservationRow(
         at.place, command.order_id, command.attempt, command.order_partition, "claimed" if granted else "refused",
         at.place, at.ms, command.locations[0], occurred[:10], int(occurred[11:13] or 0), tuple(lines),
-        (change,) if granted else (), (),
+        (change,) if granted else (), (), command.asked_ms, 0,
     )  # fmt: skip
+    return row if granted else _closed(row, log)
 
 
 def _decide_line(
@@ -133,7 +151,8 @@ def _refusal(view: View, command: r.Reserve, line: r.Line, log: PartitionRow, mo
         return "discontinued"
     if not 1 <= line.quantity <= r.QUANTITY_MAX:
         return "malformed_quantity"
-    if command.asked_ms and log.state_ms - command.asked_ms > log.limits.reservation_keep_seconds * 1000:
+    asked_ms = command.asked_ms or log.first_ms  # 0: before the order's partition was told any time
+    if asked_ms and log.state_ms - asked_ms >= log.limits.reservation_keep_seconds * 1000:
         return "too_old"
     if reachable < line.quantity:
         return "insufficient"
@@ -148,7 +167,7 @@ def _refusal(view: View, command: r.Reserve, line: r.Line, log: PartitionRow, mo
 def _promote(view: View, command: Any, at: At, log: PartitionRow, after: str, allowed: tuple[str, ...]) -> Outcome:
     """Move everything the reservation holds to the counter `after`, once."""
     key = reservation_key(command.order_id, command.attempt)
-    row: ReservationRow | None = view.get(key)
+    row = _known(view, key, at, log)
     if row is None:
         return Outcome()
     now = row.at < at.place
@@ -158,6 +177,7 @@ def _promote(view: View, command: Any, at: At, log: PartitionRow, after: str, al
         change = Change(at.place, row.state, after, tuple(line.open for line in row.lines), ())
         lines = row.lines if after != "released" else tuple(replace(line, open=0) for line in row.lines)
         row = replace(row, at=at.place, state=after, lines=lines, changes=(*row.changes, change))
+        row = row if after != "released" else _closed(row, log)
     return _apply_changes(view, key, row, at, log, now)
 
 
@@ -178,6 +198,7 @@ def _release_some(
             row, at=at.place, lines=lines, changes=(*row.changes, change), seen=(*row.seen, command.id),
             state=row.state if any(line.open for line in lines) else "released",
         )  # fmt: skip
+        row = row if row.state != "released" else _closed(row, log)
     return _apply_changes(view, key, row, at, log, now)
 
 

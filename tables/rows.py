@@ -127,7 +127,7 @@ class ReservationRow(Row):
     order_id: str
     attempt: int
     order_partition: int
-    state: str  # claimed, held, allocated, released, refused; `released` with asked 0: released before it was asked
+    state: str  # claimed, held, allocated, released, refused, deleted; `released`, asked 0: before it was asked
     asked: int  # place of the reserve command; 0: none yet
     asked_ms: int  # broker time of it
     first_location: str
@@ -136,6 +136,8 @@ class ReservationRow(Row):
     lines: tuple[ReservedLine, ...]
     changes: tuple[Change, ...]
     seen: tuple[str, ...]  # ids of partial releases applied
+    order_ms: int  # state time of the order partition when it asked
+    forget_ms: int  # state time from which it counts as never there; 0: open; negative: from the first tick
 
 
 class StockEffect(Struct, frozen=True, gc=False, array_like=True, tag="s"):
@@ -263,6 +265,7 @@ class OrderRow(Row):
     seen: tuple[SeenFact, ...]
     waiting: tuple[WaitingCancel, ...]
     late: tuple[str, ...]
+    forget_ms: int  # as a reservation's
 
 
 TYPES: dict[str, type[Row]] = {

@@ -82,6 +82,19 @@ class RowStore:
                 key = raw.decode()
                 yield key, decode(key, value[_HEAD:])
 
+    def slice(self, prefix: str, after: str, most: int) -> list[tuple[str, Any]]:
+        """At most `most` (key, row) of the keys that start with `prefix` and come after `after`, in key order."""
+        start = f"{after}\0" if after else prefix
+        found: list[tuple[str, Any]] = []
+        for raw, value in self._raw(start.encode(), prefix.encode()):
+            found.append((key := raw.decode(), decode(key, value[_HEAD:])))
+            if len(found) >= most:
+                break
+        return found
+
+    def delete(self, key: str) -> None:
+        self._db.delete(key.encode(), self._quick)
+
     def write(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """(row key, version + payload) of this writer, as one atomic batch."""
         batch = WriteBatch(raw_mode=True)
@@ -114,8 +127,9 @@ class RowStore:
             mark = {"writer": self._writer.decode(), "changelog_end": changelog_end, "entries": entries}
             _mark_path(self._path).write_text(json.dumps(mark), encoding="utf-8")
 
-    def _raw(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        for raw, value in self._db.items(from_key=prefix, read_opt=ReadOptions()):
+    def _raw(self, start: bytes, prefix: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        prefix = start if prefix is None else prefix
+        for raw, value in self._db.items(from_key=start, read_opt=ReadOptions()):
             if not raw.startswith(prefix):
                 return
             yield raw, value

@@ -152,6 +152,8 @@ class Orders:
     def _whole(self, order_id: str, order: Order, rooms: dict[int, Room]) -> None:
         for line in order.lines:
             partition = partition_of_sku(line.sku, self._logs[order.partition].partitions)
+            if partition in rooms and (order_id, order.attempt) in rooms[partition].forgotten:
+                continue
             promise = rooms[partition].promises.get((order_id, order.attempt)) if partition in rooms else None
             part = next((x for x in promise.parts if x.sku == line.sku), None) if promise else None
             at = order.decision.place if order.decision else order.at
@@ -179,7 +181,7 @@ class Orders:
     def check_rows(self, changelog: Changelog) -> None:
         """The newest copy of every order's row is as new as the log, and in the same state."""
         for order_id, order in self.orders.items():
-            if not self._cut.is_sure(ORDERS, order.partition, order.at):
+            if order.deleted or not self._cut.is_sure(ORDERS, order.partition, order.at):
                 continue
             self._findings.checked["changelog"] += 1
             copy = changelog.newest.get((order.partition, f"order|{order_id}"))

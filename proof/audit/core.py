@@ -120,7 +120,7 @@ def _note_answer(answers: Answers, log: LogState, record: r.ReserveAnswered, pla
     findings.checked["one_answer"] += 1
     if known is None:
         answers[key] = (record, spot_of(ORDERS, log.number, place))
-    elif known[0] != record:
+    elif known[0] != record and not any(x.reason == "too_old" for x in record.refused):
         findings.add("one_answer", record.order_id, spot_of(ORDERS, log.number, place), known[0], record,
                      note=f"the first answer stands at offset {known[1].offset}.{known[1].index}")  # fmt: skip
 

@@ -1,7 +1,8 @@
 """The items of a log, one by one: readable, in their own partition, new or known; each lands in exactly one count.
 
 Reads records of one log; hands what counts to a book (`order_book`, `stock_book`). Guarantees: items = applied +
-duplicates + forwarded + dead letters + ticks, per log. Does not belong here: what an item does.
+duplicates + forwarded + dead letters + ticks (with the owner's other notes), per log. Does not belong here: what an
+item does.
 """
 
 from __future__ import annotations
@@ -52,6 +53,16 @@ class LogState:
             self.state_ms = self.first_ms = told
         elif told > self.state_ms:
             self.state_ms = min(told, self.state_ms + TICK_MS_MAX)
+
+
+    def from_now(self, seconds: int, other_ms: int = 0) -> int:
+        """State time in so many seconds, by the later of both clocks; negative: counted from the first tick."""
+        now = max(self.state_ms, other_ms)
+        return now + seconds * 1000 if now else -seconds * 1000
+
+    def is_past(self, ms: int) -> bool:
+        """Whether state time has reached what `from_now` gave; 0 is never."""
+        return ms != 0 and self.state_ms > 0 and self.state_ms >= (ms if ms > 0 else self.first_ms - ms)
 
 
 class Book(Protocol):
@@ -122,6 +133,10 @@ class Intake:
         elif kind is r.TickContinued:
             counts.ticks += 1
             return None
+        elif kind is r.Prune:
+            counts.ticks += 1
+            self._book.take(log, record, place, message.ms)
+            return self._book.after(log, place)
         elif kind is r.LogicVersionSet:
             self._logic(log, record.version, place)
         else:

@@ -54,15 +54,16 @@ class Order:
 
     __slots__ = (
         "at", "attempt", "awaited", "cancelled_early", "cancels", "channel", "check_failed", "checks", "deadline",
-        "decision", "lines", "locations", "partition", "payment", "payment_seconds", "placed", "refused",
-        "seen", "sent_lines", "state", "turns", "waiting",
+        "decision", "deleted", "forget_ms", "lines", "locations", "partition", "payment", "payment_seconds", "placed",
+        "refused", "seen", "sent_lines", "state", "turns", "waiting",
     )  # fmt: skip
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.at = self.attempt = self.deadline = self.payment_seconds = self.sent_lines = 0
         self.state, self.channel, self.payment, self.placed = "unplaced", "", "none", b""
-        self.cancelled_early = self.check_failed = False
+        self.cancelled_early = self.check_failed = self.deleted = False
+        self.forget_ms = 0  # state time from which it counts as never there
         self.checks: list[str] = []
         self.lines: list[Line] = []
         self.locations: list[str] = []
@@ -83,7 +84,11 @@ class OrderBook:
 
     def take(self, log: LogState, record: Any, place: int, ms: int) -> str:
         """Apply one record to its order; a text says why it belongs to the dead letters instead."""
+        if type(record) is r.Prune:
+            return self._prune(log, record, place)
         order = self.orders.get(record.order_id)
+        if order is not None and (order.deleted or log.is_past(order.forget_ms)):
+            order = None
         known = order is not None
         if order is None:
             order = Order(log.number)
@@ -105,8 +110,17 @@ class OrderBook:
             order.seen[record.id] = content
         if content or done:
             order.at = place
+            owed = order.state in ("pending", "on_hold", *OWED) or bool(order.awaited)
+            order.forget_ms = 0 if owed else log.from_now(log.limits.order_keep_seconds)
             if not known:
                 self.orders[record.order_id] = order
+        return ""
+
+    def _prune(self, log: LogState, record: r.Prune, place: int) -> str:
+        for item in record.items:
+            order = self.orders.get(item.order_id)
+            if order is not None and not order.deleted and log.is_past(order.forget_ms):
+                order.deleted, order.at, order.state = True, place, "deleted"
         return ""
 
     def after(self, log: LogState, place: int) -> None:
@@ -135,7 +149,7 @@ def _placed(order: Order, record: r.OrderPlaced, place: int, ms: int, log: LogSt
     if order.cancelled_early:
         _decide(order, "rejected", "cancelled", place, ms)
     else:
-        order.deadline = _from_now(log, log.limits.undecided_seconds)
+        order.deadline = log.from_now(log.limits.undecided_seconds)
         _ask(order, log)
     return True
 
@@ -200,7 +214,7 @@ def _grant(order: Order, place: int, ms: int, log: LogState) -> None:
     elif order.state == "pending":
         order.state = "on_hold"
         seconds = order.payment_seconds if order.payment == "pending" else log.limits.check_seconds
-        order.deadline = _from_now(log, seconds)
+        order.deadline = log.from_now(seconds)
 
 
 def _decide(order: Order, status: str, reason: str, place: int, ms: int) -> None:
@@ -232,10 +246,6 @@ def is_due(order: Order, log: LogState, late_ms: int = 0) -> bool:
     """Whether the order's deadline passed more than `late_ms` of state time ago."""
     deadline = order.deadline if order.deadline >= 0 else log.first_ms - order.deadline
     return order.deadline != 0 and log.state_ms > 0 and deadline + late_ms <= log.state_ms
-
-
-def _from_now(log: LogState, seconds: int) -> int:
-    return log.state_ms + seconds * 1000 if log.state_ms else -seconds * 1000
 
 
 def _lines_told(order: Order, record: Any) -> int:
@@ -312,7 +322,7 @@ def _paid(order: Order, record: r.PaymentCaptured, place: int, ms: int, log: Log
     if order.state == "on_hold" and not late:
         _grant(order, place, ms, log)
         if order.state == "on_hold":
-            order.deadline = _from_now(log, log.limits.check_seconds)
+            order.deadline = log.from_now(log.limits.check_seconds)
     return True
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from proof.audit.intake import LogState
 from proof.audit.seen import INDEX_BITS
 from tables import records as r
 
@@ -91,12 +92,14 @@ class Part:
 
 
 class Promise:
-    """What one attempt of an order holds here. `asked`: place of its reserve command, 0 before it came."""
+    """What one attempt of an order holds here. `asked`: place of its reserve command, 0 before it came. `order_ms`:
+    state time of the order when it asked. `forget_ms`: from then on it counts as never made; 0 while it is open."""
 
-    __slots__ = ("asked", "at", "parts", "released_by", "state")
+    __slots__ = ("asked", "at", "deleted", "forget_ms", "order_ms", "parts", "released_by", "state")
 
     def __init__(self, at: int, asked: int, state: str) -> None:
         self.at, self.asked, self.state = at, asked, state
+        self.deleted, self.forget_ms, self.order_ms = False, 0, 0
         self.parts: list[Part] = []
         self.released_by: set[str] = set()
 
@@ -108,17 +111,29 @@ class Room:
         self.skus: dict[str, Master] = {}
         self.promises: dict[tuple[str, int], Promise] = {}
         self.facts: dict[str, tuple[bytes, int]] = {}  # id -> (content, place)
+        self.forgotten: set[tuple[str, int]] = set()  # promises that are past their time
 
     def shelf(self, sku: str, location: str) -> Shelf | None:
         master = self.skus.get(sku)
         return master.shelves.get(location) if master else None
 
 
-def apply_fact(room: Room, fact: Any, place: int) -> None:
+def close(promise: Promise, log: LogState) -> None:
+    """Note from when on a promise that holds nothing any more is forgotten."""
+    if promise.state in ("refused", "released") or (
+        promise.state == "allocated" and not any(part.open for part in promise.parts)
+    ):
+        promise.forget_ms = log.from_now(log.limits.reservation_keep_seconds, promise.order_ms)
+
+
+def apply_fact(room: Room, log: LogState, fact: Any, place: int) -> None:
     """Count a fact that was not counted before."""
     new = fact.sku not in room.skus
     master = room.skus.setdefault(fact.sku, Master())
     _DO[type(fact)](room, master, fact, place)
+    promise = room.promises.get((fact.order_id or "", fact.attempt)) if type(fact) is r.Shipped else None
+    if promise is not None and promise.at == place:
+        close(promise, log)
     if new or type(fact) is r.SkuDefined or (type(fact) is r.PolicySet and not fact.location):
         master.at = place
 

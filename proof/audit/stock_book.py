@@ -13,7 +13,7 @@ from typing import Any
 from proof.audit.findings import Findings, Spot
 from proof.audit.intake import LogState
 from proof.audit.seen import INDEX_BITS, WAREHOUSE, Cut, spot_of
-from proof.audit.shelves import Part, Promise, Room, apply_fact
+from proof.audit.shelves import Part, Promise, Room, apply_fact, close
 from tables import records as r
 from tables.codec import digest
 
@@ -35,21 +35,25 @@ class StockBook:
         if room is None:
             room = self.rooms[log.number] = Room()
         kind = type(record)
+        if kind in (r.Reserve, r.Allocate, r.Hold, r.Release):
+            _forget(room, log, record)
         if kind is r.Reserve:
             return self._reserve(room, log, record, place)
         if kind is r.Allocate:
-            _promote(room, record, place, "allocated", ("claimed", "held"))
+            _promote(room, log, record, place, "allocated", ("claimed", "held"))
         elif kind is r.Hold:
-            _promote(room, record, place, "held", ("claimed",))
+            _promote(room, log, record, place, "held", ("claimed",))
         elif kind is r.Release:
-            _release(room, record, place)
+            _release(room, log, record, place)
+        elif kind is r.Prune:
+            _prune(room, log, record, place)
         else:
             content = digest(record)
             known = room.facts.get(record.id)
             if known is not None:
                 return "" if known[0] == content else "id_conflict"
             room.facts[record.id] = (content, place)
-            apply_fact(room, record, place)
+            apply_fact(room, log, record, place)
         return ""
 
     def after(self, log: LogState, place: int) -> None:
@@ -79,11 +83,13 @@ class StockBook:
         else:
             promise.asked = promise.at = place
             places = [""] * len(command.lines)
+        promise.order_ms = command.asked_ms
         for line, location in zip(command.lines, places, strict=True):
             promise.parts.append(Part(line.sku, line.quantity, location))
             if location and (shelf := room.shelf(line.sku, location)) is not None:
                 shelf.claimed += line.quantity
                 shelf.at = place
+        close(promise, log)
         return ""
 
     def _judge(
@@ -176,7 +182,8 @@ class StockBook:
         if not 1 <= line.quantity <= r.QUANTITY_MAX:
             return "", "malformed_quantity", there
         kept_ms = log.limits.reservation_keep_seconds * 1000
-        if command.asked_ms and log.state_ms - command.asked_ms > kept_ms:
+        asked_ms = command.asked_ms or log.first_ms
+        if asked_ms and log.state_ms - asked_ms >= kept_ms:
             return "", "too_old", there
         if chosen:
             return chosen, "", there
@@ -186,7 +193,23 @@ class StockBook:
 # -- promises ----------------------------------------------------------------------------------------------------------
 
 
-def _promote(room: Room, command: Any, place: int, after: str, allowed: tuple[str, ...]) -> None:
+def _forget(room: Room, log: LogState, command: Any) -> None:
+    """A promise that is past its time counts as never made."""
+    key = (command.order_id, command.attempt)
+    if (promise := room.promises.get(key)) is not None and (promise.deleted or log.is_past(promise.forget_ms)):
+        room.forgotten.add(key)
+        del room.promises[key]
+
+
+def _prune(room: Room, log: LogState, record: r.Prune, place: int) -> None:
+    for item in record.items:
+        promise = room.promises.get((item.order_id, item.attempt))
+        if promise is not None and not promise.deleted and log.is_past(promise.forget_ms):
+            promise.deleted, promise.at, promise.state, promise.parts = True, place, "deleted", []
+            room.forgotten.add((item.order_id, item.attempt))
+
+
+def _promote(room: Room, log: LogState, command: Any, place: int, after: str, allowed: tuple[str, ...]) -> None:
     promise = room.promises.get((command.order_id, command.attempt))
     if promise is None or promise.state not in allowed:
         return
@@ -200,20 +223,23 @@ def _promote(room: Room, command: Any, place: int, after: str, allowed: tuple[st
                 setattr(shelf, after, getattr(shelf, after) + part.open)
             shelf.at = place
     promise.state, promise.at = after, place
+    close(promise, log)
 
 
-def _release(room: Room, command: r.Release, place: int) -> None:
+def _release(room: Room, log: LogState, command: r.Release, place: int) -> None:
     promise = room.promises.get((command.order_id, command.attempt))
     if promise is None:  # released before it was asked: whatever comes later takes nothing
-        room.promises[command.order_id, command.attempt] = Promise(place, 0, "released")
-        return
+        promise = room.promises[command.order_id, command.attempt] = Promise(place, 0, "released")
+        return close(promise, log)
     if not command.lines:
-        return _promote(room, command, place, "released", OPEN)
+        return _promote(room, log, command, place, "released", OPEN)
     if command.id in promise.released_by or promise.state not in OPEN:
         return
     promise.released_by.add(command.id)
     promise.at = place
-    asked = {x.sku: x.quantity for x in command.lines}
+    asked: dict[str, int] = {}
+    for line in command.lines:
+        asked[line.sku] = asked.get(line.sku, 0) + line.quantity
     for part in promise.parts:
         count = min(part.open, asked.get(part.sku, 0))
         if count and (shelf := room.shelf(part.sku, part.location)) is not None:
@@ -223,6 +249,7 @@ def _release(room: Room, command: r.Release, place: int) -> None:
             shelf.at = place
     if not any(part.open for part in promise.parts):
         promise.state = "released"
+        close(promise, log)
 
 
 def _told(answer: r.ReserveAnswered) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tables import log, orders
+from tables import log, orders, pruning
 from tables import records as r
 from tables.outcome import At, Outcome, View
 from tables.rows import PARTITION_KEY, PartitionRow
@@ -33,5 +33,6 @@ _HANDLE: dict[type, Callable[[View, Any, At, PartitionRow], Outcome]] = {
     **dict.fromkeys(orders.ORDER_RECORDS, orders.step),
     r.Tick: _tick,
     r.TickContinued: _tick_continued,
+    r.Prune: pruning.prune,
     r.LogicVersionSet: lambda view, record, at, state: log.logic_version_set(record, at, state),
 }

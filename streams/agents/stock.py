@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tables import facts, log, reservations
+from tables import facts, log, pruning, reservations
 from tables import records as r
 from tables.outcome import At, Outcome, View
 from tables.rows import PARTITION_KEY, PartitionRow
@@ -36,5 +36,6 @@ _HANDLE: dict[type, Callable[[View, Any, At, PartitionRow], Outcome]] = {
     **dict.fromkeys(facts.FACTS, facts.apply),
     r.Tick: _tick,
     r.TickContinued: _nothing,
+    r.Prune: pruning.prune,
     r.LogicVersionSet: lambda view, record, at, state: log.logic_version_set(record, at, state),
 }

@@ -76,6 +76,9 @@ class Outbox:
         partition = partition_of(routed_by or key, self._belt.partitions)
         self._belt.append(topic, partition, encode(record), key.encode())
 
+    def retract(self, topic: str, key: str) -> None:
+        self._belt.append(topic, partition_of(key, self._belt.partitions), None, key.encode())
+
     def forward(self, topic: str, partition: int, key: str, value: bytes, ms: int) -> None:
         self._belt.append(topic, partition, value, key.encode(), [("smokehouse.hops", b"1")])
 

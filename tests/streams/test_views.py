@@ -39,7 +39,7 @@ def day(ordered, offset, name="JERKY"):
 def order(n, offset):
     row = rows.OrderRow(
         place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, ("W1",), (), (), (),
-        (), "", 0, (), (), (), (),
+        (), "", 0, (), (), (), (), 0,
     )  # fmt: skip
     return {f"order|o{n}": row}
 

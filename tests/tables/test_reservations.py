@@ -104,7 +104,7 @@ def test_the_first_failed_check_is_the_answer(
     assert stock_log.rows("stock", "lot") == before
 
 
-@pytest.mark.parametrize(("age_ms", "refused"), [(KEEP_MS, []), (KEEP_MS + 1, ["too_old"])])
+@pytest.mark.parametrize(("age_ms", "refused"), [(KEEP_MS - 1, []), (KEEP_MS, ["too_old"])])
 def test_a_reserve_is_too_old_once_its_reservation_would_be_forgotten(
     stock_log: Any, age_ms: int, refused: list[str]
 ) -> None:

@@ -1,0 +1,127 @@
+"""Old rows are found, marked by a record of the log, and leave changelog and disk; nothing older comes back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from streams import pruning
+from streams.partition import Partition
+from tables import records as r
+from tables import rows
+from tables.outcome import place_of
+from tables.pruning import DELETED, DELETED_KEEP_MS
+from tables.rows import PartitionRow, reservation_key
+from tables.store import RowStore, version_bytes
+from tables.table import Table
+
+KEEP_SECONDS = 60
+NOW_MS = time.time_ns() // 1_000_000
+LOG_ID = 7
+KEY = reservation_key("o1", 1)
+OURS, THEIRS = "a" * 32, "b" * 32
+
+
+def state(ms):
+    limits = r.Limits(reservation_keep_seconds=KEEP_SECONDS)
+    return PartitionRow(place_of(9), LOG_ID, 0, 4, 1, limits, ms, NOW_MS)
+
+
+def reservation(name, offset, how="released", forget_ms=NOW_MS):
+    return rows.ReservationRow(
+        place_of(offset), name, 1, 0, how, place_of(1), NOW_MS, "W1", "2026-03-02", 9, (), (), (), NOW_MS, forget_ms
+    )
+
+
+class Outbox:
+    """What a look sends, where a test can see it."""
+
+    def __init__(self):
+        self.notes, self.rows, self.left = [], [], 0
+
+    def send(self, send):
+        self.notes.append(send.record)
+
+    def row(self, topic, partition, key, value):
+        self.rows.append((topic, partition, key, value))
+
+
+class Owned:
+    """A partition of the stock log over a real store."""
+
+    def __init__(self, path, ms=NOW_MS):
+        self.store = RowStore(path / "rows", OURS)
+        self.outbox = Outbox()
+        self.writer, self.pruned_to = OURS, ""
+        from streams.wiring import ROLES
+
+        self.partition = Partition(ROLES["stock"], 0, Table(self.store), self.outbox, 9)
+        self.partition._state = state(ms)
+
+    def write(self, *found):
+        self.store.write([
+            (reservation_key(x.order_id, x.attempt).encode(), version_bytes(LOG_ID, x.at) + rows.encode(x))
+            for x in found
+        ])  # fmt: skip
+
+    def look(self):
+        pruning.look(self, self)
+        return [[item.order_id for item in note.items] for note in self.outbox.notes]
+
+
+@pytest.fixture
+def owned(tmp_path):
+    made = Owned(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_only_what_is_past_its_time_is_named_at_most_a_hundred_a_note(owned):
+    owned.write(*(reservation(f"old-{n:03d}", n + 1) for n in range(250)))
+    owned.write(reservation("open", 300, "allocated", 0), reservation("young", 301, forget_ms=NOW_MS + 1))
+    named = owned.look()
+    assert [len(note) for note in named] == [100, 100, 50]
+    assert {name for note in named for name in note} == {f"old-{n:03d}" for n in range(250)}
+    assert owned.outbox.rows == []
+
+
+def test_looks_go_on_where_the_last_one_ended_and_begin_again_at_the_end(owned, monkeypatch):
+    monkeypatch.setattr(pruning, "LOOK_ROWS", 4)
+    owned.write(*(reservation(f"o{n}", n + 1) for n in range(6)))
+    assert owned.look() == [["o0", "o1", "o2", "o3"]]
+    assert owned.look()[1:] == [["o4", "o5"]]
+    assert owned.look()[2:] == [["o0", "o1", "o2", "o3"]], "they were not marked yet"
+
+
+def test_a_marked_row_of_ours_leaves_after_its_day(owned):
+    owned.write(reservation("o1", 5, DELETED, NOW_MS + DELETED_KEEP_MS))
+    assert owned.look() == []
+    assert owned.store.get(KEY) is not None
+    owned.partition._state = state(NOW_MS + DELETED_KEEP_MS)
+    assert owned.look() == []
+    assert owned.outbox.rows == [("stock-changelog", 0, f"{KEY}|{OURS}".encode(), None)]
+    assert owned.partition.table.get(KEY) is None
+
+
+def test_a_marked_row_of_another_writer_is_written_as_ours_before_it_leaves(owned):
+    """Were its newest copy taken away first, an older writer's could come back from the changelog."""
+    row = reservation("o1", 5, DELETED)
+    value = version_bytes(LOG_ID, row.at) + rows.encode(row)
+    owned.store.fill([(KEY.encode(), value, THEIRS.encode(), [b"c" * 32])])
+    owned.look()
+    assert owned.outbox.rows == []
+    assert owned.partition.table.dirty == {KEY: row}
+    owned.look()
+    assert owned.outbox.rows == [], "it is on its way to the changelog"
+    owned.partition.table.take_dirty()
+    owned.write(row)
+    owned.store.foreign.pop(KEY)
+    owned.look()
+    assert owned.outbox.rows == [("stock-changelog", 0, f"{KEY}|{OURS}".encode(), None)]
+
+
+def test_before_any_time_was_told_nothing_is_looked_for(owned):
+    owned.partition._state = None
+    owned.write(reservation("o1", 5, forget_ms=-1))
+    assert owned.look() == []
