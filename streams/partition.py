@@ -150,5 +150,5 @@ class Partition:
                   "".join(traceback.format_exception(error)))  # fmt: skip
 
 
-_ANSWERS = (r.ReserveAnswered, r.DeadlineReached, r.AskAgain)
+_ANSWERS = (r.ReserveAnswered, r.ReservationOverdue, r.DeadlineReached, r.AskAgain)
 _UNROUTED = (r.Hold, r.Allocate, r.Release, *r.CLOCK, *r.EVERYWHERE)  # always sent to an explicit partition

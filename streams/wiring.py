@@ -16,10 +16,10 @@ import faust
 
 from streams.agents import loop, order, stock
 from streams.health import Health
+from streams.housekeeping import run_housekeeping
 from streams.outbox import Outbox
 from streams.owner import PartitionOwner
 from streams.partition import Role
-from streams.pruning import run_pruning
 from streams.reader import partitions_of
 from streams.settings import Settings
 from streams.topics import ORDERS, WAREHOUSE
@@ -75,8 +75,8 @@ def build(settings: Settings, role: RoleName = "all", name: str = "worker") -> B
         await owner.run_ticks()
 
     @app.task
-    async def pruning() -> None:
-        await run_pruning(owner)
+    async def housekeeping() -> None:
+        await run_housekeeping(owner)
 
     return app
 

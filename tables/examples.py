@@ -35,6 +35,7 @@ ORDER_LOG: tuple[r.Record, ...] = (
         id=ORDER, time=STAMP, order_id=ORDER, channel="web", lines=[r.Line(SKU, 3)], locations=[AUSTIN, "RENO"],
         payment="pending", payment_seconds=900, checks=["fraud"], occurred_at=OCCURRED,
     ),
+    r.ReservationOverdue(id=f"{ORDER}:1:0:overdue", time=STAMP, order_id=ORDER, attempt=1, partition=0),
     r.ReserveAnswered(
         id=f"{ORDER}:1:0", time=STAMP, order_id=ORDER, attempt=1, partition=0,
         refused=[r.Refusal(SKU, 3, "contended", 1)],

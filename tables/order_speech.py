@@ -12,6 +12,8 @@ from tables.murmur2 import partition_of_sku
 from tables.outcome import ORDERS, RESERVATIONS, WAREHOUSE, At, Send, version_of
 from tables.rows import Entry, OrderRow, PartitionRow
 
+GRANTED = ("confirmed", "picked", "packed", "shipped", "delivered", "returned")
+
 
 def say(row: OrderRow, at: At, log: PartitionRow) -> list[Send]:
     """Everything the record at this place made the order say."""
@@ -34,6 +36,20 @@ def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
         attempt=row.attempt, occurred_at=row.occurred_at, late=list(row.late),
         decided_at=instant(row.decided_ms) if row.decided_ms else "", version=version_of(log.log_id, row.at),
     )  # fmt: skip
+
+
+def settled(row: OrderRow | None, record: r.ReservationOverdue, at: At) -> list[Send]:
+    """Once more, to a partition that still holds units of the attempt: what was decided about them. Nothing while the
+    attempt is undecided."""
+    state = row.state if row is not None and row.attempt == record.attempt else ""
+    if state in ("pending", "on_hold"):
+        return []
+    kind = r.Allocate if state in GRANTED else r.Release
+    command = kind(
+        id=f"{record.order_id}:{record.attempt}:{record.partition}", time=instant(at.ms), order_id=record.order_id,
+        attempt=record.attempt,
+    )  # fmt: skip
+    return [Send(WAREHOUSE, record.partition, None, command)]
 
 
 def _ask(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tables import records as r
 from tables.codec import digest
 from tables.murmur2 import murmur2, partition_of_sku
-from tables.order_speech import say
+from tables.order_speech import say, settled
 from tables.outcome import At, Outcome, View
 from tables.pruning import DELETED, forget_at, is_forgotten
 from tables.rows import (
@@ -74,6 +74,8 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
     row: OrderRow | None = view.get(key)
     if row is not None and is_forgotten(row, at, log):
         row = None
+    if type(record) is r.ReservationOverdue:
+        return Outcome(sends=settled(row, record, at))
     if row is None or row.at < at.place:
         before = row or _unplaced(record, at)
         row = _HANDLE[type(record)](before, record, at, log)
@@ -399,7 +401,7 @@ _HANDLE: dict[type, Callable[[OrderRow, Any, At, PartitionRow], OrderRow | str]]
     r.OrderDelivered: _once(_happened("deliver")),
     r.OrderReturned: _once(_happened("return")),
 }
-ORDER_RECORDS = tuple(_HANDLE)
+ORDER_RECORDS = (*_HANDLE, r.ReservationOverdue)
 FACTS = tuple(kind for kind, handle in _HANDLE.items() if handle.__name__ == "once")
 
 

@@ -222,6 +222,14 @@ class ReserveAnswered(Record, tag="reserve_answered"):
     refused: list[Refusal] = []
 
 
+class ReservationOverdue(Record, tag="reservation_overdue"):
+    """The stock agent's owner asks: what became of the order that has held units for so long?"""
+
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+    partition: Annotated[int, Meta(ge=0, le=1023)]
+
+
 class DeadlineReached(Record, tag="deadline_reached"):
     """The order agent's note to itself: this order's deadline lies at or before state time."""
 
@@ -341,7 +349,8 @@ class Release(Record, tag="release"):
 OrderRecord = (
     OrderPlaced | CancelRequested | PaymentCaptured | PaymentFailed | CheckOpened | CheckPassed | CheckFailed
     | OrderPicked | OrderPacked | OrderShipped | OrderDelivered | OrderReturned
-    | ReserveAnswered | DeadlineReached | AskAgain | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
+    | ReserveAnswered | ReservationOverdue | DeadlineReached | AskAgain
+    | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
 )  # fmt: skip
 StockRecord = (
     SkuDefined | Received | Adjusted | Counted | Shipped | PolicySet | Reserve | Hold | Allocate | Release

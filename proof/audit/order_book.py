@@ -86,6 +86,8 @@ class OrderBook:
         """Apply one record to its order; a text says why it belongs to the dead letters instead."""
         if type(record) is r.Prune:
             return self._prune(log, record, place)
+        if type(record) is r.ReservationOverdue:
+            return ""  # what was decided is said once more: nothing changes
         order = self.orders.get(record.order_id)
         if order is not None and (order.deleted or log.is_past(order.forget_ms)):
             order = None

@@ -658,3 +658,32 @@ def test_every_order_gets_exactly_one_decision_and_every_record_says_the_same_ag
         assert words(again) == words(outcome)
         assert outcome.dead or not again.dead
     assert log.rows() == rows
+
+
+# -- asked about a reservation that is open for too long ---------------------------------------------------------------
+
+
+def overdue(log: Any, attempt: int = 1) -> list[type]:
+    outcome = log.append(r.ReservationOverdue(id="late", order_id="o1", attempt=attempt, partition=2))
+    assert outcome.rows == {}, "a question changes nothing"
+    assert all((x.topic, x.partition, x.record.attempt) == (WAREHOUSE, 2, attempt) for x in outcome.sends)
+    return [type(x.record) for x in outcome.sends]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("unplaced", [r.Release]), ("pending", []), ("on_hold", []), ("rejected", [r.Release]),
+        ("expired", [r.Release]), ("confirmed", [r.Allocate]), ("shipped", [r.Allocate]), ("cancelled", [r.Release]),
+    ],
+)  # fmt: skip
+def test_an_order_says_again_what_became_of_a_reservation(order_log: Any, state: str, said: list[type]) -> None:
+    bring_to(order_log, state, "paid")
+    assert order_log.order().state == state
+    assert overdue(order_log) == said
+
+
+def test_units_of_an_earlier_attempt_or_of_no_order_are_released(order_log: Any) -> None:
+    assert overdue(order_log) == [r.Release]
+    confirm(order_log)
+    assert overdue(order_log, attempt=2) == [r.Release]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from streams import pruning
+from streams import housekeeping
 from streams.partition import Partition
 from tables import records as r
 from tables import rows
@@ -66,7 +66,7 @@ class Owned:
         ])  # fmt: skip
 
     def look(self):
-        pruning.look(self, self)
+        housekeeping.look(self, self)
         return [[item.order_id for item in note.items] for note in self.outbox.notes]
 
 
@@ -87,7 +87,7 @@ def test_only_what_is_past_its_time_is_named_at_most_a_hundred_a_note(owned):
 
 
 def test_looks_go_on_where_the_last_one_ended_and_begin_again_at_the_end(owned, monkeypatch):
-    monkeypatch.setattr(pruning, "LOOK_ROWS", 4)
+    monkeypatch.setattr(housekeeping, "LOOK_ROWS", 4)
     owned.write(*(reservation(f"o{n}", n + 1) for n in range(6)))
     assert owned.look() == [["o0", "o1", "o2", "o3"]]
     assert owned.look()[1:] == [["o4", "o5"]]
@@ -125,3 +125,15 @@ def test_before_any_time_was_told_nothing_is_looked_for(owned):
     owned.partition._state = None
     owned.write(reservation("o1", 5, forget_ms=-1))
     assert owned.look() == []
+
+
+def test_the_order_is_asked_about_a_claim_that_no_answer_takes_so_long_to_end(owned):
+    late = r.Limits().undecided_seconds * 2_000
+    claim = reservation("o1", 5, "claimed", 0)
+    owned.write(claim, reservation("o2", 6, "allocated", 0), reservation("o3", 7, "refused", 0))
+    owned.partition._state = state(NOW_MS + late)
+    assert owned.look() == []
+    owned.partition._state = state(NOW_MS + late + 1)
+    housekeeping.look(owned, owned)
+    [question] = owned.outbox.notes
+    assert (question.order_id, question.attempt, question.partition) == ("o1", 1, 0)
