@@ -29,7 +29,7 @@ class OrderViews:
 
     def touch(self, rows: dict[str, Any]) -> None:
         for key, row in rows.items():
-            if key.startswith("order|"):
+            if key[0] == "o":  # order; the other is the partition row
                 self._orders[key] = row
 
     def touch_all(self, table: Table) -> None:
@@ -60,9 +60,10 @@ class StockViews:
 
     def touch(self, rows: dict[str, Any]) -> None:
         for key, row in rows.items():
-            if key.startswith("stock|") or key.startswith("sku|"):
+            kind = key[0]  # of stock, sku, demand; the others are lot, res, fact, partition
+            if kind == "s":
                 self._skus[row.sku] = None
-            elif key.startswith("demand|"):
+            elif kind == "d":
                 self._days[key] = row
 
     def touch_all(self, table: Table) -> None:

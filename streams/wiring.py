@@ -28,6 +28,7 @@ from streams.views import OrderViews, StockViews
 from tables.codec import ORDER_LOG, STOCK_LOG
 
 GROUP = "smokehouse"
+COLLECT_SECONDS = 30.0
 RoleName = Literal["all", "order", "stock"]
 ROLES = {
     "order": Role(ORDERS.name, ORDER_LOG, order.step, OrderViews),
@@ -54,13 +55,20 @@ def build(settings: Settings, role: RoleName = "all", name: str = "worker") -> B
 
     @app.task
     async def serve() -> None:
-        gc.freeze()  # what is loaded stays: the collector need not look at it again
-        gc.set_threshold(200_000, 50, 50)  # rows and records hold no cycles
         await health.start()
         try:
             await asyncio.get_running_loop().create_future()  # until the app ends
         finally:
             await health.stop()
+
+    @app.task
+    async def collect_garbage() -> None:
+        """Rows and records hold no cycles: only what is younger than this pause is ever looked at."""
+        gc.disable()
+        while True:
+            gc.collect(0)
+            gc.freeze()
+            await asyncio.sleep(COLLECT_SECONDS)
 
     @app.task
     async def checkpoints() -> None:
