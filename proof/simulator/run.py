@@ -1,0 +1,104 @@
+"""Runs seeds: one, or many over several processes; and what came of them.
+
+Guarantees: a result depends on its seed alone, never on the number of jobs. Does not belong here: showing it.
+"""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from multiprocessing import get_context
+
+from msgspec import Struct
+
+from proof.simulator.convergence import check, settle
+from proof.simulator.worker import Discipline, Violation
+from proof.simulator.world import World
+from streams.partition import Role
+
+AUDIT_EVERY = 20  # one seed in so many is also audited
+VIOLATIONS_KEPT = 50
+
+Roles = Mapping[str, Role]
+
+
+class Found(Struct):
+    """A rule that did not hold: in which seed, at which step (those after the last are the settling), and what."""
+
+    seed: int
+    step: int
+    rule: str
+    what: str
+    replay: str = ""
+
+
+class Result(Struct):
+    """One seed, or the sum of many. `events`: records given to a step. `audited`: seeds that were also audited."""
+
+    seeds: int = 0
+    events: int = 0
+    faults: Counter[str] = Counter()
+    audited: int = 0
+    violated: int = 0
+    violations: list[Found] = []
+
+    def add(self, other: Result) -> None:
+        self.seeds += other.seeds
+        self.events += other.events
+        self.faults = self.faults + other.faults
+        self.audited += other.audited
+        self.violated += other.violated
+        self.violations = (self.violations + other.violations)[:VIOLATIONS_KEPT]
+
+
+def run_seed(
+    seed: int, roles: Roles, discipline: Discipline | None = None, *, skip: Collection[int] = (),
+    trace: list[str] | None = None, audited: bool | None = None,
+) -> Result:  # fmt: skip
+    """Run a seed to rest and judge it. `skip`: steps that do not happen. `audited`: None for one seed in 20."""
+    world = World(seed, roles, discipline or Discipline(), skip=skip, trace=trace)
+    audits = seed % AUDIT_EVERY == 0 if audited is None else audited
+    violations: list[Found] = []
+    try:
+        world.run()
+        settle(world)
+        events = world.events
+        check(world, audits)
+        world.events = events  # the fold that judges is no event
+    except Violation as error:
+        violations.append(Found(seed, world.step_number, error.rule, error.what))
+    except Exception as error:  # noqa: BLE001 - a defect may show as any error of ours: it is one finding, with its place
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        violations.append(Found(seed, world.step_number, "error", f"{error!r} in {where.filename}:{where.lineno}"))
+    return Result(1, world.events, world.faults, int(audits and not violations), len(violations), violations)
+
+
+def run_seeds(seeds: range, roles: Roles, jobs: int = 2, tell: Callable[[int], None] | None = None) -> Result:
+    """Run many seeds. `tell` hears how many more are done."""
+    total = Result()
+    for part in _parts(seeds, roles, jobs):
+        total.add(part)
+        if tell is not None:
+            tell(part.seeds)
+    return total
+
+
+def _parts(seeds: range, roles: Roles, jobs: int) -> Iterator[Result]:
+    chunks = [(seeds[start : start + 25], roles) for start in range(0, len(seeds), 25)]
+    if jobs <= 1:
+        yield from map(_run_some, chunks)
+        return
+    with get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap_unordered(_run_some, chunks)
+
+
+def _run_some(work: tuple[range, Roles]) -> Result:
+    seeds, roles = work
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+    total = Result()
+    for seed in seeds:
+        total.add(run_seed(seed, roles))
+    return total
