@@ -6,10 +6,12 @@ Guarantees: a result depends on its seed alone, never on the number of jobs. Doe
 from __future__ import annotations
 
 import gc
+import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from time import process_time
 
 from msgspec import Struct
 
@@ -42,6 +44,7 @@ class Result(Struct):
     faults: Counter[str] = Counter()
     audited: int = 0
     violated: int = 0
+    cpu_seconds: float = 0.0  # of the processes that ran them, if they were others
     violations: list[Found] = []
 
     def add(self, other: Result) -> None:
@@ -50,6 +53,7 @@ class Result(Struct):
         self.faults = self.faults + other.faults
         self.audited += other.audited
         self.violated += other.violated
+        self.cpu_seconds += other.cpu_seconds
         self.violations = (self.violations + other.violations)[:VIOLATIONS_KEPT]
 
 
@@ -72,33 +76,42 @@ def run_seed(
     except Exception as error:  # noqa: BLE001 - a defect may show as any error of ours: it is one finding, with its place
         where = traceback.extract_tb(error.__traceback__)[-1]
         violations.append(Found(seed, world.step_number, "error", f"{error!r} in {where.filename}:{where.lineno}"))
-    return Result(1, world.events, world.faults, int(audits and not violations), len(violations), violations)
+    return Result(
+        seeds=1, events=world.events, faults=world.faults, audited=int(audits and not violations),
+        violated=len(violations), violations=violations,
+    )  # fmt: skip
 
 
-def run_seeds(seeds: range, roles: Roles, jobs: int = 2, tell: Callable[[int], None] | None = None) -> Result:
-    """Run many seeds. `tell` hears how many more are done."""
+def run_seeds(
+    seeds: range, load: Callable[[], Roles], jobs: int = 2, tell: Callable[[int], None] | None = None
+) -> Result:
+    """Run many seeds. `load` gives the roles, in each process anew; `tell` hears how many more seeds are done."""
     total = Result()
-    for part in _parts(seeds, roles, jobs):
+    for part in _parts(seeds, load, jobs):
         total.add(part)
         if tell is not None:
             tell(part.seeds)
     return total
 
 
-def _parts(seeds: range, roles: Roles, jobs: int) -> Iterator[Result]:
-    chunks = [(seeds[start : start + 25], roles) for start in range(0, len(seeds), 25)]
+def _parts(seeds: range, load: Callable[[], Roles], jobs: int) -> Iterator[Result]:
+    chunks = [(seeds[start : start + 25], load) for start in range(0, len(seeds), 25)]
     if jobs <= 1:
         yield from map(_run_some, chunks)
         return
     with get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_run_some, chunks)
+        yield from pool.imap(_run_some, chunks)
 
 
-def _run_some(work: tuple[range, Roles]) -> Result:
-    seeds, roles = work
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+def _run_some(work: tuple[range, Callable[[], Roles]]) -> Result:
+    seeds, load = work
+    roles = load()
+    if parent_process():  # a process of its own: nothing it loaded is garbage, and a broken step is a finding, no log
+        gc.freeze()
+        logging.disable(logging.CRITICAL)
     total = Result()
+    started = process_time()
     for seed in seeds:
         total.add(run_seed(seed, roles))
+    total.cpu_seconds = process_time() - started if parent_process() else 0.0
     return total
