@@ -65,8 +65,8 @@ def _drain(world: World) -> None:
     raise Violation("I12", f"still moving after {ROUNDS_MAX} rounds")
 
 
-def check(world: World, audited: bool) -> None:
-    """Everything that must hold at rest; the first that does not is a `Violation`."""
+def check(world: World, audited: bool) -> bool:
+    """Everything that must hold at rest; the first that does not is a `Violation`. Whether it was audited too."""
     folds = {where: Fold(world, where) for where in world.places}
     orders: dict[str, Any] = {}
     for where, fold in folds.items():
@@ -85,10 +85,12 @@ def check(world: World, audited: bool) -> None:
     _check_said(world, folds)
     _check_views(world, folds)
     _check_items(world, folds)
-    if audited and not world.swarm.forgets:  # what was forgotten is refused anew, once: an audit wants it each time
+    audited = audited and not world.swarm.forgets  # what was forgotten is refused anew, and an audit wants it each time
+    if audited:
         report = audit(world.broker.read)
         if not report["ok"]:
             raise Violation("audit", str(report["findings"][:3]))
+    return audited
 
 
 class Fold:

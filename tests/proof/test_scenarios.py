@@ -304,6 +304,16 @@ def copies_of_an_order_go_and_the_partition_row_stays(play: Play) -> None:
     play.dies(ORDERS)
 
 
+def a_dead_letter_is_lost_and_its_fact_was_taken_later(play: Play) -> None:
+    """A parcel of an order nobody knows yet, from no location, is a dead letter; sent again after the order it counts.
+    Delivered again the first one looks as if it had been taken, and the dead letter that was lost is not said again."""
+    parcel = r.OrderShipped(id="parcel", order_id="o1", lines=[r.ShippedLine("S0", 1)])
+    play.put(parcel, play.order("o1", 2), parcel)
+    play.handle(ORDERS)
+    play.write(ORDERS, 1_000)
+    play.dies(ORDERS)
+
+
 Scenario = Callable[[Play], None]
 # A scenario, and the defects it must show.
 SCENARIOS: dict[Scenario, tuple[str, ...]] = {
@@ -326,6 +336,7 @@ FOUND = (
     a_note_that_came_too_late_is_read_again_at_a_later_time,
     a_torn_level_is_published_before_the_log_is_read_again,
     copies_of_an_order_go_and_the_partition_row_stays,
+    a_dead_letter_is_lost_and_its_fact_was_taken_later,
 )
 
 
