@@ -34,7 +34,7 @@ def models(
     Parameters
     ----------
     full
-        Every state of every variant: minutes and some gigabytes. Default: the large ones are cut, and said to be.
+        Every state of every variant: about 12 minutes, 5 GB. Default: large ones are cut, and said to be.
     only
         Names of variants, with commas between them. Default: all.
     explain
