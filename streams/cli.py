@@ -29,6 +29,7 @@ _COMMANDS = {
     "tail": "reading:tail",
     "export": "exporting:export",
     "audit": "auditing:audit",
+    "prove": "proving:prove_app",
     "partition": "operating:partition_app",
 }
 for _name, _place in _COMMANDS.items():

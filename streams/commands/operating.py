@@ -126,11 +126,13 @@ def status(*, api: bool = True, json_output: Json = False) -> None:
 
 
 @partition_app.command
-def retry(topic: Literal["orders", "warehouse"], partition: int) -> None:
+def retry(topic: Literal["orders", "warehouse"], partition: int, *, json_output: Json = False) -> None:
     """Resume a halted partition from its committed offset, once what stopped it is mended."""
     for told in _workers(read_settings()):
         answer = httpx2.post(f"{told['url']}/retry/{topic}/{partition}", timeout=ASK_SECONDS)
         if answer.status_code == 200:
+            if json_output:
+                put_json({"topic": topic, "partition": partition, "worker": told["pid"]})
             say(f"{topic}[{partition}] resumes on worker {told['pid']}")
             return
     fail(f"no worker on this machine has {topic}[{partition}] standing still; see: smokehouse status")

@@ -24,7 +24,7 @@ from streams.transport.poller import Counters, Poller, Records
 
 REVOKE_SECONDS = 40.0  # handling what was begun and closing it, inside a rebalance: below MAX_POLL_SECONDS
 HANDLED_POLL_SECONDS = 0.01
-LEAVE_SECONDS = 4.0  # the last commit and leaving the group
+LEAVE_SECONDS = 4.5  # the last commit and leaving the group: above JOIN_SECONDS of the poller
 
 BEGINNING = OFFSET_BEGINNING  # `open` may return it: the first offset the log holds
 

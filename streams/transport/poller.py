@@ -36,6 +36,9 @@ COMMIT_TRIES = 3  # synchronous, at a revocation: the group waits for us
 LATE_END_SECONDS = 2.0  # the embedded broker's end of a log can lag behind what it has acknowledged
 SILENT_SECONDS = 60.0  # without any answer from the cluster
 PROBE_SECONDS = 2.0  # between two questions while it is silent
+# A member that leaves before its first assignment may be the leader; on the embedded broker it then stays the leader,
+# and the group never gets an assignment again. So whoever stops while it joins waits for the join to end.
+JOIN_SECONDS = 3.5
 
 FATAL_CODES = frozenset(
     {
@@ -148,6 +151,7 @@ class Poller(threading.Thread):
         self._silent_since = 0.0
         self._probe_at = 0.0
         self._closing = False
+        self._joined = False  # the group has had an assignment for us, if only an empty one
 
     # ---- for any thread
 
@@ -294,6 +298,7 @@ class Poller(threading.Thread):
     # ---- partitions
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._joined = True
         self._counters.rebalances += 1
         tps = [TP(p.topic, p.partition) for p in partitions]
         if self._closing or not tps:
@@ -388,7 +393,10 @@ class Poller(threading.Thread):
                 if wanted > offsets.get(tp, -1):
                     offsets[tp] = wanted
         self._commit_now({tp: offset for tp, offset in offsets.items() if tp in self._positions})
-        self._closing = True  # the callbacks of close() find everything closed
+        self._closing = True  # the callbacks find everything closed
+        until = time.monotonic() + JOIN_SECONDS
+        while not self._joined and time.monotonic() < until:
+            self._consumer.poll(POLL_SECONDS)
         self._consumer.close()
 
     # ---- commits
