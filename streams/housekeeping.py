@@ -1,10 +1,9 @@
 """Looks through the rows of a worker's partitions, some a second: what is past its time, what waits for too long.
 
-Reads the local store; writes `prune` notes to the partition's own log, asks the order log about reservations that are
-open for longer than any answer may take, and takes rows that were marked deleted a day ago from changelog and disk.
-Guarantees: what is forgotten or released is a step's decision, here rows are only found; a row leaves only when the
-newest copy is our own and every older writer's copy is gone from the changelog, so that nothing older can come back.
-Does not belong here: when a row may be forgotten (`tables.pruning`), what an order answers (`tables.orders`).
+Reads the local store; writes `prune` notes to the partition's own log, and asks the order log about reservations that
+are open for longer than any answer may take. Guarantees: what is forgotten or released is a step's decision, here rows
+are only found. Does not belong here: when a row may be forgotten (`tables.pruning`), when it leaves the changelog
+(`recovery`), what an order answers (`tables.order_speech`).
 """
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ import asyncio
 from uuid import uuid4
 
 from streams.owner import Owned, PartitionOwner
-from streams.topics import CHANGELOG_OF, ORDERS, WAREHOUSE
+from streams.topics import ORDERS, WAREHOUSE
 from tables import records as r
 from tables.outcome import Send
 from tables.pruning import DELETED, is_past
 from tables.rows import PartitionRow, ReservationRow
-from tables.store import changelog_key
 
 LOOK_SECONDS = 1.0
 LOOK_ROWS = 1_000  # per partition and look
@@ -45,14 +43,11 @@ def look(owned: Owned, owner: PartitionOwner) -> None:
     of_order = topic == ORDERS.name
     if not of_order:
         _ask_about_overdue(owned, owner, log, [row for _, row in rows])
-    old = [(key, row) for key, row in rows if is_past(row.forget_ms, log)]
-    marked = [r.Pruned(row.order_id, 0 if of_order else row.attempt) for _, row in old if row.state != DELETED]
-    for start in range(0, len(marked), ITEMS_MAX):
-        note = r.Prune(id=f"prune:{uuid4().hex}", items=marked[start : start + ITEMS_MAX])
+    old = [row for _, row in rows if row.state != DELETED and is_past(row.forget_ms, log)]
+    items = [r.Pruned(row.order_id, 0 if of_order else row.attempt) for row in old]
+    for start in range(0, len(items), ITEMS_MAX):
+        note = r.Prune(id=f"prune:{uuid4().hex}", items=items[start : start + ITEMS_MAX])
         owner.outbox.send(Send(topic, owned.partition.number, None, note))
-    for key, row in old:
-        if row.state == DELETED:
-            _remove(owned, owner, key)
 
 
 def _ask_about_overdue(owned: Owned, owner: PartitionOwner, log: PartitionRow, rows: list[ReservationRow]) -> None:
@@ -66,19 +61,3 @@ def _ask_about_overdue(owned: Owned, owner: PartitionOwner, log: PartitionRow, r
                 attempt=row.attempt, partition=owned.partition.number,
             )  # fmt: skip
             owner.outbox.send(Send(ORDERS.name, row.order_partition, None, question))
-
-
-def _remove(owned: Owned, owner: PartitionOwner, key: str) -> None:
-    table = owned.partition.table
-    if key in table.dirty:
-        return  # it is on its way to the changelog: the next look finds it written
-    row = table.get(key)
-    if row is None or row.state != DELETED:
-        return
-    if key in owned.store.foreign:
-        table.put({key: row})  # written again as ours first; then the checkpoint takes the others' copies away
-        return
-    changelog = CHANGELOG_OF[owned.partition.role.topic].name
-    owner.outbox.row(changelog, owned.partition.number, changelog_key(key, owned.writer), None)
-    owned.store.delete(key)
-    table.drop(key)

@@ -55,6 +55,7 @@ class Owned(msgspec.Struct, eq=False):
     writer: str
     path: Path
     committed: int
+    newest: int = -1  # highest place of the rows that were recovered
     tick_ms: int = 0
     swept: float = 0.0
     sweep: Iterator[None] | None = None
@@ -106,8 +107,12 @@ class PartitionOwner:
             recovered.store.close()
             raise self._halts(tp, committed or 0, why)
         partition = Partition(role, tp.partition, table, self.outbox, committed or low)
-        self._owned[tp] = Owned(partition, recovered.store, writer, path, committed or low, swept=time.monotonic())
+        self._owned[tp] = Owned(
+            partition, recovered.store, writer, path, committed or low, recovered.newest, swept=time.monotonic()
+        )
         self._halted.pop(tp, None)
+        for key in recovered.ended:
+            self.outbox.row(changelog, tp.partition, key, None)
         partition.views.touch_all(table)  # what was taken over is published again
         kept = "local store kept" if recovered.kept else f"{recovered.rows} rows recovered"
         log.info("%s[%d] opened at offset %s, %s", role.topic, tp.partition, committed or low, kept)
@@ -312,9 +317,11 @@ class PartitionOwner:
         owned.store.close(end)
 
     def _publish(self, owned: Owned) -> None:
-        state = owned.partition.state
-        if state is not None:
-            owned.partition.views.publish(owned.partition.table, state, self.outbox)
+        partition = owned.partition
+        # Of what was recovered some rows may be ahead of others, until the log is read as far as the newest of them.
+        whole = partition.views.of_one_row or (partition.next_offset << INDEX_BITS) > owned.newest
+        if partition.state is not None and whole:
+            partition.views.publish(partition.table, partition.state, self.outbox)
 
     def _tick(self, owned: Owned) -> None:
         owned.tick_ms = time.time_ns() // 1_000_000
@@ -336,12 +343,11 @@ class PartitionOwner:
             return []
         dirty = table.take_dirty()
         dirty.pop(PARTITION_KEY, None)
-        first = [(k, v) for k, v in dirty.items() if k.startswith(row_types.OUTCOME_KINDS)]
-        then = [(k, v) for k, v in dirty.items() if not k.startswith(row_types.OUTCOME_KINDS)]
+        changed = row_types.in_writing_order(dirty)
         changelog = CHANGELOG_OF[partition.role.topic].name
         written: list[tuple[bytes, bytes]] = []
         suffix = f"|{owned.writer}".encode()
-        for key, row in (*first, *then, (PARTITION_KEY, state)):
+        for key, row in (*changed, (PARTITION_KEY, state)):
             value = version_bytes(state.log_id, row.at) + row_types.encode(row)
             raw = key.encode()
             self.outbox.row(changelog, partition.number, raw + suffix, value)
@@ -350,7 +356,9 @@ class PartitionOwner:
         foreign = owned.store.foreign
         if not foreign:
             return []
-        return [changelog_key(key, w) for key in (*dirty, PARTITION_KEY) for w in foreign.pop(key, ())]
+        # Taken away in the reverse order: a partition row must not speak for rows that are gone.
+        backwards = (PARTITION_KEY, *(key for key, _ in reversed(changed)))
+        return [changelog_key(key, w) for key in backwards for w in foreign.pop(key, ())]
 
 
 def _first_record(settings: Settings, role: Role, topic: str, partition: int) -> object:

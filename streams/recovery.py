@@ -2,7 +2,8 @@
 
 Reads the whole changelog partition; writes the local store. Guarantees: per row the highest version over all writers;
 two contents of one version are an error, never a choice; a local store is kept only if it was closed cleanly and no
-other writer came after. Recovery changes nothing by itself: what its rows leave open, the log delivers again.
+other writer came after. Recovery changes nothing by itself: what its rows leave open, the log delivers again. Rows that
+were marked deleted a day ago end here, where every copy of them is known: whoever owned them is long gone.
 Does not belong here: deciding whether the log fits the rows (`owner`).
 """
 
@@ -13,9 +14,13 @@ from typing import NamedTuple
 
 from streams.reader import is_contiguous, last_offsets, read_to_end
 from streams.settings import Settings
-from tables.store import VERSION_BYTES, RowStore, drop, reopen, split_changelog_key, take_mark
+from tables.pruning import DELETED, is_past
+from tables.rows import PARTITION_KEY, PartitionRow, decode
+from tables.store import VERSION_BYTES, RowStore, drop, place_in, reopen, split_changelog_key, take_mark
 
 FILL_ROWS = 20_000
+_MARKED_KINDS = (b"res|", b"order|")
+_MARK = DELETED.encode()  # a quick look: most rows need not be decoded
 
 
 class TwoStates(RuntimeError):
@@ -26,6 +31,8 @@ class Recovered(NamedTuple):
     store: RowStore
     rows: int  # read from the changelog
     kept: bool  # the local store was kept
+    newest: int = -1  # highest place of a row that was read; a store that is kept has rows of one place only
+    ended: tuple[bytes, ...] = ()  # changelog keys to take away, older copies of a row before its newest
 
 
 def recover(settings: Settings, changelog: str, partition: int, path: Path, writer: str) -> Recovered:
@@ -39,11 +46,30 @@ def recover(settings: Settings, changelog: str, partition: int, path: Path, writ
             return Recovered(kept, 0, kept=True)
     drop(path)
     best = _read(settings, changelog, partition, None)
+    ended = _ended(best)
     store = RowStore(path, writer)
     rows = [(key, value, who, sorted(writers - {who})) for key, (value, who, writers) in best.items() if value]
     for start in range(0, len(rows), FILL_ROWS):
         store.fill(rows[start : start + FILL_ROWS])
-    return Recovered(store, len(rows), kept=False)
+    newest = place_in(max((value for _, value, _, _ in rows), default=b""))
+    return Recovered(store, len(rows), False, newest, tuple(ended))
+
+
+def _ended(best: _Best) -> list[bytes]:
+    """Take out the rows whose mark has stood for its day; the changelog keys of all their copies."""
+    partition_row = best.get(PARTITION_KEY.encode())
+    if partition_row is None:
+        return []
+    log: PartitionRow = decode(PARTITION_KEY, partition_row[0][VERSION_BYTES:])
+    ended: list[bytes] = []
+    for key, (value, newest, writers) in list(best.items()):
+        if not key.startswith(_MARKED_KINDS) or _MARK not in value:
+            continue
+        row = decode(key.decode(), value[VERSION_BYTES:])
+        if row.state == DELETED and is_past(row.forget_ms, log):
+            ended += [key + b"|" + writer for writer in (*sorted(writers - {newest}), newest)]
+            del best[key]
+    return ended
 
 
 _Best = dict[bytes, tuple[bytes, bytes, set[bytes]]]  # row key -> (value, its writer, every writer with a live copy)

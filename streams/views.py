@@ -24,6 +24,8 @@ from tables.table import Store, Table
 class OrderViews:
     """`order-status` of the orders that changed."""
 
+    of_one_row = True  # what is published of an order stands in its row alone
+
     def __init__(self) -> None:
         self._orders: dict[str, Any] = {}
 
@@ -53,6 +55,8 @@ class OrderViews:
 
 class StockViews:
     """`stock-levels` of the SKUs, and `demand` of the days, that changed."""
+
+    of_one_row = False
 
     def __init__(self) -> None:
         self._skus: dict[str, None] = {}

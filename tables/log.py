@@ -58,7 +58,7 @@ def wake(view: View, at: At, log: PartitionRow) -> list[Send]:
     due = view.due(log.state_ms, log.first_ms, DUE_MAX + 1) if log.state_ms else []
     sends: list[Send] = [
         Send(ORDERS, log.partition, None, r.DeadlineReached(
-            id=f"{order_id}:deadline:{deadline}", order_id=order_id, deadline_ms=max(deadline, 0)
+            id=f"{order_id}:deadline:{deadline}", order_id=order_id, deadline_ms=deadline
         ))
         for deadline, order_id in due[:DUE_MAX]
     ]  # fmt: skip

@@ -85,12 +85,12 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             return Outcome()
         owed = row.state in ("pending", "on_hold", *OWED) or bool(row.awaited)
         row = replace(row, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
-    elif why := _was_dead(row, record):
+    elif why := _was_dead(row, record, at):
         return Outcome(dead=why)
     return Outcome(rows={key: row}, sends=say(row, at, log))
 
 
-def _was_dead(row: OrderRow, record: Any) -> str:
+def _was_dead(row: OrderRow, record: Any, at: At) -> str:
     """Why a record that is delivered again was a dead letter the first time; "" if it was none.
 
     It stands nowhere, and need not: ids and contents that a row has seen are only ever added.
@@ -99,18 +99,10 @@ def _was_dead(row: OrderRow, record: Any) -> str:
         return PLACED_OTHERWISE if row.digest not in (b"", digest(record)) else ""
     if not isinstance(record, FACTS) or row.state == DELETED:
         return ""
-    content = next((fact.digest for fact in row.seen if fact.id == record.id), b"")
-    if not content:
+    taken = next((fact for fact in row.seen if fact.id == record.id), None)
+    if taken is None or taken.at > at.place:
         return "not_applied: this order did not take this fact when it came first"
-    return "" if content == digest(record) else ID_CONFLICT
-
-
-def is_due(row: OrderRow, log: PartitionRow) -> bool:
-    """Whether the order's deadline lies at or before state time."""
-    deadline = row.deadline_ms
-    if deadline < 0:
-        deadline = log.first_ms - deadline
-    return row.deadline_ms != 0 and log.state_ms > 0 and deadline <= log.state_ms
+    return "" if taken.digest == digest(record) else ID_CONFLICT
 
 
 def _unplaced(record: Any, at: At) -> OrderRow:
@@ -240,7 +232,9 @@ def _decide(row: OrderRow, event: str, reason: str, partitions: tuple[int, ...],
 
 
 def _deadline_reached(row: OrderRow, record: r.DeadlineReached, at: At, log: PartitionRow) -> OrderRow:
-    if row.state not in ("pending", "on_hold") or not is_due(row, log):
+    """The note itself says that the time has come. State time is not asked again: read a second time, after a crash, it
+    would be later, and a note of a deadline that no longer was could end an order that was told otherwise."""
+    if row.state not in ("pending", "on_hold") or row.deadline_ms != record.deadline_ms:
         return row
     if row.state == "pending":
         return _decide(row, "expire", "no_answer", _asked(row), at)
@@ -370,7 +364,9 @@ def _once(
         if _lines_told(row, record) > LINES_TOLD_MAX:
             return f"too_many_lines: shipments and cancellations of an order name at most {LINES_TOLD_MAX}"
         after = handle(row, record, at, log)
-        return after if isinstance(after, str) else replace(after, seen=(*after.seen, SeenFact(record.id, content)))
+        if isinstance(after, str):
+            return after
+        return replace(after, seen=(*after.seen, SeenFact(record.id, content, at.place)))
 
     return once
 

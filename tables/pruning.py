@@ -52,9 +52,10 @@ def prune(view: View, record: r.Prune, at: At, log: PartitionRow) -> Outcome:
 
 
 def _deleted(row: ReservationRow | OrderRow, at: At, forget_ms: int) -> ReservationRow | OrderRow:
-    """The smallest row that still wins against every older copy."""
+    """A row that wins against every older copy. A reservation keeps its changes: should a stock row be older than one
+    of them after a crash, the record that made it is delivered again and still finds what to count."""
     if isinstance(row, ReservationRow):
-        return replace(row, at=at.place, state=DELETED, lines=(), changes=(), seen=(), forget_ms=forget_ms)
+        return replace(row, at=at.place, state=DELETED, forget_ms=forget_ms)
     return replace(
         row, at=at.place, state=DELETED, checks=(), digest=b"", locations=(), lines=(), awaited=(), granted=(),
         refused=(), entries=(), seen=(), waiting=(), late=(), forget_ms=forget_ms,

@@ -231,10 +231,11 @@ class ReservationOverdue(Record, tag="reservation_overdue"):
 
 
 class DeadlineReached(Record, tag="deadline_reached"):
-    """The order agent's note to itself: this order's deadline lies at or before state time."""
+    """The order agent's note to itself: this deadline of the order lies at or before state time (negative: counted
+    from the first tick)."""
 
     order_id: Short
-    deadline_ms: Millis
+    deadline_ms: Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 
 
 class AskAgain(Record, tag="ask_again"):

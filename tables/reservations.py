@@ -16,7 +16,7 @@ from tables import ledger
 from tables import records as r
 from tables.codec import instant
 from tables.outcome import ALERTS, ORDERS, At, InvariantBroken, Outcome, Send, View, version_of
-from tables.pruning import DELETED, forget_at, is_forgotten
+from tables.pruning import forget_at, is_forgotten
 from tables.rows import (
     Change,
     DemandRow,
@@ -38,8 +38,8 @@ def reserve(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Outcom
     """Claim every line of the command, each at the first location that covers it whole, or none."""
     key = reservation_key(command.order_id, command.attempt)
     row = _known(view, key, at, log)
-    if row is not None and row.state == DELETED:
-        return Outcome(rows={key: row})
+    if row is not None and row.asked == 0 and row.at >= at.place:
+        return Outcome(rows={key: row})  # what stands here now came after this command was forgotten
     if row is not None and row.asked not in (0, at.place):
         if not _same_lines(row, command):
             return Outcome(dead="id_conflict: this attempt asked for other lines before")

@@ -238,6 +238,7 @@ class WaitingCancel(Struct, frozen=True, gc=False, array_like=True):
 class SeenFact(Struct, frozen=True, gc=False, array_like=True):
     id: str
     digest: bytes
+    at: int  # place where it was taken: before that it was a dead letter, or never there
 
 
 class OrderRow(Row):
@@ -278,7 +279,17 @@ TYPES: dict[str, type[Row]] = {
     "fact": FactRow,
     "order": OrderRow,
 }
-OUTCOME_KINDS = ("res", "fact", "order")  # written first at a checkpoint; the partition row is written last
+_WRITTEN_FIRST = "fro"  # facts, then reservations (a shipment counts in one) and orders; then what they count in
+
+
+def in_writing_order(rows: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Changed rows as a checkpoint writes them: outcome rows before the rows that count them; the partition row, which
+    says that all before it are there, is for the caller to write last."""
+    kinds: dict[str, list[tuple[str, Any]]] = {kind: [] for kind in _WRITTEN_FIRST}
+    others: list[tuple[str, Any]] = []
+    for key, row in rows.items():
+        kinds.get(key[0], others).append((key, row))
+    return [*(item for kind in _WRITTEN_FIRST for item in kinds[kind]), *others]
 
 encode = msgspec.msgpack.Encoder().encode
 _decoders = {kind: msgspec.msgpack.Decoder(row) for kind, row in TYPES.items()}

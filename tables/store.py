@@ -42,6 +42,14 @@ def version_bytes(log_id: int, place: int) -> bytes:
     return _VERSION.pack(log_id, place >> INDEX_BITS, place & ((1 << INDEX_BITS) - 1))
 
 
+def place_in(value: bytes) -> int:
+    """The place in its version, -1 for an empty value."""
+    if not value:
+        return -1
+    _, offset, index = _VERSION.unpack_from(value)
+    return offset << INDEX_BITS | index
+
+
 def changelog_key(key: str, writer: str) -> bytes:
     return f"{key}|{writer}".encode()
 
@@ -96,9 +104,6 @@ class RowStore:
             if len(found) >= most:
                 break
         return found
-
-    def delete(self, key: str) -> None:
-        self._db.delete(key.encode(), self._quick)
 
     def write(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """(row key, version + payload) of this writer, as one atomic batch."""

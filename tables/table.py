@@ -91,11 +91,6 @@ class Table:
             self._older, self._recent = self._recent, {}
         return dirty
 
-    def drop(self, key: str) -> None:
-        """Forget a row that nothing refers to any more; its store is told by whoever owns it."""
-        for rows in (self._recent, self._older, self.dirty):
-            rows.pop(key, None)
-
     def below(self, prefix: str) -> list[str]:
         """The keys that start with `prefix` (`stock|SKU|`, `lot|SKU|LOCATION|`), sorted."""
         if prefix not in self._scanned:

@@ -234,7 +234,7 @@ def _decide(order: Order, status: str, reason: str, place: int, ms: int) -> None
 
 
 def _deadline(order: Order, record: r.DeadlineReached, place: int, ms: int, log: LogState) -> bool:
-    if order.state not in ("pending", "on_hold") or not is_due(order, log):
+    if order.state not in ("pending", "on_hold") or order.deadline != record.deadline_ms:
         return False
     if order.state == "pending":
         reason = "no_answer"

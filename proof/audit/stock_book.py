@@ -205,7 +205,7 @@ def _prune(room: Room, log: LogState, record: r.Prune, place: int) -> None:
     for item in record.items:
         promise = room.promises.get((item.order_id, item.attempt))
         if promise is not None and not promise.deleted and log.is_past(promise.forget_ms):
-            promise.deleted, promise.at, promise.state, promise.parts = True, place, "deleted", []
+            promise.deleted, promise.at, promise.state = True, place, "deleted"
             room.forgotten.add((item.order_id, item.attempt))
 
 

@@ -81,8 +81,7 @@ class Discipline:
 
     def order(self, dirty: dict[str, Any]) -> list[tuple[str, Any]]:
         """Outcome rows before the rows that count them; each kind in the order it was changed."""
-        first = [(k, v) for k, v in dirty.items() if k.startswith(row_types.OUTCOME_KINDS)]
-        return first + [(k, v) for k, v in dirty.items() if not k.startswith(row_types.OUTCOME_KINDS)]
+        return row_types.in_writing_order(dirty)
 
     def key(self, key: str, writer: str) -> bytes:
         return f"{key}|{writer}".encode()
@@ -177,7 +176,7 @@ class Owner:
     def publish(self) -> None:
         """What changed is published; answers may have left long before."""
         state = self.partition.state
-        if state is not None:
+        if state is not None and (self.partition.views.of_one_row or self.caught_up):
             self.partition.views.publish(self.table, state, self.sending)  # type: ignore[arg-type]
 
     def sweep(self) -> None:
@@ -228,8 +227,9 @@ class Owner:
             written = written[-1:] + written[:-1]
         topic, number = CHANGELOG[self.where[0]], self.where[1]
         foreign = self.store.foreign
+        backwards = (PARTITION_KEY, *(key for key, _ in reversed(self.discipline.order(dirty))))
         replaced = [
-            self.discipline.key(key, w) for key in (*dirty, PARTITION_KEY) for w in foreign.pop(key, ())
+            self.discipline.key(key, w) for key in backwards for w in foreign.pop(key, ())
         ] if foreign else []  # fmt: skip
         if self.discipline.deletes_too_early:
             self._delete(replaced)

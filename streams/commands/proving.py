@@ -1,7 +1,7 @@
 """`smokehouse prove models`: searches every run of the protocol's models, and says what was found.
 
 Reads nothing; writes its report on stdout. Exits with 0 only if every verdict is the expected one. Does not belong
-here: the models (`proof.models`).
+here: the models (`proof.models`), the simulator beside them (`simulating`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from proof.models.catalogue import BY_NAME, VARIANTS, Variant
 from proof.models.verdicts import Verdict, judge, product
 from streams.commands.output import fail, put_json, put_table, say, talk
 from streams.commands.session import EXIT_ARGUMENTS
+from streams.commands.simulating import simulate
 
 prove_app = App(name="prove", help="Prove what the design claims, without a broker.")
+prove_app.command(simulate)
 _flag = Parameter(negative="")
 
 
@@ -40,13 +42,14 @@ def models(
     explain
         Name of one variant: what goes wrong, step by step.
     json
-        {name: {verdict, states, full, seconds, ...}, product} as JSON on stdout.
+        {product, NAME: verdict, ..., details: {NAME: {states, full, seconds, ...}}} as JSON on stdout.
     """
     chosen = _chosen(explain or only)
     verdicts = _search(chosen, full)
     if json:
-        found = {v.variant.name: _as_json(v, with_steps=bool(explain)) for v in verdicts}
-        put_json(found | {"product": product(verdicts)})
+        details = {v.variant.name: _as_json(v, with_steps=bool(explain)) for v in verdicts}
+        verdict_of = {v.variant.name: v.found for v in verdicts}
+        put_json({"product": product(verdicts)} | verdict_of | {"details": details})
     elif explain:
         _explain(verdicts[0])
     else:

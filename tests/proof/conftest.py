@@ -169,8 +169,7 @@ class Belt:
             return
         topic, partition = agent.role.topic, agent.number
         dirty = {k: v for k, v in agent.table.take_dirty().items() if k != row_types.PARTITION_KEY}
-        first = {k: v for k, v in dirty.items() if k.startswith(row_types.OUTCOME_KINDS)}
-        for key, row in list({**first, **dirty, row_types.PARTITION_KEY: state}.items())[:most]:
+        for key, row in [*row_types.in_writing_order(dirty), (row_types.PARTITION_KEY, state)][:most]:
             value = version_bytes(state.log_id, row.at) + row_types.encode(row)
             self.append(CHANGELOG_OF[topic].name, partition, value, f"{key}|{writer}".encode())
         if most is None:

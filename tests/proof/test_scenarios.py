@@ -340,7 +340,6 @@ FOUND = (
 )
 
 
-@pytest.mark.xfail(raises=Violation, strict=True, reason="found by the simulator; the rules do not survive it yet")
 @pytest.mark.parametrize("scenario", FOUND, ids=lambda x: x.__name__)
 def test_what_was_found_is_survived(scenario: Scenario) -> None:
     play = Play()

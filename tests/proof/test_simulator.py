@@ -34,7 +34,6 @@ SEEDS = 20_000 if NIGHTLY else 1_500
 AGENTS = agents()
 
 
-@pytest.mark.xfail(strict=True, reason="a reservation is written before the fact that counts in it: test_scenarios")
 @pytest.mark.timeout(3_600 if NIGHTLY else 300)
 def test_seeds_settle_as_they_must() -> None:
     """Whatever a seed does to the workers, in the end every log, row, answer and view is what one reader would have."""

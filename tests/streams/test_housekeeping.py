@@ -1,4 +1,4 @@
-"""Old rows are found, marked by a record of the log, and leave changelog and disk; nothing older comes back."""
+"""Rows that are past their time, or wait for too long, are found and told to the logs, which decide."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.partition import Partition
 from tables import records as r
 from tables import rows
 from tables.outcome import place_of
-from tables.pruning import DELETED, DELETED_KEEP_MS
+from tables.pruning import DELETED
 from tables.rows import PartitionRow, reservation_key
 from tables.store import RowStore, version_bytes
 from tables.table import Table
@@ -19,8 +19,7 @@ from tables.table import Table
 KEEP_SECONDS = 60
 NOW_MS = time.time_ns() // 1_000_000
 LOG_ID = 7
-KEY = reservation_key("o1", 1)
-OURS, THEIRS = "a" * 32, "b" * 32
+OURS = "a" * 32
 
 
 def state(ms):
@@ -38,13 +37,10 @@ class Outbox:
     """What a look sends, where a test can see it."""
 
     def __init__(self):
-        self.notes, self.rows, self.left = [], [], 0
+        self.notes = []
 
     def send(self, send):
         self.notes.append(send.record)
-
-    def row(self, topic, partition, key, value):
-        self.rows.append((topic, partition, key, value))
 
 
 class Owned:
@@ -83,7 +79,6 @@ def test_only_what_is_past_its_time_is_named_at_most_a_hundred_a_note(owned):
     named = owned.look()
     assert [len(note) for note in named] == [100, 100, 50]
     assert {name for note in named for name in note} == {f"old-{n:03d}" for n in range(250)}
-    assert owned.outbox.rows == []
 
 
 def test_looks_go_on_where_the_last_one_ended_and_begin_again_at_the_end(owned, monkeypatch):
@@ -94,31 +89,9 @@ def test_looks_go_on_where_the_last_one_ended_and_begin_again_at_the_end(owned, 
     assert owned.look()[2:] == [["o0", "o1", "o2", "o3"]], "they were not marked yet"
 
 
-def test_a_marked_row_of_ours_leaves_after_its_day(owned):
-    owned.write(reservation("o1", 5, DELETED, NOW_MS + DELETED_KEEP_MS))
+def test_what_is_marked_is_not_named_again(owned):
+    owned.write(reservation("o1", 5, DELETED, NOW_MS))
     assert owned.look() == []
-    assert owned.store.get(KEY) is not None
-    owned.partition._state = state(NOW_MS + DELETED_KEEP_MS)
-    assert owned.look() == []
-    assert owned.outbox.rows == [("stock-changelog", 0, f"{KEY}|{OURS}".encode(), None)]
-    assert owned.partition.table.get(KEY) is None
-
-
-def test_a_marked_row_of_another_writer_is_written_as_ours_before_it_leaves(owned):
-    """Were its newest copy taken away first, an older writer's could come back from the changelog."""
-    row = reservation("o1", 5, DELETED)
-    value = version_bytes(LOG_ID, row.at) + rows.encode(row)
-    owned.store.fill([(KEY.encode(), value, THEIRS.encode(), [b"c" * 32])])
-    owned.look()
-    assert owned.outbox.rows == []
-    assert owned.partition.table.dirty == {KEY: row}
-    owned.look()
-    assert owned.outbox.rows == [], "it is on its way to the changelog"
-    owned.partition.table.take_dirty()
-    owned.write(row)
-    owned.store.foreign.pop(KEY)
-    owned.look()
-    assert owned.outbox.rows == [("stock-changelog", 0, f"{KEY}|{OURS}".encode(), None)]
 
 
 def test_before_any_time_was_told_nothing_is_looked_for(owned):

@@ -13,6 +13,8 @@ from streams.reader import last_offsets
 from streams.recovery import TwoStates, recover
 from tables import rows
 from tables.outcome import place_of
+from tables.pruning import DELETED
+from tables.records import Limits
 from tables.store import changelog_key, version_bytes
 
 LOG, CHANGELOG = 7, "stock-changelog"
@@ -276,3 +278,53 @@ def test_a_store_that_could_not_be_opened_is_made_anew_by_the_next_process(embed
     with suppress(Exception):
         embedded_changelog.recover(B).store.close()
     assert embedded_changelog.found(C) == stock(5, 5)
+
+
+# -- rows that are forgotten -------------------------------------------------------------------------------------------
+
+NOW_MS = 1_772_442_900_000
+PARTITION, RES = rows.PARTITION_KEY, rows.reservation_key("o1", 1)
+
+
+def position(offset, state_ms):
+    return rows.PartitionRow(place_of(offset), LOG, 0, 4, 1, Limits(), state_ms, NOW_MS)
+
+
+def reservation(offset, state, forget_ms):
+    return rows.ReservationRow(
+        place_of(offset), "o1", 1, 0, state, place_of(1), NOW_MS, "W1", "2026-03-02", 9, (), (), (), NOW_MS, forget_ms
+    )
+
+
+@pytest.fixture
+def forgotten(embedded_changelog):
+    """A claim by A, released by B, marked deleted by C; and a row that stays."""
+    embedded_changelog.write(A, stock(5, 5))
+    embedded_changelog.write(A, reservation(3, "claimed", 0), key=RES)
+    embedded_changelog.write(B, reservation(4, "released", NOW_MS), key=RES)
+    embedded_changelog.write(C, reservation(8, DELETED, NOW_MS + 1_000), key=RES)
+    return embedded_changelog
+
+
+def test_a_mark_that_has_stood_for_its_day_ends_with_all_its_copies_the_newest_last(forgotten):
+    forgotten.write(C, position(9, NOW_MS + 1_000), key=PARTITION)
+    recovered = forgotten.recover("d" * 32)
+    assert recovered.ended == tuple(changelog_key(RES, writer) for writer in (A, B, C))
+    assert recovered.store.get(RES) is None
+    assert recovered.store.get(JERKY) == stock(5, 5)
+    recovered.store.close()
+
+
+def test_a_mark_stays_until_then_because_older_copies_would_come_back(forgotten):
+    forgotten.write(C, position(9, NOW_MS + 999), key=PARTITION)
+    recovered = forgotten.recover("d" * 32)
+    assert recovered.ended == ()
+    assert recovered.store.get(RES).state == DELETED
+    recovered.store.close()
+
+
+def test_the_newest_place_that_was_recovered_is_told(forgotten):
+    forgotten.write(C, position(9, 0), key=PARTITION)
+    recovered = forgotten.recover("d" * 32)
+    assert recovered.newest == place_of(9)
+    recovered.store.close()

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tables import ledger
 from tables import records as r
 from tables.outcome import Outcome
-from tables.rows import OUTCOME_KINDS
+from tables.rows import in_writing_order
 from tables.table import Table
 
 SKUS, PLACES, LOTS = ("A", "B"), ("W1", "W2"), ("2027", "2028", "UNDATED")
@@ -143,7 +143,7 @@ class Books(RuleBasedStateMachine):
         """In the middle of a checkpoint: outcome rows go first, the rows that count them after."""
         live = self.log.rows()
         dirty = self.log.table.take_dirty()
-        ordered = sorted(dirty, key=lambda key: key.partition("|")[0] not in OUTCOME_KINDS)
+        ordered = [key for key, _ in in_writing_order(dirty)]
         for key in ordered[: written % (len(ordered) + 1)]:
             self.store.rows[key] = dirty[key]
         self.log.table = Table(self.store)
