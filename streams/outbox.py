@@ -43,6 +43,7 @@ class Outbox:
         self._rows = _producer(settings, ROW_LINGER_MS, {"message.max.bytes": topics.ROW_BYTES_MAX})
         self._barrier = ThreadPoolExecutor(1, thread_name_prefix="barrier")
         self._packs: dict[tuple[str, int], list[tuple[bytes, Any]]] = {}
+        self._constant: dict[type, Headers] = {}  # headers that are the same for every record of a published type
         self._sources = {t.name: f"smokehouse/{t.writer.partition(',')[0].replace(' ', '-')}" for t in topics.CATALOGUE}
 
     # ---- answers, commands, decisions, views: at once
@@ -69,13 +70,15 @@ class Outbox:
 
     def publish(self, topic: str, key: str, record: Any, routed_by: str | None = None) -> None:
         """A record of a published topic, with CloudEvents headers; `routed_by`: the part of the key that routes it."""
-        headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_id", record.id.encode()),
-            ("ce_source", self._sources[topic].encode()),
-            ("ce_type", f"smokehouse.{type(record).__struct_config__.tag}".encode()),
-            ("ce_time", record.time.encode()),
-        ]
+        kind = type(record)
+        constant = self._constant.get(kind)
+        if constant is None:
+            constant = self._constant[kind] = [
+                ("ce_specversion", b"1.0"),
+                ("ce_source", self._sources[topic].encode()),
+                ("ce_type", f"smokehouse.{kind.__struct_config__.tag}".encode()),
+            ]
+        headers = [*constant, ("ce_id", record.id.encode()), ("ce_time", record.time.encode())]
         partition = -1 if routed_by is None else partition_of_sku(routed_by, self._partitions)
         self._produce(self._answers, topic, codec.encode(record), partition, key.encode(), headers)
 

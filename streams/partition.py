@@ -118,11 +118,14 @@ class Partition:
     def _home(self, record: Any, partitions: int) -> int:
         """The partition this record belongs to; -1 if it belongs to several."""
         kind = type(record)
-        if kind is r.Reserve:
-            homes = {partition_of_sku(line.sku, partitions) for line in record.lines}
-            return homes.pop() if len(homes) == 1 else -1
         if kind in _UNROUTED:
             return self.number
+        if kind is r.Reserve:
+            home = partition_of_sku(record.lines[0].sku, partitions)
+            for line in record.lines:
+                if partition_of_sku(line.sku, partitions) != home:
+                    return -1
+            return home
         order_id = getattr(record, "order_id", None)
         if self.role.topic == "warehouse":
             return partition_of_sku(record.sku, partitions)
@@ -151,4 +154,4 @@ class Partition:
 
 
 _ANSWERS = (r.ReserveAnswered, r.ReservationOverdue, r.DeadlineReached, r.AskAgain)
-_UNROUTED = (r.Hold, r.Allocate, r.Release, *r.CLOCK, *r.EVERYWHERE)  # always sent to an explicit partition
+_UNROUTED = frozenset((r.Hold, r.Allocate, r.Release, *r.CLOCK, *r.EVERYWHERE))  # always sent to an explicit partition

@@ -125,12 +125,12 @@ def _placed(row: OrderRow, record: r.OrderPlaced, at: At, log: PartitionRow) -> 
         summed[line.sku] = summed.get(line.sku, 0) + line.quantity
     payment = "captured" if record.payment == "paid" or row.payment == "captured" else row.payment
     row = replace(
-        row, channel=record.channel, digest=content, payment="pending" if payment == "none" else payment,
+        row, state=TRANSITIONS[row.state, "place"], channel=record.channel, digest=content,
+        payment="pending" if payment == "none" else payment,
         payment_seconds=record.payment_seconds or log.limits.payment_seconds,
         checks=tuple(dict.fromkeys((*row.checks, *record.checks))), occurred_at=_utc(record.occurred_at),
         locations=tuple(record.locations), lines=tuple(OrderLine(sku, n, "", 0, 0) for sku, n in summed.items()),
     )  # fmt: skip
-    row = _move(row, "place")
     if row.reason == "cancelled":  # its cancellation came first
         return _decide(row, "cancel", "cancelled", (), at)
     return _ask(row, 1, at, log)
@@ -212,7 +212,8 @@ def _grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
         return _decide(row, "refuse", reason, row.granted, at)
     if row.payment == "captured" and not row.checks:
         row = _decide(row, "grant", "", row.granted, at)
-        waiting, row = row.waiting, replace(row, waiting=())
+        waiting = row.waiting
+        row = replace(row, waiting=()) if waiting else row
         for cancel in waiting:
             row = _give_back(row, cancel.reason, dict(cancel.lines), at)
         return row
@@ -226,9 +227,10 @@ def _grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
 def _decide(row: OrderRow, event: str, reason: str, partitions: tuple[int, ...], at: At) -> OrderRow:
     """The one decision of an order. `partitions`: where the attempt's reservation is promoted or given back."""
     entry = Entry(at.place, "decide", at.ms, row.attempt, partitions, DECISIONS[event], reason)
-    row = _add(_move(row, event), entry)
-    waiting = row.waiting if event == "grant" else ()
-    return replace(row, reason=reason, deadline_ms=0, decided_ms=at.ms, waiting=waiting)
+    return replace(
+        row, state=TRANSITIONS[row.state, event], entries=(*row.entries, entry), reason=reason, deadline_ms=0,
+        decided_ms=at.ms, waiting=row.waiting if event == "grant" else (),
+    )  # fmt: skip
 
 
 def _deadline_reached(row: OrderRow, record: r.DeadlineReached, at: At, log: PartitionRow) -> OrderRow:
@@ -433,6 +435,9 @@ def _utc(occurred_at: str | None) -> str:
     if not occurred_at:
         return ""
     try:
+        if occurred_at.endswith("Z"):
+            datetime.fromisoformat(occurred_at)
+            return occurred_at
         return datetime.fromisoformat(occurred_at).astimezone(UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
         return ""  # a day that no calendar has: the order counts, its date does not

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tables.rows import OrderRow
 
 RECENT_MAX = 100_000
-_STAY = ("stock|", "sku|", "partition")
+_STAY = "sp"  # first letters of the kinds that stay in memory: stock, sku, partition
 
 
 class Store(Protocol):
@@ -55,15 +55,12 @@ class Table:
 
     def get(self, key: str) -> Any:
         """The row of this key, or None."""
-        row = self._recent.get(key)
-        if row is not None:
-            return row
-        row = self._stay.get(key)
-        if row is not None:
-            return row
-        row = self._older.get(key) or self.dirty.get(key) or self._store.get(key)
-        if row is not None:
-            (self._stay if key.startswith(_STAY) else self._recent)[key] = row
+        here = self._stay if key[0] in _STAY else self._recent
+        row = here.get(key)
+        if row is None:
+            row = self._older.get(key) or self._store.get(key)
+            if row is not None:
+                here[key] = row
         return row
 
     def put(self, rows: dict[str, Any]) -> None:
