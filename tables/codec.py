@@ -93,7 +93,7 @@ def batches(encoded: list[bytes]) -> Iterator[list[bytes]]:
 
 def digest(record: Any) -> bytes:
     """Eight bytes of a record's content, its `time` (when we wrote it) apart."""
-    return blake2b(encode(replace(record, time="")), digest_size=8).digest()
+    return blake2b(encode(replace(record, time="") if record.time else record), digest_size=8).digest()
 
 
 @lru_cache(maxsize=4096)

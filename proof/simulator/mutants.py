@@ -142,7 +142,7 @@ def _clock_used(step: Step) -> Step:
     clock = count(1_800_000_000_000)
 
     def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
-        return step(view, record, at._replace(ms=next(clock)), log)
+        return step(view, record, replace(at, ms=next(clock)), log)
 
     return broken
 

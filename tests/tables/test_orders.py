@@ -634,7 +634,7 @@ def play(log: Any, script: list[Any]) -> dict[int, Outcome]:
 
 def words(outcome: Outcome) -> list[tuple[str, int | None, str | None, bytes]]:
     """What was said, byte for byte. Notes to itself apart: once read, their successor stands in the log."""
-    return [(*send[:3], encode(send.record)) for send in outcome.sends if send.topic != ORDERS]
+    return [(x.topic, x.partition, x.key, encode(x.record)) for x in outcome.sends if x.topic != ORDERS]
 
 
 @settings(derandomize=True, max_examples=300, deadline=None)
