@@ -9,6 +9,7 @@ are only found. Does not belong here: when a row may be forgotten (`tables.pruni
 from __future__ import annotations
 
 import asyncio
+import time
 from uuid import uuid4
 
 from streams.owner import Owned, PartitionOwner
@@ -21,6 +22,7 @@ from tables.rows import PartitionRow, ReservationRow
 LOOK_SECONDS = 1.0
 LOOK_ROWS = 1_000  # per partition and look
 ITEMS_MAX = 100  # one record changes at most so many rows
+ASK_SECONDS = 3_600.0  # between two rounds of questions: an order may rightly wait for its payment for weeks
 FORGETS = {ORDERS.name: "order|", WAREHOUSE.name: "res|"}  # keys of the rows that are forgotten one day
 
 
@@ -38,11 +40,14 @@ def look(owned: Owned, owner: PartitionOwner) -> None:
     log, topic = owned.partition.state, owned.partition.role.topic
     if log is None or not log.state_ms:
         return
-    rows = owned.store.slice(FORGETS[topic], owned.pruned_to, LOOK_ROWS)
-    owned.pruned_to = rows[-1][0] if len(rows) == LOOK_ROWS else ""
+    if not owned.looked_to and (now := time.monotonic()) - owned.asked > ASK_SECONDS:
+        owned.asks, owned.asked = True, now
+    rows = owned.store.slice(FORGETS[topic], owned.looked_to, LOOK_ROWS)
+    owned.looked_to = rows[-1][0] if len(rows) == LOOK_ROWS else ""
     of_order = topic == ORDERS.name
-    if not of_order:
+    if owned.asks and not of_order:
         _ask_about_overdue(owned, owner, log, [row for _, row in rows])
+    owned.asks = owned.asks and bool(owned.looked_to)
     old = [row for _, row in rows if row.state != DELETED and is_past(row.forget_ms, log)]
     items = [r.Pruned(row.order_id, 0 if of_order else row.attempt) for row in old]
     for start in range(0, len(items), ITEMS_MAX):

@@ -59,7 +59,9 @@ class Owned(msgspec.Struct, eq=False):
     tick_ms: int = 0
     swept: float = 0.0
     sweep: Iterator[None] | None = None
-    pruned_to: str = ""  # the key up to which old rows were looked for
+    looked_to: str = ""  # key up to which housekeeping has looked, in this round
+    asks: bool = False  # whether it asks about overdue reservations in this round
+    asked: float = float("-inf")
 
 
 class PartitionOwner:

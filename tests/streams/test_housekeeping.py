@@ -49,7 +49,7 @@ class Owned:
     def __init__(self, path, ms=NOW_MS):
         self.store = RowStore(path / "rows", OURS)
         self.outbox = Outbox()
-        self.writer, self.pruned_to = OURS, ""
+        self.writer, self.looked_to, self.asks, self.asked = OURS, "", False, float("-inf")
         from streams.wiring import ROLES
 
         self.partition = Partition(ROLES["stock"], 0, Table(self.store), self.outbox, 9)
@@ -107,6 +107,9 @@ def test_the_order_is_asked_about_a_claim_that_no_answer_takes_so_long_to_end(ow
     owned.partition._state = state(NOW_MS + late)
     assert owned.look() == []
     owned.partition._state = state(NOW_MS + late + 1)
+    owned.asked = float("-inf")
     housekeeping.look(owned, owned)
     [question] = owned.outbox.notes
     assert (question.order_id, question.attempt, question.partition) == ("o1", 1, 0)
+    housekeeping.look(owned, owned)
+    assert owned.outbox.notes == [question], "once an hour is enough"
