@@ -59,7 +59,9 @@ class Owned(msgspec.Struct, eq=False):
     tick_ms: int = 0
     swept: float = 0.0
     sweep: Iterator[None] | None = None
-    looked_to: str = ""  # key up to which housekeeping has looked, in this round
+    changelog_from: int = 0  # its end when we took over: what comes later is ours
+    round_began: float = float("-inf")  # of housekeeping, monotonic
+    looked_to: str = ""  # key up to which it has looked, in this round
     asks: bool = False  # whether it asks about overdue reservations in this round
     asked: float = float("-inf")
 
@@ -70,7 +72,7 @@ class PartitionOwner:
     def __init__(self, settings: Settings, roles: Mapping[str, Role], outbox: Outbox, name: str) -> None:
         self.outbox = outbox
         self.seam: Partitions  # set by the wiring, once the app exists
-        self._settings = settings
+        self.settings = settings
         self._roles = {settings.prefix + topic: role for topic, role in roles.items()}
         self._folder = settings.home / "stores" / name
         self._owned: dict[TP, Owned] = {}
@@ -79,6 +81,7 @@ class PartitionOwner:
         self._since = 0  # records handled since the last checkpoint
         self._wake = asyncio.Event()
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="recovery")
+        self.foreign_rows = 0  # found in changelogs of ours by housekeeping
 
     # ---- called by the transport
 
@@ -110,8 +113,9 @@ class PartitionOwner:
             raise self._halts(tp, committed or 0, why)
         partition = Partition(role, tp.partition, table, self.outbox, committed or low)
         self._owned[tp] = Owned(
-            partition, recovered.store, writer, path, committed or low, recovered.newest, swept=time.monotonic()
-        )
+            partition, recovered.store, writer, path, committed or low, recovered.newest,
+            changelog_from=recovered.end, swept=time.monotonic(),
+        )  # fmt: skip
         self._halted.pop(tp, None)
         for key in recovered.ended:
             self.outbox.row(changelog, tp.partition, key, None)
@@ -257,12 +261,12 @@ class PartitionOwner:
         seen = self.seam.counters
         return {
             "records_read": seen.records_read, "records_dropped": seen.records_dropped, "batches": seen.batches,
-            "rebalances": seen.rebalances, "unacknowledged": self.outbox.waiting,
+            "rebalances": seen.rebalances, "unacknowledged": self.outbox.waiting, "foreign_rows": self.foreign_rows,
         }  # fmt: skip
 
     def retry(self, topic: str, partition: int) -> bool:
         """Resume a halted partition from its committed offset; False if it does not stand still here."""
-        tp = TP(self._settings.prefix + topic, partition)
+        tp = TP(self.settings.prefix + topic, partition)
         if tp not in self._halted:
             return False
         self.seam.reopen(tp)
@@ -271,14 +275,14 @@ class PartitionOwner:
     # ---- parts of the above
 
     def _recover(self, changelog: str, partition: int, path: Path, writer: str) -> tuple[Recovered, Table]:
-        recovered = recover(self._settings, changelog, partition, path, writer)
+        recovered = recover(self.settings, changelog, partition, path, writer)
         return recovered, Table(recovered.store)
 
     def _misfit(
         self, topic: str, partition: int, state: PartitionRow | None, committed: int | None
     ) -> tuple[int, str]:
         """The log's first offset, and why this log and these rows do not belong together ("" if they do)."""
-        low, end = bounds(self._settings, topic, [partition])[partition]
+        low, end = bounds(self.settings, topic, [partition])[partition]
         return low, self._why_not(topic, partition, state, committed, low, end)
 
     def _why_not(
@@ -292,7 +296,7 @@ class PartitionOwner:
         if low > (committed or 0):
             return f"the log starts at {low}, records from {committed or 0} on are needed"
         if state is not None and low == 0 and end > 0:
-            found = _first_record(self._settings, self._roles[self._settings.prefix + topic], topic, partition)
+            found = _first_record(self.settings, self._roles[self.settings.prefix + topic], topic, partition)
             if isinstance(found, r.LogOpened) and found.log_id != state.log_id:
                 return f"the log regressed: it is log {found.log_id}, these rows belong to log {state.log_id}"
         return ""
@@ -313,7 +317,7 @@ class PartitionOwner:
         if clean:
             changelog = CHANGELOG_OF[owned.partition.role.topic].name
             try:
-                end = last_offsets(self._settings, changelog)[owned.partition.number]
+                end = last_offsets(self.settings, changelog)[owned.partition.number]
             except ReadError:
                 log.warning("no end of %s: the local store will not be kept", changelog)
         owned.store.close(end)

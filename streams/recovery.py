@@ -32,6 +32,7 @@ class Recovered(NamedTuple):
     rows: int  # read from the changelog
     kept: bool  # the local store was kept
     newest: int = -1  # highest place of a row that was read; a store that is kept has rows of one place only
+    end: int = 0  # of the changelog, before anything of ours
     ended: tuple[bytes, ...] = ()  # changelog keys to take away, older copies of a row before its newest
 
 
@@ -43,7 +44,7 @@ def recover(settings: Settings, changelog: str, partition: int, path: Path, writ
         newer = _read(settings, changelog, partition, mark.changelog_end)
         only_ours = all(writers == {mark.writer.encode()} for _, _, writers in newer.values())
         if only_ours and (kept := reopen(path, writer, mark)) is not None:
-            return Recovered(kept, 0, kept=True)
+            return Recovered(kept, 0, kept=True, end=end)
     drop(path)
     best = _read(settings, changelog, partition, None)
     ended = _ended(best)
@@ -52,7 +53,7 @@ def recover(settings: Settings, changelog: str, partition: int, path: Path, writ
     for start in range(0, len(rows), FILL_ROWS):
         store.fill(rows[start : start + FILL_ROWS])
     newest = place_in(max((value for _, value, _, _ in rows), default=b""))
-    return Recovered(store, len(rows), False, newest, tuple(ended))
+    return Recovered(store, len(rows), False, newest, end, tuple(ended))
 
 
 def _ended(best: _Best) -> list[bytes]:

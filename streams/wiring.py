@@ -16,7 +16,7 @@ import faust
 
 from streams.agents import loop, order, stock
 from streams.health import Health
-from streams.housekeeping import run_housekeeping
+from streams.housekeeping import run_housekeeping, run_watch
 from streams.outbox import Outbox
 from streams.owner import PartitionOwner
 from streams.partition import Role
@@ -84,7 +84,7 @@ def build(settings: Settings, role: RoleName = "all", name: str = "worker") -> B
 
     @app.task
     async def housekeeping() -> None:
-        await run_housekeeping(owner)
+        await asyncio.gather(run_housekeeping(owner), run_watch(owner))
 
     return app
 

@@ -13,13 +13,14 @@ from tables import rows
 from tables.outcome import place_of
 from tables.pruning import DELETED
 from tables.rows import PartitionRow, reservation_key
-from tables.store import RowStore, version_bytes
+from tables.store import RowStore, changelog_key, version_bytes
 from tables.table import Table
 
 KEEP_SECONDS = 60
 NOW_MS = time.time_ns() // 1_000_000
 LOG_ID = 7
-OURS = "a" * 32
+OURS, THEIRS = "a" * 32, "b" * 32
+KEY = reservation_key("o1", 1)
 
 
 def state(ms):
@@ -31,6 +32,10 @@ def reservation(name, offset, how="released", forget_ms=NOW_MS):
     return rows.ReservationRow(
         place_of(offset), name, 1, 0, how, place_of(1), NOW_MS, "W1", "2026-03-02", 9, (), (), (), NOW_MS, forget_ms
     )
+
+
+def encoded(row):
+    return version_bytes(LOG_ID, row.at) + rows.encode(row)
 
 
 class Outbox:
@@ -49,7 +54,7 @@ class Owned:
     def __init__(self, path, ms=NOW_MS):
         self.store = RowStore(path / "rows", OURS)
         self.outbox = Outbox()
-        self.writer, self.looked_to, self.asks, self.asked = OURS, "", False, float("-inf")
+        self.looked_to, self.asks, self.asked = "", False, float("-inf")
         from streams.wiring import ROLES
 
         self.partition = Partition(ROLES["stock"], 0, Table(self.store), self.outbox, 9)
@@ -57,13 +62,16 @@ class Owned:
 
     def write(self, *found):
         self.store.write([
-            (reservation_key(x.order_id, x.attempt).encode(), version_bytes(LOG_ID, x.at) + rows.encode(x))
-            for x in found
+            (reservation_key(x.order_id, x.attempt).encode(), encoded(x)) for x in found
         ])  # fmt: skip
 
     def look(self):
-        housekeeping.look(self, self)
+        self.look_once()
         return [[item.order_id for item in note.items] for note in self.outbox.notes]
+
+    def look_once(self):
+        self.round_began = float("-inf")
+        housekeeping.look(self, self)
 
 
 @pytest.fixture
@@ -108,8 +116,27 @@ def test_the_order_is_asked_about_a_claim_that_no_answer_takes_so_long_to_end(ow
     assert owned.look() == []
     owned.partition._state = state(NOW_MS + late + 1)
     owned.asked = float("-inf")
-    housekeeping.look(owned, owned)
+    owned.look_once()
     [question] = owned.outbox.notes
     assert (question.order_id, question.attempt, question.partition) == ("o1", 1, 0)
-    housekeeping.look(owned, owned)
+    owned.look_once()
     assert owned.outbox.notes == [question], "once an hour is enough"
+
+
+def test_a_round_over_few_rows_does_not_begin_again_at_once(owned):
+    owned.write(reservation("o1", 5))
+    owned.look_once()
+    housekeeping.look(owned, owned)
+    assert len(owned.outbox.notes) == 1
+
+
+def test_rows_of_another_writer_in_our_changelog_are_counted(topics):
+    """Those from before we took over are its right."""
+    topics.make("stock-changelog")
+    row = encoded(reservation("o1", 5))
+    topics.write("stock-changelog", [row], changelog_key(KEY, THEIRS))
+    assert housekeeping.foreign_rows(topics.settings, "stock-changelog", 0, 1, OURS) == {}
+    topics.write("stock-changelog", [row, row], changelog_key(KEY, OURS))
+    assert housekeeping.foreign_rows(topics.settings, "stock-changelog", 0, 1, OURS) == {}
+    topics.write("stock-changelog", [row, None], changelog_key(KEY, THEIRS))
+    assert housekeeping.foreign_rows(topics.settings, "stock-changelog", 0, 1, OURS) == {THEIRS: 1}
