@@ -27,6 +27,9 @@ Location = Annotated[str, Meta(pattern=_NAME)]
 Lot = Annotated[str, Meta(pattern=r'^[!"%-?A-Z_a-z]{1,20}\Z')]  # GS1 AI 10: up to 20 of GS1's character set 82
 Short = Annotated[str, Meta(min_length=1, max_length=128)]
 Text = Annotated[str, Meta(max_length=500)]
+Reference = Annotated[str, Meta(pattern=r"^[^|\x00-\x1f]{1,64}\Z")]  # a document of theirs: part of a row's key
+Tracking = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ._:/-]{1,64}\Z")]
+Days = Annotated[int, Meta(ge=0, le=3650)]
 Count = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 Units = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 Signed = Annotated[int, Meta(ge=-QUANTITY_MAX, le=QUANTITY_MAX)]
@@ -39,6 +42,9 @@ Day = Annotated[str, Meta(pattern=rf"^{_DAY}\Z")]
 Instant = Annotated[str, Meta(pattern=rf"^{_DAY}{_CLOCK}\Z")]
 Stamp = Annotated[str, Meta(max_length=40)]  # a time we wrote ourselves: shown, never used by a rule
 
+Policy = Literal["all_or_nothing", "ship_available", "backorder"]
+LotStatus = Literal["approved", "inspection", "on_hold"]
+Disposition = Literal["restock", "scrap", "quarantine", "to_supplier"]
 AdjustReason = Literal[
     "correction", "cycle_count", "damaged", "shrinkage", "expired", "sample", "donation",
     "found", "quality", "lot_correction", "data_entry", "recall", "other",
@@ -73,6 +79,21 @@ class LogOpened(Record, tag="log_opened"):
     partitions: Annotated[int, Meta(ge=1, le=1024)]
     logic_version: Annotated[int, Meta(ge=1, le=1 << 31)]
     limits: Limits = Limits()
+
+
+class ChannelSet(Record, tag="channel_set"):
+    """The rules of a sales channel, for every partition of both logs; the last one told holds.
+
+    `locations`: where its orders may be served from, best first; empty: wherever the order says. `minimum_life_days`:
+    days a lot must still have on the day its goods leave; they leave `promise_days` after they are promised.
+    """
+
+    channel: Short
+    locations: Annotated[list[Location], Meta(max_length=20)] = []
+    minimum_life_days: Days = 0
+    promise_days: Annotated[int, Meta(ge=0, le=60)] = 0
+    policy: Policy = "all_or_nothing"  # of orders that name none
+    closed: bool = False  # takes no orders for now
 
 
 class LogicVersionSet(Record, tag="logic_version_set"):
@@ -116,14 +137,28 @@ class Line(Struct, frozen=True, gc=False):
     quantity: Wanted  # a rule checks it: a malformed quantity is a refusal with a reason, not an unreadable record
 
 
+class KitPart(Struct, frozen=True, gc=False):
+    sku: Sku
+    quantity: Annotated[int, Meta(ge=1, le=10_000)]  # in one kit
+
+
+class KitSet(Record, tag="kit_set"):
+    """What a kit is made of when it is sold; without parts it is a product with stock of its own (from now on)."""
+
+    kit: Sku
+    parts: Annotated[list[KitPart], Meta(max_length=50)] = []
+
+
 class OrderPlaced(Record, tag="order_placed"):
-    """An order as its channel took it. `locations`: where it may be served from, best first."""
+    """An order as its channel took it. `locations`: where it may be served from, best first; empty: the channel's."""
 
     order_id: Short
     channel: Short
     lines: Annotated[list[Line], Meta(min_length=1, max_length=LINES_MAX)]
-    locations: Annotated[list[Location], Meta(min_length=1, max_length=20)]
-    payment: Literal["paid", "pending"] = "pending"
+    locations: Annotated[list[Location], Meta(max_length=20)] = []
+    policy: Policy | None = None  # None: the channel's
+    exchange_of: Short | None = None  # the order whose return this one replaces
+    payment: Literal["paid", "authorized", "pending"] = "pending"
     payment_seconds: Seconds | None = None  # None: the log's limit
     checks: Annotated[list[Short], Meta(max_length=10)] = []
     occurred_at: Instant | None = None  # their clock: demand and display only
@@ -143,7 +178,35 @@ class CancelRequested(Record, tag="cancel_requested"):
     occurred_at: Instant | None = None
 
 
+class EditLine(Struct, frozen=True, gc=False):
+    sku: Short
+    quantity: Count  # the new total of this SKU; 0 takes the line away
+
+
+class OrderEdited(Record, tag="order_edited"):
+    """Change an order of which nothing was picked or shipped: all of these lines, or nothing at all."""
+
+    order_id: Short
+    lines: Annotated[list[EditLine], Meta(min_length=1, max_length=100)]
+    reason: Text = ""
+
+
+class PaymentAuthorized(Record, tag="payment_authorized"):
+    """The money is promised, not taken: enough to confirm the order. `order-status` says when to take it."""
+
+    order_id: Short
+
+
 class PaymentCaptured(Record, tag="payment_captured"):
+    order_id: Short
+
+
+class PaymentRefunded(Record, tag="payment_refunded"):
+    order_id: Short
+    partial: bool = False
+
+
+class PaymentVoided(Record, tag="payment_voided"):
     order_id: Short
 
 
@@ -170,26 +233,56 @@ class CheckFailed(Record, tag="check_failed"):
     reason: Text = ""
 
 
+class PickedLine(Struct, frozen=True, gc=False, omit_defaults=True):
+    sku: Short
+    quantity: Count
+    lot: Lot | None = None
+    short: Count = 0  # units that were to be picked and are not there
+
+
 class OrderPicked(Record, tag="order_picked"):
+    """Units were taken from their shelves. Without `location`: at all of the order's; without `lines`: everything."""
+
     order_id: Short
+    location: Location | None = None
+    lines: Annotated[list[PickedLine], Meta(max_length=LINES_MAX)] = []
 
 
 class OrderPacked(Record, tag="order_packed"):
     order_id: Short
+    location: Location | None = None
+    cartons: Annotated[list[Tracking], Meta(max_length=200)] = []  # their numbers (SSCC or one's own)
 
 
 class ShippedLine(Struct, frozen=True, gc=False, omit_defaults=True):
     sku: Short
     quantity: Units
     location: Location | None = None  # None: where the order holds it
-    lot: Lot | None = None  # None: not scanned, presumed by FEFO
+    lot: Lot | None = None  # None: nobody said, presumed by FEFO
+    known: Literal["scanned", "reported"] = "scanned"  # how the lot is known, if it is named
 
 
 class OrderShipped(Record, tag="order_shipped"):
-    """A parcel left. Without `lines`: everything the order still holds."""
+    """A parcel left. Without `lines`: everything the order still holds (at `location`, if one is named).
+
+    `final`: nothing more comes from there; what is missing is backordered or given up, as the order's policy says.
+    """
 
     order_id: Short
     lines: Annotated[list[ShippedLine], Meta(max_length=LINES_MAX)] = []
+    location: Location | None = None
+    tracking: Tracking | None = None
+    final: bool = False
+
+
+class TrackingUpdated(Record, tag="tracking_updated"):
+    """What the carrier says of a parcel."""
+
+    order_id: Short
+    tracking: Tracking
+    status: Literal[
+        "pre_transit", "in_transit", "out_for_delivery", "delivered", "return_to_sender", "failure",
+    ]  # fmt: skip
 
 
 class OrderDelivered(Record, tag="order_delivered"):
@@ -197,11 +290,46 @@ class OrderDelivered(Record, tag="order_delivered"):
 
 
 class OrderReturned(Record, tag="order_returned"):
+    """The whole order came back, as the carrier says; what becomes of its units is told by `return_inspected`."""
+
     order_id: Short
 
 
+class ReturnAuthorized(Record, tag="return_authorized"):
+    """The customer may send these units back."""
+
+    order_id: Short
+    return_id: Reference
+    lines: Annotated[list[CancelLine], Meta(min_length=1, max_length=LINES_MAX)]
+    reason: Text = ""
+
+
+class ReturnReceived(Record, tag="return_received"):
+    """These units came back; nobody has looked at them yet."""
+
+    order_id: Short
+    return_id: Reference
+    lines: Annotated[list[CancelLine], Meta(min_length=1, max_length=LINES_MAX)]
+
+
+class InspectedLine(Struct, frozen=True, gc=False, omit_defaults=True):
+    sku: Short
+    quantity: Units
+    disposition: Disposition = "scrap"  # food: unless somebody decides otherwise
+    location: Location | None = None  # None: where it was shipped from
+    lot: Lot | None = None
+
+
+class ReturnInspected(Record, tag="return_inspected"):
+    """What becomes of units that came back. Each shipped unit is inspected at most once."""
+
+    order_id: Short
+    return_id: Reference
+    lines: Annotated[list[InspectedLine], Meta(min_length=1, max_length=LINES_MAX)]
+
+
 class Refusal(Struct, frozen=True, gc=False):
-    """Why a line could not be reserved. `available`: units there were, over the locations asked."""
+    """Why units could not be reserved. `available`: units there were for this order, over the locations asked."""
 
     sku: str
     quantity: int
@@ -209,17 +337,51 @@ class Refusal(Struct, frozen=True, gc=False):
     available: int
 
 
+class Part(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Units of a line that are reserved at one location; `backordered`: promised there, without stock yet."""
+
+    sku: str
+    quantity: int
+    location: str
+    backordered: bool = False
+    due: str = ""  # the day a backordered part is promised for
+
+
 class ReserveAnswered(Record, tag="reserve_answered"):
     """The stock agent's answer for all lines of one order in one warehouse partition.
 
-    Granted: `locations`, one per line of the command, in its order. Refused: `refused`, and nothing was taken.
+    `parts`: what was taken, lines in the command's order. `refused`: what was not; unless the policy is
+    `ship_available`, one refusal means that nothing was taken. `could`: per line of the command, the locations that
+    cover it whole, as bits over the command's locations (bit 0: the first).
     """
 
     order_id: Short
     attempt: Annotated[int, Meta(ge=1, le=100)]
     partition: Annotated[int, Meta(ge=0, le=1023)]
-    locations: list[str] = []
+    parts: list[Part] = []
     refused: list[Refusal] = []
+    could: list[int] = []
+
+
+class MoveAnswered(Record, tag="move_answered"):
+    """The stock agent's answer to `move`: `parts` as they stand now, moved or not."""
+
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+    partition: Annotated[int, Meta(ge=0, le=1023)]
+    moved: bool
+    parts: list[Part] = []
+
+
+class BackorderFilled(Record, tag="backorder_filled"):
+    """Stock came: units of the order that were promised without stock are reserved now."""
+
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+    partition: Annotated[int, Meta(ge=0, le=1023)]
+    sku: str
+    location: str
+    quantity: Units
 
 
 class ReservationOverdue(Record, tag="reservation_overdue"):
@@ -258,16 +420,79 @@ class SkuDefined(Record, tag="sku_defined"):
     size: Text = ""
     gtin: Annotated[str, Meta(pattern=r"^([0-9]{8}|[0-9]{12,14})?\Z")] = ""
     discontinued: bool = False
+    case_units: Annotated[int, Meta(ge=0, le=100_000)] = 0  # units a case holds; quantities are always units
+    channels: Annotated[list[Short], Meta(max_length=50)] = []  # that may sell it; empty: all
 
 
 class Received(Record, tag="received"):
+    """Units came in. `reference`: the purchase order they close, or any document."""
+
     sku: Sku
     location: Location
     quantity: Units
     lot: Lot
     best_before: Day | None = None
+    produced: Day | None = None
+    supplier: Text = ""
+    status: LotStatus = "approved"
     reference: Text = ""
     occurred_at: Instant | None = None
+
+
+class LotDefined(Record, tag="lot_defined"):
+    """What is known of a production batch. What is given here replaces what was known; what is not stays."""
+
+    sku: Sku
+    lot: Lot
+    best_before: Day | None = None
+    produced: Day | None = None
+    supplier: Text = ""
+    documents: Annotated[list[Text], Meta(max_length=20)] = []
+
+
+class LotStatusSet(Record, tag="lot_status_set"):
+    """A lot is approved, in inspection or on hold, wherever it is."""
+
+    sku: Sku
+    lot: Lot
+    status: LotStatus
+    reason: Text = ""
+
+
+class ConditionChanged(Record, tag="condition_changed"):
+    """Units of a lot are set apart (damaged, quarantined), or `good` again."""
+
+    sku: Sku
+    location: Location
+    lot: Lot
+    quantity: Units
+    condition: Literal["damaged", "quarantined", "good"]
+    note: Text = ""
+
+
+class RecallOpened(Record, tag="recall_opened"):
+    """A lot is frozen everywhere at once, in every partition. `mock`: a drill, nothing is frozen."""
+
+    lot: Lot
+    skus: Annotated[list[Sku], Meta(max_length=100)] = []  # empty: every SKU that has the lot
+    reason: Text = ""
+    mock: bool = False
+
+
+class RecallClosed(Record, tag="recall_closed"):
+    """The recall is over: what is still there is free again, unless it expired or is held for another reason."""
+
+    lot: Lot
+    reason: Text = ""
+
+
+class LotsContinued(Record, tag="lots_continued"):
+    """A record found more lots than one step may change: the rest, as of now."""
+
+    cause: Short  # the id of that record
+    lot: Lot
+    opens: bool  # freezes, or frees
+    skus: list[str] = []
 
 
 class Adjusted(Record, tag="adjusted"):
@@ -291,7 +516,21 @@ class Counted(Record, tag="counted"):
     quantity: Count
     as_of_offset: Annotated[int, Meta(ge=0)] | None = None  # None: as of this record
     as_of_index: Annotated[int, Meta(ge=0, lt=ITEMS_MAX)] = 0
+    recount: bool = False  # it was counted twice: applied however far it is off
+    reason: AdjustReason = "cycle_count"
     occurred_at: Instant | None = None
+
+
+class Picked(Record, tag="picked"):
+    """Units of an order were taken from a lot: which ones is bound now, not before. `short`: not found."""
+
+    sku: Sku
+    location: Location
+    quantity: Count
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+    short: Count = 0
+    lot: Lot | None = None
 
 
 class Shipped(Record, tag="shipped"):
@@ -301,9 +540,127 @@ class Shipped(Record, tag="shipped"):
     location: Location
     quantity: Units
     lot: Lot | None = None
+    known: Literal["scanned", "reported"] = "scanned"
     order_id: Short | None = None
     attempt: Annotated[int, Meta(ge=0, le=100)] = 0
+    channel: str = ""
     occurred_at: Instant | None = None
+
+
+class Returned(Record, tag="returned"):
+    """Units came back, and this becomes of them. Without `lot`: the lots this order got, last shipped first."""
+
+    sku: Sku
+    location: Location
+    quantity: Units
+    disposition: Disposition = "scrap"
+    lot: Lot | None = None
+    order_id: Short | None = None
+    occurred_at: Instant | None = None
+
+
+class TransferredOut(Record, tag="transferred_out"):
+    """Units left for another location: in transit until `transferred_in` says they came."""
+
+    sku: Sku
+    location: Location
+    to: Location
+    quantity: Units
+    reference: Reference
+    lot: Lot | None = None
+    expected: Day | None = None
+    occurred_at: Instant | None = None
+
+
+class TransferredIn(Record, tag="transferred_in"):
+    """Units came from another location. `final`: no more come; what is missing is a discrepancy."""
+
+    sku: Sku
+    location: Location
+    quantity: Count
+    reference: Reference
+    lot: Lot | None = None  # None: as they were sent
+    final: bool = True
+    occurred_at: Instant | None = None
+
+
+class PurchaseOrdered(Record, tag="purchase_ordered"):
+    """A line of a purchase order: incoming, not confirmed. The same reference again replaces it."""
+
+    sku: Sku
+    location: Location
+    reference: Reference
+    quantity: Units
+    expected: Day | None = None
+    supplier: Text = ""
+
+
+class PurchaseConfirmed(Record, tag="purchase_confirmed"):
+    """The supplier says how many come and when: from here on they count in what can be promised by date."""
+
+    sku: Sku
+    location: Location
+    reference: Reference
+    quantity: Units
+    expected: Day
+
+
+class PurchaseNotified(Record, tag="purchase_notified"):
+    """An advance shipping notice: they are on their way."""
+
+    sku: Sku
+    location: Location
+    reference: Reference
+    quantity: Units
+    expected: Day | None = None
+    lot: Lot | None = None
+
+
+class PurchaseClosed(Record, tag="purchase_closed"):
+    """No more comes for this line."""
+
+    sku: Sku
+    location: Location
+    reference: Reference
+    reason: Text = ""
+
+
+class KitPartUsed(Struct, frozen=True, gc=False, omit_defaults=True):
+    sku: Sku
+    quantity: Units  # in all, not in one kit
+    lot: Lot | None = None
+
+
+class KitAssembled(Record, tag="kit_assembled"):
+    """Pre-built kits were made of their parts. Keyed by the kit's SKU; the parts hear of it from the stock agent."""
+
+    sku: Sku
+    location: Location
+    quantity: Units
+    lot: Lot
+    parts: Annotated[list[KitPartUsed], Meta(min_length=1, max_length=50)]
+    best_before: Day | None = None
+
+
+class KitDisassembled(Record, tag="kit_disassembled"):
+    """Pre-built kits were taken apart; their parts are stock again."""
+
+    sku: Sku
+    location: Location
+    quantity: Units
+    parts: Annotated[list[KitPartUsed], Meta(min_length=1, max_length=50)]
+    lot: Lot | None = None
+
+
+class KitPartMoved(Record, tag="kit_part_moved"):
+    """The stock agent's word to the partition of a part: so many units went into kits (negative), or came out."""
+
+    sku: Sku
+    location: Location
+    quantity: Signed
+    kit: Sku
+    lot: Lot | None = None
+    kit_lot: Lot | None = None
 
 
 class PolicySet(Record, tag="policy_set"):
@@ -314,19 +671,49 @@ class PolicySet(Record, tag="policy_set"):
     reorder_point: Count = 0
     hysteresis: Count = 0
     safety_stock: Count = 0
+    expiring_days: Days = 0  # alert so many days before a lot's best-before; 0: never
+    count_tolerance: Count = 0  # a count off by more asks for a recount; 0: never
+    backorder_limit: Count = 0  # units that may be promised without stock
+    backorder_due: Day | None = None  # the day they are promised for; before the first stock: a preorder
+
+
+class ChannelStockSet(Record, tag="channel_stock_set"):
+    """Of a SKU at a location, from now on: `ring_fence` units only this channel may take, `buffer` units it may not."""
+
+    sku: Sku
+    location: Location
+    channel: Short
+    ring_fence: Count = 0
+    buffer: Count = 0
 
 
 class Reserve(Record, tag="reserve"):
-    """Claim all these lines, or none of them. `asked_ms`: state time of the order partition when it asked."""
+    """Claim these lines, as `policy` says. `asked_ms`: state time of the order partition when it asked."""
 
     order_id: Short
     attempt: Annotated[int, Meta(ge=1, le=100)]
     order_partition: Annotated[int, Meta(ge=0, le=1023)]
     lines: Annotated[list[Line], Meta(min_length=1, max_length=LINES_MAX)]
-    locations: Annotated[list[str], Meta(min_length=1, max_length=20)]
+    locations: Annotated[list[str], Meta(max_length=20)]
     asked_ms: Millis = 0
     channel: str = ""
+    policy: Policy = "all_or_nothing"
+    demand: bool = True  # whether it counts as demand: an order asks again, or edits, without wanting more
     occurred_at: Instant | Literal[""] = ""
+
+
+class MoveLine(Struct, frozen=True, gc=False):
+    sku: Short
+    location: Location
+
+
+class Move(Record, tag="move"):
+    """Hold these lines of the attempt at other locations, all of them or none; asked at most once an attempt."""
+
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+    order_partition: Annotated[int, Meta(ge=0, le=1023)]
+    lines: Annotated[list[MoveLine], Meta(min_length=1, max_length=LINES_MAX)]
 
 
 class Hold(Record, tag="hold"):
@@ -339,25 +726,52 @@ class Allocate(Record, tag="allocate"):
     attempt: Annotated[int, Meta(ge=1, le=100)]
 
 
+class ReleaseLine(Struct, frozen=True, gc=False, omit_defaults=True):
+    sku: Short
+    quantity: Units
+    location: str = ""  # "": wherever they are held
+
+
 class Release(Record, tag="release"):
-    """Give back what the attempt holds; with `lines`, only those units."""
+    """Give back what the attempt holds; with `lines`, only those units, backordered ones first."""
 
     order_id: Short
     attempt: Annotated[int, Meta(ge=1, le=100)]
-    lines: Annotated[list[CancelLine], Meta(max_length=LINES_MAX)] = []
+    lines: Annotated[list[ReleaseLine], Meta(max_length=LINES_MAX)] = []
+
+
+class Backorder(Record, tag="backorder"):
+    """These allocated units were not there to ship: they wait for stock, at the end of the queue."""
+
+    order_id: Short
+    attempt: Annotated[int, Meta(ge=1, le=100)]
+    lines: Annotated[list[ReleaseLine], Meta(min_length=1, max_length=LINES_MAX)]
+
+
+class FillBackorders(Record, tag="fill_backorders"):
+    """The stock agent's note to itself: stock is free, and somebody waits for it."""
+
+    sku: Sku
+    location: Location
 
 
 OrderRecord = (
-    OrderPlaced | CancelRequested | PaymentCaptured | PaymentFailed | CheckOpened | CheckPassed | CheckFailed
-    | OrderPicked | OrderPacked | OrderShipped | OrderDelivered | OrderReturned
-    | ReserveAnswered | ReservationOverdue | DeadlineReached | AskAgain
-    | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
+    OrderPlaced | OrderEdited | CancelRequested | PaymentAuthorized | PaymentCaptured | PaymentFailed | PaymentRefunded
+    | PaymentVoided | CheckOpened | CheckPassed | CheckFailed | OrderPicked | OrderPacked | OrderShipped
+    | TrackingUpdated | OrderDelivered | OrderReturned | ReturnAuthorized | ReturnReceived | ReturnInspected
+    | ReserveAnswered | MoveAnswered | BackorderFilled | ReservationOverdue | DeadlineReached | AskAgain
+    | ChannelSet | KitSet | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
 )  # fmt: skip
 StockRecord = (
-    SkuDefined | Received | Adjusted | Counted | Shipped | PolicySet | Reserve | Hold | Allocate | Release
+    SkuDefined | Received | LotDefined | LotStatusSet | ConditionChanged | Adjusted | Counted | Picked | Shipped
+    | Returned | TransferredOut | TransferredIn | PurchaseOrdered | PurchaseConfirmed | PurchaseNotified
+    | PurchaseClosed | KitAssembled | KitDisassembled | KitPartMoved | PolicySet | ChannelStockSet
+    | Reserve | Move | Hold | Allocate | Release | Backorder | FillBackorders
+    | RecallOpened | RecallClosed | LotsContinued | ChannelSet
     | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
 )  # fmt: skip
-EVERYWHERE = (LogOpened, LogicVersionSet)  # written once per partition with one id, null key, explicit partition
+# Written once per partition with one id, null key, explicit partition.
+EVERYWHERE = (LogOpened, LogicVersionSet, ChannelSet, KitSet, RecallOpened, RecallClosed)
 CLOCK = (Tick, TickContinued, Prune)
 
 
@@ -370,18 +784,19 @@ class DecidedLine(Struct, frozen=True, gc=False, omit_defaults=True):
     location: str = ""
     reason: str = ""  # of a refused line
     available: int | None = None
+    backordered: int = 0  # of `quantity`: promised without stock
 
 
 class OrderDecided(Record, tag="order_decided"):
     """`reservations`: one decision per order, and later what cancellations gave back.
 
-    `status`: confirmed, rejected or expired (one per order), or cancelled (`lines`: the units given back).
-    `lines` are summed per SKU. `offset`, `index`: the record of the order log that decided.
+    `status`: confirmed, rejected or expired (one per order), or later cancelled (`lines`: the units given back) or
+    edited (`lines`: the order as it is now). `offset`, `index`: the record of the order log that decided.
     """
 
     order_id: str
     channel: str
-    status: Literal["confirmed", "rejected", "expired", "cancelled"]
+    status: Literal["confirmed", "rejected", "expired", "cancelled", "edited"]
     reason: str
     lines: list[DecidedLine]
     occurred_at: str
@@ -393,23 +808,59 @@ class OrderDecided(Record, tag="order_decided"):
 
 
 class StatusLine(Struct, frozen=True, gc=False):
+    """Units of a SKU at one location: quantity = open + allocated + shipped + cancelled, always.
+
+    `open`: undecided or backordered. `returned`: of the shipped ones, inspected after they came back.
+    """
+
     sku: str
     quantity: int
     location: str
+    open: int
+    allocated: int
     shipped: int
     cancelled: int
+    returned: int
+    due: str
+
+
+class FulfilmentStatus(Struct, frozen=True, gc=False):
+    """What one location does for the order."""
+
+    location: str
+    state: str  # confirmed, picked, packed, shipped, delivered
+    cartons: list[str]
+    tracking: list[str]
+    tracking_status: str
+
+
+class ReturnStatus(Struct, frozen=True, gc=False):
+    return_id: str
+    state: str  # authorized, received, inspected
+    units: int
 
 
 class OrderStatus(Record, tag="order_status"):
-    """`order-status`: the order as it stands. `version`: [log id, offset, index]; readers keep the highest."""
+    """`order-status`: the order as it stands. `version`: [log id, offset, index]; readers keep the highest.
+
+    `payment`: none, pending, authorized, captured, failed, partially_refunded, refunded, voided. `payment_wanted`:
+    capture, refund or void; what whoever talks to the bank has to do now. `sourcing`: why these locations.
+    """
 
     order_id: str
     channel: str
     status: str
     reason: str
     payment: str
+    payment_wanted: str
+    policy: str
+    sourcing: str
     checks: list[str]
     lines: list[StatusLine]
+    fulfilments: list[FulfilmentStatus]
+    returns: list[ReturnStatus]
+    kits: dict[str, int]
+    exchange_of: str
     attempt: int
     occurred_at: str
     decided_at: str
@@ -418,9 +869,46 @@ class OrderStatus(Record, tag="order_status"):
 
 
 class LotLevel(Struct, frozen=True, gc=False):
+    """`status`: approved, inspection, on_hold, recalled or expired. `blocked`: of `on_hand`, damaged or quarantined."""
+
     lot: str
     best_before: str
     on_hand: int
+    status: str = "approved"
+    blocked: int = 0
+
+
+class ChannelLevel(Struct, frozen=True, gc=False):
+    """What a channel with stock of its own, or a buffer, may take. `ring_fence`: what is left of its own."""
+
+    channel: str
+    available: int
+    ring_fence: int
+    buffer: int
+
+
+class IncomingLevel(Struct, frozen=True, gc=False):
+    reference: str
+    kind: str  # purchase or transfer
+    quantity: int  # still to come
+    expected: str
+    confirmed: bool
+
+
+class Promise(Struct, frozen=True, gc=False):
+    """Units that can be promised for this day (ATP)."""
+
+    day: str
+    quantity: int
+
+
+class Accuracy(Struct, frozen=True, gc=False):
+    """How good the books were when they were counted: counts, of them exact; units counted, of them off."""
+
+    counts: int
+    exact: int
+    units: int
+    off: int
 
 
 class LocationLevel(Struct, frozen=True, gc=False):
@@ -437,6 +925,12 @@ class LocationLevel(Struct, frozen=True, gc=False):
     reorder_point: int
     lots: list[LotLevel]
     version: tuple[int, int, int]
+    backordered: int = 0
+    open_to_all: int = 0  # of `available`: what a channel without stock of its own may take
+    channels: list[ChannelLevel] = []
+    incoming: list[IncomingLevel] = []
+    promise: list[Promise] = []
+    accuracy: Accuracy | None = None
 
 
 class StockLevels(Record, tag="stock_levels"):
@@ -455,15 +949,24 @@ class StockLevels(Record, tag="stock_levels"):
 
 
 class Alert(Record, tag="alert"):
-    """`alerts`: low, out, restored (with hysteresis); shortage and covered; recount (a count too old to apply)."""
+    """`alerts`: low, out, restored (with hysteresis); shortage and covered; recount (a count too old, or too far off);
+    expiring (a lot inside its alert window); discrepancy (a transfer or a purchase); recalled (units frozen);
+    paid_unallocated (money for an order that holds nothing)."""
 
     sku: str
     location: str
-    kind: Literal["low", "out", "restored", "shortage", "covered", "recount"]
+    kind: Literal[
+        "low", "out", "restored", "shortage", "covered", "recount", "expiring", "discrepancy", "recalled",
+        "paid_unallocated",
+    ]  # fmt: skip
     available: int
     shortage: int
     reorder_point: int
     version: tuple[int, int, int]
+    lot: str = ""
+    order_id: str = ""
+    units: int = 0  # the kind's own: expiring, frozen, missing
+    note: str = ""
 
 
 class Demand(Record, tag="demand"):
