@@ -49,9 +49,7 @@ def give_back(row: OrderRow, reason: str, units: dict[str, int], at: At) -> Orde
     lines, given = taken_back(row, units)
     if not given:
         return late(row, "cancel")
-    entry = Entry(
-        at.place, "cancel", at.ms, row.attempt, status="cancelled", reason=reason or "cancelled", lines=given
-    )
+    entry = Entry(at.place, "cancel", at.ms, row.attempt, status="cancelled", reason=reason or "cancelled", lines=given)
     return advance(add(replace(row, lines=lines), entry))
 
 

@@ -102,15 +102,9 @@ def _holds(row: OrderRow, edit: Edit, at: At) -> OrderRow:
     """The edit is decided: more is promoted first, then less is given back."""
     row = replace(row, deadline_ms=0)
     granted = _asked_by(row, edit.attempt) if edit.attempt else ()
-    less = {sku: n for sku, n in edit.less}
-    new = {x.attempt for x in row.lines} & {edit.attempt}
-    lines, given = taken_back(replace(row, edit=edit if new else None), less)
-    now = tuple(
-        EntryLine(x.sku, x.open, x.location, back=x.back) for x in lines if x.open
-    )
-    entry = Entry(
-        at.place, "edit", at.ms, edit.attempt or row.attempt, granted, "edited", "edited", lines=now
-    )
+    lines, given = taken_back(row, dict(edit.less))
+    now = tuple(EntryLine(x.sku, x.open, x.location, back=x.back) for x in lines if x.open)
+    entry = Entry(at.place, "edit", at.ms, edit.attempt or row.attempt, granted, "edited", "edited", lines=now)
     row = add(replace(row, lines=lines), entry)
     if given:
         row = add(row, Entry(at.place, "trim", at.ms, row.attempt, lines=given))

@@ -82,8 +82,8 @@ def _bounded(quantity: int) -> int:
 
 def ask(row: OrderRow, attempt: int, at: At, log: PartitionRow) -> OrderRow:
     """Ask each stock partition for its lines, as this attempt."""
-    partitions = tuple(sorted({partition_of_sku(line.sku, log.partitions) for line in row.lines}))
-    odd = any(line.quantity <= 0 for line in row.lines)  # such a line will not stay as it is: its words are kept
+    partitions = tuple(sorted({partition_of_sku(x.sku, log.partitions) for x in row.lines}))
+    odd = min([line.quantity for line in row.lines]) <= 0  # such a line will not stay as it is: its words are kept
     lines = tuple(EntryLine(x.sku, x.quantity, "") for x in row.lines) if odd else ()
     entry = Entry(at.place, "ask", at.ms, attempt, partitions, state_ms=log.state_ms, lines=lines)
     return replace(

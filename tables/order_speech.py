@@ -7,7 +7,7 @@ the order's document (`order_document`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from tables import records as r
 from tables.codec import instant
@@ -79,10 +79,10 @@ def _ask(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Se
     ]  # fmt: skip
 
 
-def _asked(row: OrderRow, entry: Entry) -> Iterator[tuple[str, int]]:
+def _asked(row: OrderRow, entry: Entry) -> Iterable[tuple[str, int]]:
     """What the entry asked for: what it names, or else the order as it was placed, whatever parts it has by now."""
-    if entry.lines:
-        return iter([(x.sku, x.quantity) for x in entry.lines])
+    if entry.lines or (row.awaited == entry.partitions and row.attempt == entry.attempt):  # nobody answered yet
+        return [(x.sku, x.quantity) for x in entry.lines or row.lines]
     placed = row.attempt  # the attempt that was decided: lines of later ones are edits'
     for told in row.entries:
         if told.kind == "decide":
@@ -91,12 +91,10 @@ def _asked(row: OrderRow, entry: Entry) -> Iterator[tuple[str, int]]:
     for line in row.lines:
         if line.attempt <= placed:
             summed[line.sku] = summed.get(line.sku, 0) + line.quantity
-    return iter(summed.items())
+    return summed.items()
 
 
-def _command(
-    kind: type[r.Hold] | type[r.Allocate] | type[r.Release], row: OrderRow, entry: Entry
-) -> list[Send]:
+def _command(kind: type[r.Hold] | type[r.Allocate] | type[r.Release], row: OrderRow, entry: Entry) -> list[Send]:
     return [
         Send(WAREHOUSE, partition, None, kind(
             id=f"{row.order_id}:{entry.attempt}:{partition}", time=instant(entry.ms), order_id=row.order_id,

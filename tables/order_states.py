@@ -44,6 +44,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 DECISIONS = {"grant": "confirmed", "refuse": "rejected", "cancel": "rejected", "expire": "expired"}
 UNDECIDED = ("unplaced", "pending", "on_hold")
 OWED = ("confirmed", "picked", "packed")
+NOWHERE = "unknown_location: where did {} of this order leave from? name the location"
 LOST = ("rejected", "expired", "paid_unallocated")  # it never held anything for good
 
 
@@ -76,7 +77,7 @@ def decide(row: OrderRow, event: str, reason: str, partitions: tuple[int, ...], 
     lines, told = row.lines, ()
     if event != "grant":
         lines = whole(lines)
-    elif any(x.back or not x.location for x in lines):  # what waits or is missing will change: its words are kept
+    elif any([x.back or not x.location for x in lines]):  # what waits or is missing will change: its words are kept
         told = tuple(EntryLine(x.sku, x.quantity, x.location, back=x.back) for x in lines)
         lines = tuple(x if x.location else _given_up(x) for x in lines)
     entry = Entry(at.place, "decide", at.ms, row.attempt, partitions, DECISIONS[event], reason, lines=told)
@@ -132,10 +133,7 @@ def in_parts(row: OrderRow, sku: str, quantity: int) -> list[tuple[str, int]]:
 def check_lines(row: OrderRow) -> None:
     """quantity = waiting + allocated + shipped + cancelled, none of them negative. Raises `InvariantBroken`."""
     for x in row.lines:
-        open_units = x.quantity - x.shipped - x.cancelled
-        if x.quantity < 0:  # a malformed quantity, refused or about to be
-            sound = open_units == x.quantity and not x.back
-        else:
-            sound = 0 <= x.back <= open_units and x.shipped >= x.returned >= 0 <= x.cancelled
-        if not sound:
+        if 0 <= x.back <= x.quantity - x.shipped - x.cancelled and x.shipped >= x.returned >= 0 <= x.cancelled:
+            continue
+        if x.quantity > 0 or x.shipped or x.cancelled or x.back:  # else a malformed quantity, refused or about to be
             raise InvariantBroken(f"order {row.order_id}: a line does not add up: {x}")

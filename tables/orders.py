@@ -3,8 +3,8 @@
 Reads and gives the order's row; everything it says is derived from the row's entries (`order_speech`), so that a record
 delivered again says the same again. Facts are never refused: one that comes too late is noted (`late`), and changes
 nothing else. The rules stand by topic: `order_states` (the table), `order_placing`, `order_answers`, `order_payments`,
-`order_cancels`, `order_edits`, `order_fulfilment`, `order_returns`. Does not belong here: stock, other orders, what the
-entries turn into.
+`order_cancels`, `order_edits`, `order_fulfilment`, `order_shipping`, `order_returns`. Does not belong here: stock, other
+orders, what the entries turn into.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tables import order_answers, order_edits, order_fulfilment, order_payments, order_placing, order_returns
+from tables import (
+    order_answers,
+    order_edits,
+    order_fulfilment,
+    order_payments,
+    order_placing,
+    order_returns,
+    order_shipping,
+)
 from tables import records as r
 from tables.codec import digest
 from tables.order_cancels import cancelled
@@ -139,7 +147,7 @@ _FACTS: dict[type, Handler] = {
     r.CheckFailed: _once(order_payments.check_failed),
     r.OrderPicked: _once(order_fulfilment.picked),
     r.OrderPacked: _once(order_fulfilment.packed),
-    r.OrderShipped: _once(order_fulfilment.shipped),
+    r.OrderShipped: _once(order_shipping.shipped),
     r.TrackingUpdated: _once(order_fulfilment.tracking_updated),
     r.OrderDelivered: _once(order_fulfilment.delivered),
     r.OrderReturned: _once(order_returns.returned),
