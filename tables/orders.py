@@ -3,8 +3,8 @@
 Reads and gives the order's row; everything it says is derived from the row's entries (`order_speech`), so that a record
 delivered again says the same again. Facts are never refused: one that comes too late is noted (`late`), and changes
 nothing else. The rules stand by topic: `order_states` (the table), `order_placing`, `order_answers`, `order_payments`,
-`order_cancels`, `order_edits`, `order_fulfilment`, `order_shipping`, `order_returns`. Does not belong here: stock, other
-orders, what the entries turn into.
+`order_cancels`, `order_edits`, `order_fulfilment`, `order_shipping`, `order_returns`. Does not belong here: stock,
+other orders, what the entries turn into.
 """
 
 from __future__ import annotations
