@@ -55,28 +55,32 @@ def with_fulfilment(row: OrderRow, done: Fulfilment) -> OrderRow:
     return replace(row, fulfilments=after)
 
 
+def left_from(row: OrderRow) -> set[str]:
+    """Locations from which units of the order were shipped; a part may have been shipped from another than its own."""
+    return {line.location for entry in row.entries if entry.kind == "ship" for line in entry.lines if line.attempt}
+
+
 def advance(row: OrderRow) -> OrderRow:
     """`row` in the state that its lines and locations give it."""
     if row.state not in (*OWED, "shipped"):
         return row
     open_at: dict[str, int] = {}  # location -> the least advanced step of what is open there
-    shipped_at: set[str] = set()
+    shipped = False
     steps = {x.location: x.state for x in row.fulfilments}
     for _, line in owed_lines(row):
-        if line.shipped:
-            shipped_at.add(line.location)
+        shipped = shipped or line.shipped > 0
         if line.open:
             state = steps.get(line.location, "confirmed")
             step = 0 if line.back or state in SENT else STEPS.index(state)
             open_at[line.location] = min(step, open_at.get(line.location, step))
-    holding = held_at(row)
-    row = replace(row, fulfilments=tuple(
-        _sent(x) if x.location not in holding and (x.state in SENT or x.location in shipped_at) else x
-        for x in row.fulfilments
-    ))  # fmt: skip
+    if row.fulfilments:
+        holding, left = held_at(row), left_from(row)
+        row = replace(row, fulfilments=tuple(
+            _sent(x) if x.location in left and x.location not in holding else x for x in row.fulfilments
+        ))  # fmt: skip
     if open_at:
         return _towards(row, STEPS[min(open_at.values())])
-    if not shipped_at:
+    if not shipped:
         return _towards(row, "cancelled")
     row = _towards(row, "shipped")
     sent = [x for x in row.fulfilments if x.state in SENT]

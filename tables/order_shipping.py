@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tables import records as r
 from tables.order_cancels import taken_back
-from tables.order_progress import advance, at_location, held, held_at, owed_lines, with_fulfilment
+from tables.order_progress import advance, at_location, held, owed_lines, with_fulfilment
 from tables.order_states import NOWHERE, OWED, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow
@@ -112,16 +112,13 @@ def _own(
 
 
 def _parcels(row: OrderRow, record: r.OrderShipped, sent: list[EntryLine]) -> OrderRow:
-    """The parcel's number at each location it left from; a location that holds nothing more has shipped."""
-    here = held_at(row)
-    skus = {line.sku for _, line in owed_lines(row)}
-    for place in dict.fromkeys(line.location for line in sent if line.sku in skus):
+    """The parcel's number at each location it left from."""
+    for place in dict.fromkeys(line.location for line in sent if line.attempt):
         done = at_location(row, place)
         tracking = done.tracking
         if record.tracking and record.tracking not in dict(tracking):
             tracking = (*tracking, (record.tracking, "pre_transit"))
-        state = done.state if place in here else "shipped"
-        row = with_fulfilment(row, replace(done, tracking=tracking, state=state))
+        row = with_fulfilment(row, replace(done, tracking=tracking))
     return row
 
 

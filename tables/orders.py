@@ -50,7 +50,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
         row = None
     kind = type(record)
     if kind is r.ReservationOverdue:
-        return Outcome(sends=settled(row, record, at))
+        return Outcome(sends=settled(row, record, at, log))
     if row is None or row.at < at.place:
         before = row or _unplaced(record, at)
         if kind is r.OrderPlaced:
