@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from tables.order_states import OWED, TRANSITIONS, move
-from tables.rows import Fulfilment, OrderLine, OrderRow
+from tables.murmur2 import partition_of_sku
+from tables.order_states import OWED, TRANSITIONS, add, move
+from tables.outcome import At
+from tables.rows import Entry, Fulfilment, OrderLine, OrderRow, PartitionRow
 
 STEPS = ("confirmed", "picked", "packed")  # of a location that holds units for the order
 SENT = ("shipped", "delivered")
@@ -85,6 +87,26 @@ def advance(row: OrderRow) -> OrderRow:
     row = _towards(row, "shipped")
     sent = [x for x in row.fulfilments if x.state in SENT]
     return move(row, "deliver") if sent and all(x.state == "delivered" for x in sent) else row
+
+
+def closed_out(before: OrderRow, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
+    """`row`, and a release of whatever stock still holds where this record closed the last of an attempt's lines.
+
+    Of orders with backorders only: units may leave before their stock came, or while the word that it came is on its
+    way, and then the two sides do not count the same parts. Stock holds too much meanwhile, never too little.
+    """
+    was, still = _open_in(before, log), _open_in(row, log)
+    for attempt in sorted({attempt for attempt, _ in was - still}):
+        partitions = tuple(sorted(partition for mine, partition in was - still if mine == attempt))
+        row = add(row, Entry(at.place, "give_back", at.ms, attempt, partitions))
+    return row
+
+
+def _open_in(row: OrderRow, log: PartitionRow) -> set[tuple[int, int]]:
+    """(attempt, warehouse partition) with units that are owed."""
+    if row.state not in OWED:
+        return set()
+    return {(x.attempt, partition_of_sku(x.sku, log.partitions)) for _, x in owed_lines(row) if x.open and x.attempt}
 
 
 def _sent(done: Fulfilment) -> Fulfilment:

@@ -27,6 +27,7 @@ from tables import records as r
 from tables.codec import digest
 from tables.order_cancels import cancelled
 from tables.order_placing import HOPS_BITS_MAX, PLACED_OTHERWISE
+from tables.order_progress import closed_out
 from tables.order_speech import say, settled
 from tables.order_states import OWED, TRANSITIONS, asked, check_lines, decide
 from tables.outcome import At, Outcome, View
@@ -65,6 +66,8 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             after = order_edits.follow_up(after, at, log)
         if after.lines is not before.lines:
             check_lines(after)
+            if before.policy == "backorder":
+                after = closed_out(before, after, at, log)
         owed = after.state in ("pending", "on_hold", *OWED) or bool(after.awaited)
         row = replace(after, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
     elif why := _was_dead(row, record, at):
@@ -129,9 +132,10 @@ def _once(handle: Handler, *, bounded: bool = True) -> Handler:
 
 
 def _lines_told(row: OrderRow) -> int:
-    """Lines that the row remembers beside the order's own."""
+    """Lines, numbers and notes that the row remembers beside the order's own."""
     named = (*row.entries, *row.waiting, *row.edits, *row.returns)
-    return sum(len(x.lines) for x in named) + sum(len(x.cartons) + len(x.tracking) for x in row.fulfilments)
+    numbers = sum(len(x.cartons) + len(x.tracking) for x in row.fulfilments)
+    return sum(len(x.lines) for x in named) + numbers + len(row.late)
 
 
 _FACTS: dict[type, Handler] = {

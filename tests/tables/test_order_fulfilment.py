@@ -219,7 +219,8 @@ def test_where_the_policy_says_so_what_is_missing_waits_for_stock(order_log: Any
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1), r.ShippedLine(B, 1)], final=True)
     (command,) = [x for x in sent(outcome, WAREHOUSE) if isinstance(x, r.Backorder)]
     assert (command.lines, command.attempt) == ([r.ReleaseLine(A, 1, "W1")], 1)
-    assert command.id == f"o1:1:{OF_A}:{len(order_log.order().entries) - 1}"
+    number = [x.kind for x in order_log.order().entries].index("back")
+    assert command.id == f"o1:1:{OF_A}:{number}"
     assert sent(outcome, RESERVATIONS) == []
     assert units(order_log) == [(A, 1, 1, 1, 0), (B, 0, 0, 1, 0)]
     assert (order_log.order().state, order_log.document().status) == ("confirmed", "partially_shipped")
@@ -302,12 +303,23 @@ def test_cancelled_units_are_those_that_wait_before_those_that_lie_there(order_l
     assert units(order_log) == [(A, 1, 0, 0, 1), (A, 0, 0, 0, 2)]
 
 
-def test_units_that_left_although_their_stock_had_not_come_do_not_wait_any_more(order_log: Any) -> None:
-    backordered(order_log)
+def test_units_that_left_although_their_stock_had_not_come_do_not_wait_once_nothing_is_owed(order_log: Any) -> None:
+    order_log.place(policy="backorder")
+    order_log.answer(r.Part(A, 1, "W1"), r.Part(A, 1, "W1", backordered=True))
+    order_log.answer(r.Part(B, 1, "W1"))
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 2)])
     assert facts(outcome, r.Shipped) == [(A, 2, "W1")]
-    assert [x.lines for x in sent(outcome, WAREHOUSE) if isinstance(x, r.Release)] == [[r.ReleaseLine(A, 1, "W1")]]
+    (release,) = [x for x in outcome.sends if isinstance(x.record, r.Release)]
+    assert (release.partition, release.record.attempt, release.record.lines) == (OF_A, 1, [])
     assert units(order_log) == [(A, 0, 0, 1, 0), (A, 0, 0, 1, 0), (B, 1, 0, 0, 0)]
+
+
+def test_units_that_wait_are_not_released_while_the_order_still_waits_for_others(order_log: Any) -> None:
+    order_log.place(("A", 3), policy="backorder")
+    order_log.answer(r.Part(A, 3, "W1", backordered=True))
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1)])
+    assert [type(x) for x in sent(outcome, WAREHOUSE)] == [r.Shipped]
+    assert units(order_log) == [(A, 2, 2, 1, 0)]
 
 
 # -- on the way --------------------------------------------------------------------------------------------------------
