@@ -11,7 +11,17 @@ from typing import Any
 
 from proof.simulator.worker import Violation
 from tables.ledger import quantities
-from tables.rows import LotRow, OrderRow, QueueRow, ReservationRow, StockRow, TraceRow, order_key
+from tables.rows import (
+    FactRow,
+    LotRow,
+    OrderRow,
+    QueueRow,
+    ReservationRow,
+    ShipEffect,
+    StockRow,
+    TraceRow,
+    order_key,
+)
 
 COUNTED = ("claimed", "held", "allocated")
 WANTED = {"claimed": ("pending",), "held": ("on_hold",), "allocated": ("confirmed", "picked", "packed")}
@@ -83,12 +93,21 @@ def _check_movements(rows: dict[str, Any]) -> None:
 
 def check_promises(orders: dict[str, OrderRow], rows: dict[str, Any]) -> None:
     """I4, I5 from the other side: what a confirmed order waits for is held for it, unit for unit, and an order that
-    wanted everything has everything. `rows`: of all stock partitions."""
+    wanted everything has everything. `rows`: reservations and facts of all stock partitions."""
     held: Counter[tuple[str, str, str, int, bool]] = Counter()
-    for row in rows.values():
-        if isinstance(row, ReservationRow) and row.state == "allocated":
-            for line in row.lines:
-                held[row.order_id, line.sku, line.location, row.attempt, line.back] += line.open
+    reserved = [row for row in rows.values() if isinstance(row, ReservationRow) and row.state == "allocated"]
+    for row in reserved:
+        for line in row.lines:
+            held[row.order_id, line.sku, line.location, row.attempt, line.back] += line.open
+    by_attempt: dict[tuple[str, int], list[ReservationRow]] = {}
+    for row in reserved:
+        by_attempt.setdefault((row.order_id, row.attempt), []).append(row)
+    for key, fact in rows.items():  # units somebody else shipped for the order, without telling it
+        for effect in fact.effects if isinstance(fact, FactRow) else ():
+            if isinstance(effect, ShipEffect) and not key.startswith(f"fact|{effect.order_id}:shipment:"):
+                for row in by_attempt.get((effect.order_id, effect.attempt), ()):
+                    line = row.lines[effect.part]
+                    held[row.order_id, line.sku, line.location, row.attempt, False] += effect.quantity
     for order in orders.values():
         for line in order.lines:
             if min(line.shipped, line.cancelled, line.returned, line.back, line.open) < 0 or line.back > line.open:
