@@ -21,6 +21,7 @@ from tables.rows import (
     StockRow,
     TraceRow,
     order_key,
+    reservation_key,
 )
 
 COUNTED = ("claimed", "held", "allocated")
@@ -93,21 +94,19 @@ def _check_movements(rows: dict[str, Any]) -> None:
 
 def check_promises(orders: dict[str, OrderRow], rows: dict[str, Any]) -> None:
     """I4, I5 from the other side: what a confirmed order waits for is held for it, unit for unit, and an order that
-    wanted everything has everything. `rows`: reservations and facts of all stock partitions."""
+    wanted everything has everything. `rows`: reservations and facts of all
+    stock partitions, as `KEY@PARTITION`."""
     held: Counter[tuple[str, str, str, int, bool]] = Counter()
     reserved = [row for row in rows.values() if isinstance(row, ReservationRow) and row.state == "allocated"]
     for row in reserved:
         for line in row.lines:
             held[row.order_id, line.sku, line.location, row.attempt, line.back] += line.open
-    by_attempt: dict[tuple[str, int], list[ReservationRow]] = {}
-    for row in reserved:
-        by_attempt.setdefault((row.order_id, row.attempt), []).append(row)
     for key, fact in rows.items():  # units somebody else shipped for the order, without telling it
         for effect in fact.effects if isinstance(fact, FactRow) else ():
             if isinstance(effect, ShipEffect) and not key.startswith(f"fact|{effect.order_id}:shipment:"):
-                for row in by_attempt.get((effect.order_id, effect.attempt), ()):
-                    line = row.lines[effect.part]
-                    held[row.order_id, line.sku, line.location, row.attempt, False] += effect.quantity
+                partition = key.rpartition("@")[2]
+                line = rows[f"{reservation_key(effect.order_id, effect.attempt)}@{partition}"].lines[effect.part]
+                held[effect.order_id, line.sku, line.location, effect.attempt, False] += effect.quantity
     for order in orders.values():
         for line in order.lines:
             if min(line.shipped, line.cancelled, line.returned, line.back, line.open) < 0 or line.back > line.open:
