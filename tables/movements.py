@@ -3,7 +3,7 @@
 Reads rows. Guarantees: every unit that a lot gains or loses is in its stock row too, available or not, and leaves a
 trace; no lot and no stock row goes below nothing: what the books do not have is `missing`. Everything that follows from
 the day or the policy is in the effects, so that nothing is looked up again when the fact comes again.
-Does not belong here: what a fact means (`receiving`, `shelf`, `shipping`, ...), counting (`counting`).
+Does not belong here: what a fact means (`receiving`, `shelf`, `shipping`, ...), counting (`effects`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tables import counting, lots
+from tables import effects, lots
 from tables.alerts import raised
 from tables.outcome import At, View
 from tables.rows import (
@@ -125,7 +125,7 @@ class Movements:
         after = replace(after, due=lots.due(
             after.best_before, days, expired=after.expired, warned=after.warned or after.on_hand == 0
         ))  # fmt: skip
-        was = counting.blank_lot(lot.sku, lot.location, lot.lot, self.at) if new else lot
+        was = effects.blank_lot(lot.sku, lot.location, lot.lot, self.at) if new else lot
         effect = LotEffect(
             lot.sku, lot.location, lot.lot, units, blocked, _if_new(was.best_before, after.best_before),
             _if_new(was.status, after.status), _if_new(was.expired, after.expired),

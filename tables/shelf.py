@@ -8,7 +8,7 @@ an order (`shipping`), what holds for a lot everywhere (`recalls`).
 
 from __future__ import annotations
 
-from tables import counting
+from tables import effects
 from tables import records as r
 from tables.lots import UNKNOWN_LOT, fefo
 from tables.movements import LOTS_MAX, Decision, Movements
@@ -35,7 +35,7 @@ def counted(view: View, fact: r.Counted, at: At, log: PartitionRow) -> Decision:
     since = 0
     if row is not None and fact.as_of_offset is not None:
         as_of = place_of(fact.as_of_offset, fact.as_of_index)
-        if len(row.moves) >= counting.MOVES_KEPT and row.moves[0][0] > as_of:
+        if len(row.moves) >= effects.MOVES_KEPT and row.moves[0][0] > as_of:
             m.alert(fact.sku, fact.location, "recount", lot=fact.lot, note="counted too long ago")
             return m.decision()
         since = sum(units for place, units in row.moves if place > as_of)

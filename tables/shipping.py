@@ -80,7 +80,7 @@ def counted(row: ReservationRow, effect: ShipEffect, at: At, log: PartitionRow) 
     left = line.open - effect.quantity
     if left < 0:
         raise InvariantBroken(f"{effect.order_id}: more of {line.sku} shipped than was reserved")
-    lines[effect.part] = replace(line, open=left, fenced=min(line.fenced, left))
+    lines[effect.part] = replace(line, open=left)
     closed = not any(x.open for x in lines)
     forget_ms = forget_at(log, log.limits.reservation_keep_seconds, row.order_ms) if closed else 0
     return replace(row, at=at.place, lines=tuple(lines), forget_ms=forget_ms)
