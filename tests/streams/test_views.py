@@ -49,8 +49,8 @@ def day(ordered, offset, name="JERKY"):
 
 def order(n, offset):
     row = rows.OrderRow(
-        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, ("W1",), (), (), (),
-        (), "", 0, (), (), (), (), 0,
+        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, "all_or_nothing", ("W1",),
+        (), (), (), (), (), (), (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
     )  # fmt: skip
     return {f"order|o{n}": row}
 
