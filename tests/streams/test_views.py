@@ -18,7 +18,8 @@ NOON = "2023-11-14T22:13:20.000Z"
 
 
 def sku(name="JERKY", offset=1):
-    return {f"sku|{name}": rows.SkuRow(place_of(offset), name, "teriyaki", "bag", "60 g", "", False, 12, (), rows.Policy())}
+    row = rows.SkuRow(place_of(offset), name, "teriyaki", "bag", "60 g", "", False, 12, (), rows.Policy())
+    return {f"sku|{name}": row}
 
 
 def stock(on_hand, offset, location="W1", name="JERKY", **more):
@@ -30,7 +31,8 @@ def stock(on_hand, offset, location="W1", name="JERKY", **more):
 
 def lot(on_hand, offset, code="L1", location="W1", **more):
     row = rows.LotRow(
-        place_of(offset), "JERKY", location, code, "2027-01-31", place_of(1), on_hand, 0, "approved", False, False, 0, ()
+        place_of(offset), "JERKY", location, code, "2027-01-31", place_of(1), on_hand, 0, "approved", False, False, 0,
+        (),
     )  # fmt: skip
     return {f"lot|JERKY|{location}|{code}": msgspec.structs.replace(row, **more)}
 
@@ -49,8 +51,8 @@ def day(ordered, offset, name="JERKY"):
 
 def order(n, offset):
     row = rows.OrderRow(
-        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, "all_or_nothing", ("W1",),
-        (), (), (), (), (), (), (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
+        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, "all_or_nothing",
+        ("W1",), (), (), (), (), (), (), (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
     )  # fmt: skip
     return {f"order|o{n}": row}
 
@@ -125,7 +127,8 @@ async def test_an_order_changed_often_is_published_once_with_its_newest_version(
 
 
 async def test_levels_add_up_over_locations_and_each_has_its_own_version(shelves):
-    shelves.put(sku(), stock(10, 4, claimed=1, held=2, allocated=3, policy=rows.Policy(5, 2, 1)), stock(5, 9, "W2", unavailable=2))
+    first = stock(10, 4, claimed=1, held=2, allocated=3, policy=rows.Policy(5, 2, 1))
+    shelves.put(sku(), first, stock(5, 9, "W2", unavailable=2))
     levels = stock_levels(shelves.table, "JERKY", LOG)
     first, second = levels.locations
     assert (levels.on_hand, levels.available, levels.version, levels.time) == (15, 6, (7, 9, 0), NOON)
@@ -176,8 +179,9 @@ async def test_each_channel_with_stock_of_its_own_sees_what_it_may_take(shelves)
 async def test_what_is_promised_for_a_day_is_what_is_free_and_what_is_confirmed_until_then(shelves):
     """2 are free and 5 wait; 7 come on the 20th (of 10, 3 came), 4 on the 25th; what is not confirmed is no promise."""
     shelves.put(
-        sku(), stock(2, 4, backordered=5), incoming("P1", 10, "2023-11-20", received=3), incoming("P2", 4, "2023-11-25"),
-        incoming("P3", 0, "2023-11-18", ordered=50), incoming("P4", 9, "2023-11-19", state="closed"),
+        sku(), stock(2, 4, backordered=5), incoming("P1", 10, "2023-11-20", received=3),
+        incoming("P2", 4, "2023-11-25"), incoming("P3", 0, "2023-11-18", ordered=50),
+        incoming("P4", 9, "2023-11-19", state="closed"),
         incoming("P5", 9, "2023-11-01"),
     )  # fmt: skip
     shown = level(shelves.table)
