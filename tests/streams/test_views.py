@@ -24,7 +24,7 @@ def sku(name="JERKY", offset=1):
 
 def stock(on_hand, offset, location="W1", name="JERKY", **more):
     row = rows.StockRow(
-        place_of(offset), name, location, on_hand, 0, 0, 0, 0, 0, rows.Policy(5, 2), "ok", False, (), (), 0, ()
+        place_of(offset), name, location, on_hand, 0, 0, 0, 0, 0, rows.Policy(5, 2), "ok", False, (), (), 0, (), 0
     )  # fmt: skip
     return {f"stock|{name}|{location}": msgspec.structs.replace(row, **more)}
 
@@ -47,6 +47,9 @@ def incoming(reference, confirmed, expected, **more):
 def day(ordered, offset, name="JERKY"):
     row = rows.DemandRow(place_of(offset), name, "W1", "2023-11-14", ordered, 3, 1, 1 << 9 | 1 << 23)
     return {f"demand|{name}|W1|2023-11-14": row}
+
+
+DAY = "demand|JERKY|W1|2023-11-14"
 
 
 def order(n, offset):
@@ -151,8 +154,9 @@ async def test_a_version_names_the_item_within_a_packed_record(shelves):
 
 def test_before_the_first_tick_there_is_no_time():
     early = msgspec.structs.replace(LOG, state_ms=0, first_ms=0)
-    (row,) = day(1, 2).values()
-    assert demand(row, None, early).time == ""
+    table = Table()
+    table.put(day(1, 2))
+    assert demand(table, DAY, early).time == ""
 
 
 def level(table):
@@ -182,14 +186,11 @@ async def test_what_is_promised_for_a_day_is_what_is_free_and_what_is_confirmed_
         sku(), stock(2, 4, backordered=5), incoming("P1", 10, "2023-11-20", received=3),
         incoming("P2", 4, "2023-11-25"), incoming("P3", 0, "2023-11-18", ordered=50),
         incoming("P4", 9, "2023-11-19", state="closed"),
-        incoming("P5", 9, "2023-11-01"),
     )  # fmt: skip
     shown = level(shelves.table)
-    assert shown.promise == [
-        r.Promise("2023-11-14", 0), r.Promise("2023-11-20", 4), r.Promise("2023-11-25", 8)
-    ]  # fmt: skip
+    assert shown.promise == [r.Promise("", 0), r.Promise("2023-11-20", 4), r.Promise("2023-11-25", 8)]
     assert [(x.reference, x.quantity, x.confirmed) for x in shown.incoming] == [
-        ("P5", 9, True), ("P3", 50, False), ("P1", 7, True), ("P2", 4, True)
+        ("P1", 7, True), ("P2", 4, True), ("P3", 50, False)
     ]  # fmt: skip
     assert shown.backordered == 5
 
@@ -203,38 +204,41 @@ async def test_counts_show_how_good_the_books_were(shelves):
 
 # -- stock-out hours ---------------------------------------------------------------------------------------------------
 
-MIDNIGHT_MS, HOUR_MS = 1_699_920_000_000, 3_600_000  # of 14 November 2023; state time is 22:13 that day
+MIDNIGHT_MS, HOUR_MS = 1_699_920_000_000, 3_600_000  # of 14 November 2023
+
+
+def window(begin_hour, end_hour):
+    return int(MIDNIGHT_MS + begin_hour * HOUR_MS), int(MIDNIGHT_MS + end_hour * HOUR_MS)
 
 
 @pytest.mark.parametrize(
-    ("since_hour", "outs", "hours"),
+    ("outs", "hours"),
     [
-        (None, (), [9, 23]),  # what reserve commands found
-        (20, (), [9, 20, 21, 22, 23]),  # out until now
-        (None, ((2, 4), (5.5, 6.5)), [2, 3, 4, 5, 6, 9, 23]),
-        (None, ((-30, 1),), [0, 1, 9, 23]),  # since the day before
-        (None, ((24, 30),), [9, 23]),  # another day's
+        ((), [9, 23]),  # what reserve commands found
+        ((window(2, 4), window(5.5, 6.5)), [2, 3, 4, 5, 6, 9, 23]),
+        ((window(-30, 1),), [0, 1, 9, 23]),  # since the day before
+        ((window(22, 50),), [9, 22, 23]),  # until the day after
+        ((window(24, 30),), [9, 23]),  # another day's
+        ((window(-30, -1),), [9, 23]),
     ],
 )
-def test_hours_without_stock_are_those_that_orders_met_and_those_of_its_windows(since_hour, outs, hours):
-    (row,) = day(1, 2).values()
-    windows = tuple((int(MIDNIGHT_MS + a * HOUR_MS), int(MIDNIGHT_MS + b * HOUR_MS)) for a, b in outs)
-    since = MIDNIGHT_MS + since_hour * HOUR_MS if since_hour is not None else 0
-    (shelf,) = stock(0, 3, out_since_ms=since, outs=windows).values()
-    assert demand(row, shelf, LOG).stockout_hours == hours
+def test_hours_without_stock_are_those_that_orders_met_and_those_of_stock_outs_that_are_over(outs, hours):
+    table = Table()
+    table.put(day(1, 2) | stock(0, 3, outs=outs, outs_at=place_of(3)))
+    assert demand(table, DAY, LOG).stockout_hours == hours
 
 
-async def test_demand_is_told_again_when_stock_runs_out_and_when_it_comes(shelves):
-    out = {"level": "out", "out_since_ms": MIDNIGHT_MS + 2 * HOUR_MS}
+async def test_an_open_stock_out_is_told_by_the_level_and_its_hours_when_it_is_over(shelves):
     shelves.put(sku(), stock(9, 3), day(4, 4))
-    assert [x.version for x in await shelves.published("demand", r.Demand)] == [(7, 4, 0)]
-    shelves.put(stock(0, 5, **out))
-    assert [x.version for x in await shelves.published("demand", r.Demand)] == [(7, 5, 0)]
-    shelves.put(stock(0, 6, **out))
-    assert await shelves.published("demand", r.Demand) == [], "nothing new about its hours"
-    shelves.put(stock(9, 7, outs=((MIDNIGHT_MS + 2 * HOUR_MS, MIDNIGHT_MS + 4 * HOUR_MS),)))
+    await shelves.published("demand", r.Demand)
+    shelves.put(stock(0, 5, level="out", out_since_ms=window(2, 4)[0]))
+    assert level(shelves.table).out_since == "2023-11-14T02:00:00.000Z"
+    assert await shelves.published("demand", r.Demand) == []
+    shelves.put(stock(9, 7, outs=(window(2, 4),), outs_at=place_of(7)))
     (told,) = await shelves.published("demand", r.Demand)
     assert (told.version, told.stockout_hours) == ((7, 7, 0), [2, 3, 4, 9, 23])
+    shelves.put(stock(8, 8, outs=(window(2, 4),), outs_at=place_of(7)))
+    assert await shelves.published("demand", r.Demand) == [], "nothing new about its hours"
 
 
 # -- everything again --------------------------------------------------------------------------------------------------
