@@ -1,0 +1,92 @@
+"""What the commands that look back share: the agents as folds need them, snapshots in the home folder, a bar.
+
+Reads the settings and the logs; writes snapshots. Guarantees: what is wrong with a log or a moment ends the command
+with a sentence. Does not belong here: what a command asks of a fold.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from proof.history.fold import Folded, Halted, fold
+from proof.history.logs import BrokerLog, Meter
+from proof.history.moment import END, Moment, parse, position_text
+from proof.history.snapshots import Snapshots
+from streams.agents import order, stock
+from streams.commands.output import fail, say, talk
+from streams.partition import Role
+from streams.reader import ReadError
+from streams.settings import Settings
+from streams.topics import ORDERS, WAREHOUSE
+from streams.views import OrderViews, StockViews
+from tables.codec import ORDER_LOG, STOCK_LOG
+
+CANNOT_READ = 3
+EXIT_ARGUMENTS = 2
+SNAPSHOTS = "snapshots"  # of the home folder
+ROLES = {
+    ORDERS.name: Role(ORDERS.name, ORDER_LOG, order.step, OrderViews),
+    WAREHOUSE.name: Role(WAREHOUSE.name, STOCK_LOG, stock.step, StockViews),
+}
+
+
+class Bar:
+    """A progress bar on stderr whose end moves as more is found to read."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=0)
+        self._total = 0
+
+    def expect(self, records: int) -> None:
+        self._total += records
+        self._progress.update(self._task, total=self._total)
+
+    def advance(self, records: int) -> None:
+        self._progress.advance(self._task, records)
+
+
+@contextmanager
+def looking_back(what: str = "folding the log") -> Iterator[Bar]:
+    """A bar; logs that cannot be read or folded end the command."""
+    gc.disable()  # rows hold no cycles, and the process ends with its answer
+    logging.getLogger("streams.partition").setLevel(logging.CRITICAL)  # a halt is told by the command
+    try:
+        with Progress(
+            TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=talk, transient=True,
+            disable=not talk.is_terminal,
+        ) as progress:  # fmt: skip
+            yield Bar(progress)
+    except (ReadError, Halted) as error:
+        fail(str(error), CANNOT_READ)
+
+
+def moment_of(text: str, option: str) -> Moment:
+    """A moment as people write it; the command ends if it is none."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        fail(f"{option} {error}", EXIT_ARGUMENTS)
+
+
+def snapshots_of(settings: Settings, log: BrokerLog, log_id: int, tell: Callable[[str], None] = say) -> Snapshots:
+    """Where folds of this partition leave their snapshots."""
+    return Snapshots(settings.home / SNAPSHOTS, settings.prefix + log.topic, log.number, log_id, tell)
+
+
+def fold_to(settings: Settings, topic: str, number: int, until: Moment = END, meter: Meter | None = None) -> Folded:
+    """The partition's rows as they stood. `ReadError`: it has no such moment."""
+    log = BrokerLog(settings, topic, number)
+    log_id = log.log_id()
+    if until.log_id and until.log_id != log_id:
+        raise ReadError(f"{topic}[{number}] is of log {log_id}; {until.log_id} is another, and its history is gone")
+    folded = fold(log, ROLES[topic], until, snapshots=snapshots_of(settings, log, log_id), meter=meter)
+    if until.place is not None and folded.place < until.place:
+        last = position_text(folded.place - 1) if folded.place else "nothing"
+        raise ReadError(f"{topic}[{number}] ends before that position; its last is {last.partition('.')[0]}")
+    return folded
