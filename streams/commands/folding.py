@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from proof.history.explain import Logs
 from proof.history.fold import Folded, Halted, fold
-from proof.history.logs import BrokerLog, Meter
+from proof.history.logs import BrokerLog, Log, Meter, partitions
 from proof.history.moment import END, Moment, parse, position_text
 from proof.history.snapshots import Snapshots
 from streams.agents import order, stock
@@ -74,9 +75,18 @@ def moment_of(text: str, option: str) -> Moment:
         fail(f"{option} {error}", EXIT_ARGUMENTS)
 
 
-def snapshots_of(settings: Settings, log: BrokerLog, log_id: int, tell: Callable[[str], None] = say) -> Snapshots:
+def snapshots_of(settings: Settings, log: Log, log_id: int, tell: Callable[[str], None] = say) -> Snapshots:
     """Where folds of this partition leave their snapshots."""
     return Snapshots(settings.home / SNAPSHOTS, settings.prefix + log.topic, log.number, log_id, tell)
+
+
+def logs_of(settings: Settings, tell: Callable[[str], None] = say) -> Logs:
+    """Both logs on the broker. `ReadError`: there are none, or their beginning is lost."""
+    log_id = BrokerLog(settings, ORDERS.name, 0).log_id()
+    return Logs(
+        log_id, partitions(settings), lambda topic, number: BrokerLog(settings, topic, number),
+        lambda log: snapshots_of(settings, log, log_id, tell),
+    )  # fmt: skip
 
 
 def fold_to(settings: Settings, topic: str, number: int, until: Moment = END, meter: Meter | None = None) -> Folded:
