@@ -27,6 +27,7 @@ _COMMANDS = {
     "stock": "reading:stock_app",
     "orders": "reading:orders_app",
     "explain": "explaining:explain",
+    "replay": "replaying:replay",
     "tail": "reading:tail",
     "export": "exporting:export",
     "audit": "auditing:audit",

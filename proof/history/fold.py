@@ -48,7 +48,7 @@ def fold(
         next_offset, newest_ms = found.next_offset, found.newest_ms
         table.put(found.rows)
         table.take_dirty()
-    partition = Partition(role._replace(views=_Untold), log.number, table, _Unsent(), next_offset)  # type: ignore[arg-type]
+    partition = Partition(role._replace(views=Untold), log.number, table, _Unsent(), next_offset)  # type: ignore[arg-type]
     place = place_of(next_offset)
     if until.place is not None and until.place <= place:
         return Folded(table, _at(partition, place), place, newest_ms)
@@ -57,7 +57,7 @@ def fold(
     meter.expect(max(last - next_offset, 0))
     with closing(log.read(next_offset)) as batches:  # type: ignore[type-var]
         for batch in batches:
-            whole, rest, ended = _cut(batch, until)
+            whole, rest, ended = cut(batch, until)
             partition.handle(whole)
             place = place_of(partition.next_offset)
             if rest is not None and until.place is not None:
@@ -84,7 +84,7 @@ def _at(partition: Partition, place: int) -> PartitionRow | None:
     return state if state is None or state.at >= place - 1 else replace(state, at=place - 1)
 
 
-def _cut(batch: list[Any], until: Moment) -> tuple[list[Any], Any, bool]:
+def cut(batch: list[Any], until: Moment) -> tuple[list[Any], Any, bool]:
     """(messages that belong to the moment whole, one that does in part, whether the moment is reached)."""
     for n, message in enumerate(batch):
         if until.ms is not None and message.timestamp()[1] > until.ms:
@@ -107,7 +107,7 @@ class _Firsts:
         return self._codec.items(value)[: self._count]
 
 
-class _Untold:
+class Untold:
     """Nothing is published about a past."""
 
     def touch(self, rows: dict[str, Any]) -> None:

@@ -135,6 +135,15 @@ def test_folds_with_snapshots_and_without_have_the_same_hash_at_every_position(b
         assert with_them[1:] == alone[1:]
 
 
+def test_a_snapshot_that_holds_later_records_is_not_used_for_a_time(busy, snapshots):
+    kept = snapshots()
+    busy.fold(WAREHOUSE, 0, snapshots=kept)
+    stamps = {message.timestamp()[1] for message in busy.topics[WAREHOUSE, 0]}
+    for stamp in sorted(stamps)[::7]:
+        moment = Moment(ms=stamp)
+        assert rows(busy.fold(WAREHOUSE, 0, moment, snapshots=kept)) == rows(busy.fold(WAREHOUSE, 0, moment))
+
+
 def test_a_fold_starts_at_the_nearest_snapshot_before_its_moment(busy, snapshots):
     kept = snapshots()
     busy.fold(WAREHOUSE, 0, snapshots=kept)
