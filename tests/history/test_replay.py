@@ -194,6 +194,21 @@ def test_what_followed_a_confirmation_does_not_follow_a_refusal(belt, again):
     assert found.differing == 0
 
 
+def test_what_the_agents_sent_because_of_the_real_decision_is_not_sent_to_a_run(belt, again):
+    """Really o-1 was refused for D, and A was released: where the policy confirms it, nobody else gets its A."""
+    assert belt.home("A") != belt.home("D")
+    belt.receive("A", 1)
+    belt.receive("D", 2)
+    belt.put(r.PolicySet(id="policy:D", sku="D", safety_stock=2))
+    belt.place("o-1", A=1, D=1)
+    belt.place("o-2", A=1)
+    assert (belt.decisions["o-1"].status, belt.decisions["o-2"].status) == ("rejected", "confirmed")
+    found = again({"policy_set": [{"sku": "D"}]})
+    assert [(x.order_id, x.after) for x in found.changed] == [
+        ("o-1", "confirmed from W1"), ("o-2", "rejected (insufficient)"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("by_warehouse", [False, True])
 def test_parcels_leave_from_where_the_run_holds_the_units(belt, again, by_warehouse):
     belt.receive("A", 3)
