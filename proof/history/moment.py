@@ -68,4 +68,10 @@ def position_text(place: int) -> str:
     return f"{place >> INDEX_BITS}.{place & ((1 << INDEX_BITS) - 1)}"
 
 
+def last_text(place: int) -> str:
+    """The last position before this place, as `parse` reads it: a record whole (`OFFSET`), or one of its items."""
+    index = place & ((1 << INDEX_BITS) - 1)
+    return position_text(place - 1) if index else str((place >> INDEX_BITS) - 1)
+
+
 _MILLISECOND = datetime.resolution * 1000

@@ -95,6 +95,7 @@ def run(found: Window, roles: Mapping[str, Role], policy: Policy, meter: Meter) 
                 rules.after(told, came.ms)
         if number % METERED_RECORDS == 0:
             meter.advance(METERED_RECORDS)
+    world.close()
     return tally
 
 

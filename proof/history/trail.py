@@ -127,8 +127,8 @@ def changes(view: View, rows: dict[str, Any]) -> Iterable[Change]:
             if new is None or field in _UNSHOWN or field.endswith("_ms"):
                 continue
             old = shown(getattr(before, field)) if before is not None else type(new)()
-            if new != old:
-                yield Change(key, field, old if old is not None else "", new)
+            if old is not None and new != old:
+                yield Change(key, field, old, new)
 
 
 def _levels(view: View, sku: str, log: PartitionRow) -> r.StockLevels | None:

@@ -58,8 +58,8 @@ def _show(found: Explanation) -> None:
 
 
 def _show_question(number: int, asked: Question) -> None:
-    put_line(f"\n{number}. Attempt {asked.attempt} asked {asked.position}, {asked.position.time}, "
-             f"for {units(asked.there)} from {', '.join(asked.locations)}. Just before it there was:\n")  # fmt: skip
+    put_line(f"\n{number}. Attempt {asked.attempt}: {units(asked.there)}, from {', '.join(asked.locations)}\n"
+             f"   {asked.position}, {asked.position.time}. Just before it there was:\n")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     lots: list[tuple[Any, ...]] = []
     for there in asked.there:
@@ -74,7 +74,9 @@ def _show_question(number: int, asked: Question) -> None:
             ]
     put_table("Quantities", ("sku", "location", *QUANTITIES), rows)
     if lots:
-        put_table("Lots", ("sku", "location", "lot", "best before", "on_hand", "status"), lots)
+        columns = ("sku", "location", "lot", "best before", "on_hand", "status")
+        last = None if any(row[-1] for row in lots) else -1  # not every log knows of a status
+        put_table("Lots", columns[:last], [row[:last] for row in lots])
     if asked.rules:
         since = f"since {asked.position.topic}[{asked.position.partition}]"
         put_table("Rules in force", ("what", since), [(x.what, x.position) for x in asked.rules])

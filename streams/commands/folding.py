@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from proof.history.explain import Logs
 from proof.history.fold import Folded, Halted, fold
 from proof.history.logs import BrokerLog, Log, Meter, partitions
-from proof.history.moment import END, Moment, parse, position_text
+from proof.history.moment import END, Moment, last_text, parse
 from proof.history.snapshots import Snapshots
 from streams.agents import order, stock
 from streams.commands.output import fail, say, talk
@@ -97,6 +97,6 @@ def fold_to(settings: Settings, topic: str, number: int, until: Moment = END, me
         raise ReadError(f"{topic}[{number}] is of log {log_id}; {until.log_id} is another, and its history is gone")
     folded = fold(log, ROLES[topic], until, snapshots=snapshots_of(settings, log, log_id), meter=meter)
     if until.place is not None and folded.place < until.place:
-        last = position_text(folded.place - 1) if folded.place else "nothing"
-        raise ReadError(f"{topic}[{number}] ends before that position; its last is {last.partition('.')[0]}")
+        last = last_text(folded.place) if folded.place else "not there yet"
+        raise ReadError(f"{topic}[{number}] ends before that position; its last record is {last}")
     return folded

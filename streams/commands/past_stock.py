@@ -12,7 +12,7 @@ import msgspec
 
 from proof.history.fold import Folded
 from proof.history.logs import partitions
-from proof.history.moment import Moment, position_text
+from proof.history.moment import Moment, last_text
 from streams.commands.folding import EXIT_ARGUMENTS, fold_to, looking_back, moment_of
 from streams.commands.output import fail
 from streams.settings import Settings
@@ -26,7 +26,7 @@ from tables.rows import sku_key
 
 
 class AsOf(msgspec.Struct, frozen=True):
-    """`position`: the last place that counts, OFFSET.INDEX. `time`: the latest stamp up to it."""
+    """`position`: the last that counts, OFFSET (a record whole) or OFFSET.INDEX. `time`: the latest stamp up to it."""
 
     topic: str
     partition: int
@@ -77,7 +77,7 @@ def stock_then(sku: str, partition: int, folded: Folded) -> PastStock:
     table, log = folded.table, folded.log
     known = log is not None and table.get(sku_key(sku)) is not None
     as_of = AsOf(
-        WAREHOUSE.name, partition, log.log_id if log else 0, position_text(folded.place - 1) if folded.place else "",
+        WAREHOUSE.name, partition, log.log_id if log else 0, last_text(folded.place) if folded.place else "",
         instant(folded.newest_ms) if folded.newest_ms else "",
     )  # fmt: skip
     if log is None or not known:

@@ -134,6 +134,7 @@ def test_a_life_is_told_in_order_with_what_each_record_changed(stocked, told):
         "cancel 1 A (too many)", "give back 1 A", "a parcel left: 1 A at W1, lot L1", "1 A left W1, lot L1",
         "payment failed",
     ]  # fmt: skip
+    assert all(change.before != change.after for x in found.happened for change in x.changes)
     by_text = {x.text: x for x in found.happened}
     assert by_text["check fraud passed"].said == ["decided: confirmed"]
     assert by_text["cancel 1 A (too many)"].said == ["given back: 1 A (too many)"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proof.history.moment import Moment, parse
+from proof.history.moment import Moment, last_text, parse
 from tables.outcome import place_of
 
 
@@ -20,6 +20,11 @@ from tables.outcome import place_of
 )
 def test_the_record_that_is_named_is_part_of_the_moment(text, moment):
     assert parse(text) == moment
+
+
+@pytest.mark.parametrize("text", ["17", "17.3", "0", "0.0"])
+def test_the_last_position_before_a_moment_is_written_as_it_is_read(text):
+    assert last_text(parse(text).place) == text
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "1.2.3.4", "17.1000", "-1", "2026-03-01", "2026-03-01T10:00:00"])

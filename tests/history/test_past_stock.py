@@ -72,7 +72,7 @@ def test_what_was_not_known_then_or_was_never_is_said(shop):
     assert told.stdout.strip() == "[]"
     assert "'BJ-1': unknown at 0" in told.stderr
     ends = shop.run("stock", "get", "BJ-1", "--at", "2", "--json", code=3)
-    assert f"warehouse[{partition}] ends before that position; its last is 1" in ends.stderr
+    assert f"warehouse[{partition}] ends before that position; its last record is 1" in ends.stderr
     assert "is another, and its history is gone" in shop.run("stock", "get", "BJ-1", "--at", "5.1.0", code=3).stderr
     assert "--at 'noon': give a position" in shop.run("stock", "get", "BJ-1", "--at", "noon", code=2).stderr
     other = next(f"BJ-{n}" for n in range(2, 99) if partition_of(f"BJ-{n}", 4) != partition)
