@@ -18,22 +18,16 @@ from proof.history.fold import Folded, Halted, fold
 from proof.history.logs import BrokerLog, Log, Meter, partitions
 from proof.history.moment import END, Moment, last_text, parse
 from proof.history.snapshots import Snapshots
-from streams.agents import order, stock
+from streams import wiring
 from streams.commands.output import fail, say, talk
-from streams.partition import Role
 from streams.reader import ReadError
 from streams.settings import Settings
-from streams.topics import ORDERS, WAREHOUSE
-from streams.views import OrderViews, StockViews
-from tables.codec import ORDER_LOG, STOCK_LOG
+from streams.topics import ORDERS
 
 CANNOT_READ = 3
 EXIT_ARGUMENTS = 2
 SNAPSHOTS = "snapshots"  # of the home folder
-ROLES = {
-    ORDERS.name: Role(ORDERS.name, ORDER_LOG, order.step, OrderViews),
-    WAREHOUSE.name: Role(WAREHOUSE.name, STOCK_LOG, stock.step, StockViews),
-}
+ROLES = {role.topic: role for role in wiring.ROLES.values()}  # the agents as workers run them, by the log they read
 
 
 class Bar:
