@@ -1,7 +1,7 @@
 """Orders beside stock: nothing is held for an order that has no claim to it, and all that it owes is held.
 
-Reads both books once both logs are folded; adds findings. Guarantees: what an order may hold, what was shipped and what came
-back is counted once on both sides. Does not belong here: what was published.
+Reads both books once both logs are folded; adds findings. Guarantees: what an order may hold, what was shipped and
+what came back is counted once on both sides. Does not belong here: what was published.
 """
 
 from __future__ import annotations

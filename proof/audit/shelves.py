@@ -115,9 +115,7 @@ class Shelf:
     @property
     def free(self) -> int:
         """Units that nobody has a claim to; negative if more is owed than is there."""
-        return (
-            self.on_hand - self.unavailable - self.claimed - self.held - self.allocated - self.policy.safety_stock
-        )
+        return self.on_hand - self.unavailable - self.claimed - self.held - self.allocated - self.policy.safety_stock
 
     def free_to(self, channel: str) -> int:
         """Units this channel may take, by the same measure."""

@@ -213,7 +213,8 @@ class StockBook:
         if found is None:
             if self._cut.is_sure(WAREHOUSE, log.number, place):
                 spot = spot_of(WAREHOUSE, log.number, place)
-                self._findings.add("oldest_first", filled.order_id, spot, filled, "not told: others were, or none", location=filled.location)  # fmt: skip
+                self._findings.add("oldest_first", filled.order_id, spot, filled, "not told: others were, or none",
+                                   location=filled.location)  # fmt: skip
             return
         told, spot = found
         if (told.sku, told.location, told.quantity) != (filled.sku, filled.location, filled.units):
