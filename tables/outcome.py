@@ -72,7 +72,13 @@ class View(Protocol):
     def get(self, key: str) -> Any: ...
 
     def below(self, prefix: str) -> Iterable[str]:
-        """The keys that start with `prefix`, sorted."""
+        """The keys that start with `prefix`, sorted; of queue rows only those that wait for units."""
+
+    def lots_of(self, lot: str) -> Iterable[str]:
+        """The keys of the lot rows with this lot code, of whatever SKU and location, sorted."""
+
+    def lots_due(self, day: int, most: int) -> list[str]:
+        """The keys of lot rows whose `due` day (an ordinal) has come, at most so many, the earliest first."""
 
     def due(self, state_ms: int, first_ms: int, most: int) -> list[tuple[int, str]]:
         """(deadline, order id) of orders whose deadline lies at or before `state_ms`, earliest first."""

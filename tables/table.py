@@ -1,8 +1,8 @@
 """The rows of one partition: in memory while they are used, in a store underneath, changed ones waiting to be written.
 
 Guarantees: `get` gives the last row put, whether it is in memory or only in the store; what was not written yet is not
-dropped; `below` and `due` are pure functions of the rows. Memory: stock and SKU rows stay; the others stay for one to
-two generations of `RECENT_MAX` rows and are read again when asked for. Does not belong here: rules, Kafka, writers.
+dropped; `below`, `lots_of`, `lots_due` and `due` are pure functions of the rows. Memory: stock, SKU, channel, kit and
+count rows stay; the others stay for one to two generations of `RECENT_MAX` rows and are read again when asked for. Does not belong here: rules, Kafka, writers.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
-from tables.rows import OrderRow
+from tables.rows import LotRow, OrderRow
 
 RECENT_MAX = 100_000
-_STAY = "sp"  # first letters of the kinds that stay in memory: stock, sku, partition
+_STAY = "spck"  # first letters of the kinds that stay in memory: stock, sku | partition | channel, count | kit
 
 
 class Store(Protocol):
@@ -49,9 +49,12 @@ class Table:
         self._below: dict[str, list[str]] = {}  # prefix -> keys put here, and (scanned) those of the store
         self._scanned: set[str] = set()
         self._deadlines = Deadlines()
+        self._lots = Lots()
         self.dirty: dict[str, Any] = {}
         for _, row in self._store.scan("order|"):
             self._deadlines.note(row)
+        for key, row in self._store.scan("lot|"):
+            self._lots.note(key, row)
 
     def get(self, key: str) -> Any:
         """The row of this key, or None."""
@@ -66,19 +69,20 @@ class Table:
     def put(self, rows: dict[str, Any]) -> None:
         """Put the rows of one step. A row put again unchanged is written again, under this table's writer."""
         for key, row in rows.items():
-            kind = key[0]  # of a key's name: stock, sku | lot | order | res, fact, demand, partition
-            if kind == "s":
-                if key not in self._stay:
+            kind = key[0]
+            if kind in _STAY:
+                if kind == "s" and key not in self._stay:
                     self._index(key)
                 self._stay[key] = row
-            elif kind == "p":
-                self._stay[key] = row
-            else:
-                if kind == "l":
-                    self._index(key)
-                elif kind == "o":
-                    self._deadlines.note(row)
-                self._recent[key] = row
+                continue
+            if kind == "l":
+                self._index(key)
+                self._lots.note(key, row)
+            elif kind == "o":
+                self._deadlines.note(row)
+            elif kind in "iq":  # incoming, queue
+                self._index(key, kept=kind == "i" or row.units > 0)
+            self._recent[key] = row
         self.dirty.update(rows)
 
     def take_dirty(self) -> dict[str, Any]:
@@ -89,12 +93,22 @@ class Table:
         return dirty
 
     def below(self, prefix: str) -> list[str]:
-        """The keys that start with `prefix` (`stock|SKU|`, `lot|SKU|LOCATION|`), sorted."""
+        """The keys that start with `prefix` (`stock|SKU|`, `lot|SKU|LOCATION|`, `incoming|...|`, `queue|...|`),
+        sorted; of queue rows only those that wait for units."""
         if prefix not in self._scanned:
             self._scanned.add(prefix)
-            put_here = self._below.get(prefix, [])
-            self._below[prefix] = sorted({*put_here, *(key for key, _ in self._store.scan(prefix))})
+            keys = {*self._below.get(prefix, []), *(key for key, _ in self._store.scan(prefix))}
+            if prefix[0] == "q":
+                keys = {key for key in keys if self.get(key).units}
+            self._below[prefix] = sorted(keys)
         return self._below[prefix]
+
+    def lots_of(self, lot: str) -> list[str]:
+        """The keys of the lot rows with this lot code, sorted."""
+        return sorted(self._lots.of.get(lot, ()))
+
+    def lots_due(self, day: int, most: int) -> list[str]:
+        return self._lots.due(day, most)
 
     def due(self, state_ms: int, first_ms: int, most: int) -> list[tuple[int, str]]:
         return self._deadlines.due(state_ms, first_ms, most)
@@ -109,11 +123,50 @@ class Table:
         seen = {**dict(self._store.scan(prefix)), **self._older, **self._recent, **self._stay, **self.dirty}
         return ((key, seen[key]) for key in sorted(seen) if key.startswith(prefix))
 
-    def _index(self, key: str) -> None:
+    def found(self, prefix: str) -> list[tuple[str, Any]]:
+        """(key, row) of the keys that start with `prefix`, sorted: what is in the store, and what is not written yet."""
+        there = dict(self._store.scan(prefix)) if not self._in_memory_alone else {}
+        fresh = self.dirty if not self._in_memory_alone else {**self._older, **self._recent, **self._stay}
+        there |= {key: row for key, row in fresh.items() if key.startswith(prefix)}
+        return sorted(there.items())
+
+    def _index(self, key: str, *, kept: bool = True) -> None:
         keys = self._below.setdefault(key[: key.rindex("|") + 1], [])
         place = bisect_left(keys, key)
-        if place == len(keys) or keys[place] != key:
+        there = place < len(keys) and keys[place] == key
+        if kept and not there:
             keys.insert(place, key)
+        elif there and not kept:
+            del keys[place]
+
+
+class Lots:
+    """Lot rows by their code, and by the day on which time alone changes them."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, set[str]] = {}
+        self._due: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+
+    def note(self, key: str, row: LotRow) -> None:
+        if key not in self._due:
+            self.of.setdefault(row.lot, set()).add(key)
+            self._due[key] = 0
+        if self._due[key] != row.due:
+            self._due[key] = row.due
+            if row.due:
+                heappush(self._heap, (row.due, key))
+
+    def due(self, day: int, most: int) -> list[str]:
+        """Nothing is taken out: a day is over when the row says so."""
+        found: list[tuple[int, str]] = []
+        while self._heap and self._heap[0][0] <= day and len(found) < most:
+            entry = heappop(self._heap)
+            if self._due.get(entry[1]) == entry[0] and entry not in found[-1:]:
+                found.append(entry)
+        for entry in found:
+            heappush(self._heap, entry)
+        return [key for _, key in found]
 
 
 class Deadlines:
