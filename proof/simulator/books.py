@@ -1,7 +1,7 @@
 """Do the rows of a partition add up? Worked out from lots, reservations and orders, not by the rules that made them.
 
-Pure. Guarantees (I1, I2, I4, I5): units of a location are those of its lots; its counters are those of its reservations; no
-reservation is open that no order wants. Does not belong here: folding records.
+Pure. Guarantees (I1, I2, I4, I5): units of a location are those of its lots; its counters are those of its
+reservations; no reservation is open that no order wants. Does not belong here: folding records.
 """
 
 from __future__ import annotations
