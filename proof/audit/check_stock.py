@@ -43,10 +43,7 @@ class StockRows:
 
     def _stock(self, room: Room, key: str, name: str, copy: Copy) -> None:
         sku, _, location = name.partition("|")
-        shelf = room.shelf(sku, location)
-        if shelf is None:
-            return self._wrong(key, copy, "no fact of this SKU at this location", "a row")
-        return self._differ(key, copy, _stock_row(shelf), _read_stock(copy))
+        return self._differ(key, copy, _stock_row(room.shown(sku, location)), _read_stock(copy))
 
     def _lot(self, room: Room, key: str, name: str, copy: Copy) -> None:
         sku, location, code = name.split("|", 2)
@@ -97,6 +94,8 @@ class StockRows:
                 self._present(partition, f"sku|{sku}", master.at)
                 for shelf in master.shelves.values():
                     key = f"stock|{sku}|{shelf.location}"
+                    if shelf.is_empty and shelf.policy == master.policy and self._is_not_there(partition, key):
+                        continue
                     self._newest(partition, key, shelf.at, _stock_row(shelf), _read_stock)
                     for lot in shelf.lots.values():
                         self._newest(partition, lot.key, lot.at, _lot_row(lot), lambda copy: copy.fields(LOT))
@@ -108,6 +107,9 @@ class StockRows:
                 self._newest(partition, f"res|{order_id}|{attempt}", promise.at, row, _read_promise)
             for fact_id, (_, place) in room.facts.items():
                 self._present(partition, f"fact|{fact_id}", place)
+
+    def _is_not_there(self, partition: int, key: str) -> bool:
+        return (partition, key) not in self._changelog.newest
 
     def _newest(self, partition: int, key: str, at: int, expected: dict[str, Any], read: Any) -> None:
         """As new as the books; or older, and still what they say."""
@@ -201,6 +203,4 @@ def _read_promise(copy: Copy) -> dict[str, Any]:
         lines = [dict(zip(PROMISE_LINE, line, strict=False)) for line in row["lines"]]
         row["lines"] = [tuple(line.get(name) for name in _PART) for line in lines if line.get("location")]
         row["wanted"] = [tuple(x) for x in row["wanted"]]
-        if row["state"] == "released" and not row["lines"]:
-            row["could"] = [0] * len(row["wanted"])  # released before it was asked: nothing was looked at
     return row

@@ -58,9 +58,8 @@ def audit(
     told = Told(cut, findings)
 
     def order_record(log: LogState, record: Any, place: int) -> None:
-        if type(record) in ANSWERS:
-            told.note(log, record, place)
-        elif look is not None:
+        told.hear(log, record, place)
+        if look is not None and type(record) not in ANSWERS:
             look.record(record)
 
     def stock_record(log: LogState, record: Any, place: int) -> None:

@@ -18,7 +18,8 @@ from tables import records as r
 
 
 class Verdict(Struct):
-    """`parts`: lines in the command's order. `could`: per line, bits over the command's locations."""
+    """`parts`: lines in the command's order. `could`: per line, bits over the command's locations; empty if nothing
+    was granted, or there is only one."""
 
     parts: list[Part]
     refused: list[r.Refusal]
@@ -74,10 +75,12 @@ def decide(room: Room, log: LogState, command: r.Reserve) -> Verdict:
         [asked.index(x) for x in allowed], bool(asked_ms and log.state_ms - asked_ms >= kept_ms),
     )  # fmt: skip
     lines = [_look(room, ask, line) for line in command.lines]
-    could = [sum(1 << ask.ranks[n] for n in range(len(allowed)) if x.bits >> n & 1) for x in lines]
     parts, refused = _share_out(room, ask, lines)
     if refused and command.policy != "ship_available":
         parts = []
+    could: list[int] = []
+    if parts and len(command.locations) > 1:  # else there is nothing to choose from
+        could = [sum(1 << ask.ranks[n] for n in range(len(allowed)) if x.bits >> n & 1) for x in lines]
     return Verdict(parts, refused, could)
 
 
@@ -118,7 +121,7 @@ def _share_out(room: Room, ask: _Ask, lines: list[_Line]) -> tuple[list[Part], l
     parts: list[Part] = []
     refused: list[r.Refusal] = []
     for line in lines:
-        there = sum(line.fits)
+        there = 0 if line.reason and line.hard else sum(line.fits)  # else nobody looked
         taken = _taken(ask, line, chosen)
         rest = line.quantity - sum(units for _, units in taken)
         waits = ask.policy == "backorder" and bool(line.reason) and not line.hard

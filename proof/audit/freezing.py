@@ -17,58 +17,56 @@ LOTS_MAX = 40  # lot rows one record may change
 
 
 def lot_defined(room: Room, fact: r.LotDefined, place: int) -> None:
-    batches = room.skus[fact.sku].batches
-    batch = batches.setdefault(fact.lot, Batch("", "approved"))
-    if fact.best_before is None:
-        return
-    batch.best_before = fact.best_before
-    for lot in room.lots_everywhere(fact.sku, fact.lot):
-        expired = bool(room.today and fact.best_before < room.today)
-        lot.shelf.alter(lot, place, best_before=fact.best_before, expired=expired)
+    batch = room.skus[fact.sku].batches.setdefault(fact.lot, Batch("", "approved"))
+    if fact.best_before is not None:
+        batch.best_before = fact.best_before
+        _bring_in_line(room, fact.lot, [fact.sku], place, statuses=False)
 
 
 def lot_status_set(room: Room, fact: r.LotStatusSet, place: int) -> None:
     batches = room.skus[fact.sku].batches
     batches.setdefault(fact.lot, Batch("", fact.status)).status = fact.status
-    for lot in room.lots_everywhere(fact.sku, fact.lot):
-        if lot.status != "recalled":
-            lot.shelf.alter(lot, place, status=fact.status)
+    _bring_in_line(room, fact.lot, [fact.sku], place, dates=False)
 
 
 def recall_opened(room: Room, fact: r.RecallOpened, place: int) -> None:
-    room.recalls[fact.lot] = Recall(fact.skus, fact.mock)
-    if not fact.mock:
-        _freeze(room, fact.lot, fact.skus, place)
+    known = room.recalls.get(fact.lot)
+    skus = list(fact.skus)
+    if known is not None and known.open and not known.mock:
+        if fact.mock:
+            return  # a drill changes nothing of the real one
+        skus = [*known.skus, *skus] if known.skus and skus else []
+    room.recalls[fact.lot] = Recall(skus, fact.mock)
+    _bring_in_line(room, fact.lot, fact.skus, place, dates=False)
 
 
 def recall_closed(room: Room, fact: r.RecallClosed, place: int) -> None:
-    recall = room.recalls.get(fact.lot)
-    if recall is not None:
-        recall.open = False
-        _free(room, fact.lot, recall.skus, place)
+    room.recalls.setdefault(fact.lot, Recall((), mock=False)).open = False
+    _bring_in_line(room, fact.lot, [], place, dates=False)
 
 
 def lots_continued(room: Room, fact: r.LotsContinued, place: int) -> None:
-    (_freeze if fact.opens else _free)(room, fact.lot, fact.skus, place)
+    _bring_in_line(room, fact.lot, fact.skus, place)
 
 
-def _freeze(room: Room, code: str, skus: list[str], place: int) -> None:
-    for lot in _lots(room, code, skus, recalled=False):
-        lot.shelf.alter(lot, place, status="recalled")
-
-
-def _free(room: Room, code: str, skus: list[str], place: int) -> None:
-    for lot in _lots(room, code, skus, recalled=True):
+def _bring_in_line(
+    room: Room, code: str, skus: list[str], place: int, *, statuses: bool = True, dates: bool = True
+) -> None:
+    """Lots of this code are what their recall and their batch say."""
+    changed = 0
+    for _, lot in sorted(room.lots_of.get(code, {}).items()):
+        if skus and lot.shelf.sku not in skus:
+            continue
         batch = room.batch(lot.shelf.sku, code)
-        lot.shelf.alter(lot, place, status=batch.status if batch else "approved")
-
-
-def _lots(room: Room, code: str, skus: list[str], *, recalled: bool) -> list[Lot]:
-    lots = [
-        lot for key, lot in sorted(room.lots_of.get(code, {}).items())
-        if (lot.status == "recalled") == recalled and (not skus or lot.shelf.sku in skus)
-    ]  # fmt: skip
-    return lots[:LOTS_MAX]
+        status = room.status(lot.shelf.sku, code) if statuses else lot.status
+        new_date = batch.best_before if dates and batch and batch.best_before else lot.best_before
+        if (lot.status, lot.best_before) == (status, new_date):
+            continue
+        changed += 1
+        if changed > LOTS_MAX:
+            return
+        dated = room.dated(new_date) if new_date != lot.best_before else {}
+        lot.shelf.alter(lot, place, status=status, **dated)
 
 
 def expire(room: Room, place: int) -> None:

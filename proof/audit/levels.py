@@ -101,12 +101,7 @@ class Levels:
         versions = self.versions.get(log.number)
         for said in versions.pop(place, ()) if versions else ():
             self._findings.checked["level"] += 1
-            shelf = room.shelf(said.sku, said.level.location)
-            if shelf is None:
-                self._findings.add("level", said.sku, said.spot, "no fact of this SKU at this location",
-                                   f"version {said.level.version}", location=said.level.location)  # fmt: skip
-                continue
-            expected = _expected(shelf)
+            expected = _expected(room.shown(said.sku, said.level.location))
             found = {name: getattr(said.level, name) for name in expected if name not in _LISTS} | _lists(said.level)
             if found != expected:
                 differ = {x for x in expected if found[x] != expected[x]}
@@ -156,8 +151,8 @@ class Levels:
         for location in sorted(master.shelves.keys() | levels.keys()):
             self._findings.checked["conservation"] += 1
             shelf, level = master.shelves.get(location), levels.get(location)
-            expected = (shelf.on_hand, _lots(shelf)) if shelf else None
-            found = (level.on_hand, _told_lots(level)) if level else None
+            expected = (shelf.on_hand, _lots(shelf)) if shelf else (0, {})
+            found = (level.on_hand, _told_lots(level)) if level else (0, {})
             if expected != found:
                 self._findings.add("conservation", sku, spot, f"(on_hand, lots) {expected}", found, location=location,
                                    note="published level")  # fmt: skip

@@ -121,6 +121,8 @@ def _give_back(shelf: Shelf, promise: Promise, part: Part, units: int, place: in
 def can_move(room: Room, promise: Promise, command: r.Move) -> bool:
     """Whether every line has what it holds elsewhere free at its new location."""
     for line in command.lines:
+        if not any(x.open for x in promise.parts if x.sku == line.sku and not x.back):
+            return False
         parts = _elsewhere(promise, line)
         needed = sum(x.open for x in parts)
         floor = max((x.floor for x in parts), default="")

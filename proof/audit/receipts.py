@@ -19,11 +19,12 @@ def know_batch(room: Room, sku: str, code: str, best_before: str | None, status:
         batch.best_before = best_before or ""
 
 
-def receive(room: Room, shelf: Shelf, code: str, units: int, kind: str, place: int, best_before: str = "") -> Lot:
+def receive(room: Room, shelf: Shelf, code: str, units: int, kind: str, place: int) -> Lot:
     """Units of a batch come in: they are what it is, or recalled, or expired."""
-    lot = room.lot_of(shelf, code, place, best_before)
-    best_before = lot.best_before or best_before
-    expired = lot.expired or bool(best_before and room.today and best_before < room.today)
-    shelf.alter(lot, place, best_before=best_before, status=room.status(shelf.sku, code), expired=expired)
+    lot = room.lot_of(shelf, code, place)
+    batch = room.batch(shelf.sku, code)
+    if batch is not None and batch.best_before and not lot.best_before:
+        shelf.alter(lot, place, **room.dated(batch.best_before))
+    shelf.alter(lot, place, status=room.status(shelf.sku, code))
     shelf.change(lot, place, kind, units)
     return lot

@@ -6,10 +6,11 @@ Does not belong here: what changes them (`stock_facts`, `promises`).
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from proof.audit.intake import LogState
 from proof.audit.promise import Promise
-from proof.audit.shelves import Batch, Lot, Master, Recall, Shelf, day_of
+from proof.audit.shelves import Batch, Lot, Master, Policy, Recall, Shelf, day_of
 from tables import records as r
 
 
@@ -33,6 +34,11 @@ class Room:
         master = self.skus.get(sku)
         return master.shelves.get(location) if master else None
 
+    def shown(self, sku: str, location: str) -> Shelf:
+        """The shelf, or one that holds nothing: a row of nothing may stand anywhere."""
+        master = self.skus.get(sku)
+        return self.shelf(sku, location) or Shelf(sku, location, master.policy if master else Policy())
+
     def master(self, sku: str, place: int) -> Master:
         """What is known of a SKU, from now on at the latest."""
         known = self.skus.get(sku)
@@ -50,14 +56,13 @@ class Room:
         shelf.at = place
         return shelf
 
-    def lot_of(self, shelf: Shelf, code: str, place: int, best_before: str = "") -> Lot:
+    def lot_of(self, shelf: Shelf, code: str, place: int) -> Lot:
         """The lot on this shelf; a new one is what its batch is, or recalled."""
         lot = shelf.lots.get(code)
         if lot is None:
             batch = self.batch(shelf.sku, code)
-            lot = Lot(shelf, code, (batch.best_before if batch else "") or best_before, "approved", place)
-            lot.status = self.status(shelf.sku, code)
-            lot.expired = bool(lot.best_before and self.today and lot.best_before < self.today)
+            lot = Lot(shelf, code, batch.best_before if batch else "", self.status(shelf.sku, code), place)
+            lot.expired = self.dated(lot.best_before)["expired"]
             shelf.lots[code] = lot
             self.lots_of.setdefault(code, {})[lot.key] = lot
         return lot
@@ -74,9 +79,14 @@ class Room:
         batch = self.batch(sku, code)
         return batch.status if batch else "approved"
 
+    def dated(self, best_before: str) -> dict[str, Any]:
+        """What a lot is that has this best-before from now on."""
+        expired = bool(best_before and self.today and best_before < self.today)
+        return {"best_before": best_before, "expired": expired, "warned": False}
+
     def lots_everywhere(self, sku: str, code: str) -> list[Lot]:
         """A SKU's lot rows of this code, at all locations."""
-        return [x for x in self.lots_of.get(code, {}).values() if x.shelf.sku == sku]
+        return [x for _, x in sorted(self.lots_of.get(code, {}).items()) if x.shelf.sku == sku]
 
     def look_at_clock(self, log: LogState) -> None:
         self.today = day_of(log.state_ms)

@@ -139,6 +139,12 @@ class Shelf:
             key=lambda x: (x.code != code, not x.ships_on(day), x.best_before or LAST, x.first, x.code),
         )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it never held, nor owed, anything."""
+        owed = (self.claimed, self.held, self.allocated, self.backordered)
+        return not self.lots and not self.shares and not any(owed)
+
     # ---- the one way its lots change
 
     def change(self, lot: Lot, place: int, kind: str, units: int, blocked: int = 0) -> None:
@@ -149,7 +155,8 @@ class Shelf:
         if units < 0:
             lot.blocked = min(lot.blocked, lot.on_hand)
         lot.moved[kind] += units
-        lot.moves.append((place, units))
+        if units:
+            lot.moves.append((place, units))
         self._count(lot, place, units, lot.unavailable - before)
 
     def alter(self, lot: Lot, place: int, **what: Any) -> None:
@@ -198,12 +205,18 @@ class Shelf:
 class Incoming:
     """Units expected at a location: a line of a purchase order, or a transfer under way."""
 
-    __slots__ = ("confirmed", "expected", "kind", "lots", "ordered", "received", "state")
+    __slots__ = ("confirmed", "expected", "kind", "lots", "notified", "ordered", "received", "state")
 
     def __init__(self, kind: str) -> None:
         self.kind, self.expected, self.state = kind, "", "open"
-        self.ordered = self.confirmed = self.received = 0
-        self.lots: list[list[Any]] = []  # [lot code, units under way]
+        self.ordered = self.confirmed = self.notified = self.received = 0
+        self.lots: dict[str, int] = {}  # units under way, in the order they left
+
+    def close_if_whole(self) -> None:
+        """As soon as all that was expected has come."""
+        expected = max(self.ordered, self.confirmed) or self.notified
+        if self.received >= expected > 0:
+            self.state = "closed"
 
 
 class Master:

@@ -15,7 +15,7 @@ from proof.audit.receipts import know_batch, receive
 from proof.audit.room import Room
 from proof.audit.seen import INDEX_BITS
 from proof.audit.shelves import MOVES_KEPT, NO_LOT, Policy, Share
-from proof.audit.transit import TRANSIT, close_purchase
+from proof.audit.transit import TRANSIT
 from tables import records as r
 
 
@@ -30,11 +30,11 @@ def apply_fact(room: Room, fact: Any, place: int) -> None:
 def _received(room: Room, fact: r.Received, place: int) -> None:
     know_batch(room, fact.sku, fact.lot, fact.best_before, fact.status)
     shelf = room.shelf_of(fact.sku, fact.location, place)
-    receive(room, shelf, fact.lot, fact.quantity, "received", place, fact.best_before or "")
+    receive(room, shelf, fact.lot, fact.quantity, "received", place)
     incoming = room.skus[fact.sku].incoming.get((fact.location, fact.reference))
     if incoming is not None and incoming.state == "open" and incoming.kind == "purchase":
         incoming.received += fact.quantity
-        close_purchase(incoming)
+        incoming.close_if_whole()
 
 
 def _condition_changed(room: Room, fact: r.ConditionChanged, place: int) -> None:
@@ -56,6 +56,8 @@ def _adjusted(room: Room, fact: r.Adjusted, place: int) -> None:
         shelf.leave(-fact.quantity, fact.lot, "adjusted", place, room.today)
         return
     code = fact.lot or next((x.code for x in shelf.lots_in_order(room.today)), NO_LOT)
+    if not fact.quantity:
+        return
     shelf.change(room.lot_of(shelf, code, place), place, "adjusted", fact.quantity)
 
 
@@ -83,9 +85,9 @@ def _counted(room: Room, fact: r.Counted, place: int) -> None:
 def _picked(room: Room, fact: r.Picked, place: int) -> None:
     """Which lot is bound changes no units; what is not there to be picked leaves the books."""
     _hear(room, fact, "pick", fact.quantity + fact.short)
-    shelf = room.shelf(fact.sku, fact.location)
-    if not fact.short or shelf is None:
+    if not fact.short:
         return
+    shelf = room.shelf_of(fact.sku, fact.location, place)
     if fact.lot is None:
         shelf.leave(fact.short, None, "adjusted", place, room.today)
     elif (lot := shelf.lots.get(fact.lot)) is not None and lot.on_hand:

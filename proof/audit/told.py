@@ -26,8 +26,10 @@ class Told:
         self.fills: dict[str, tuple[r.BackorderFilled, Spot]] = {}
         self._cut, self._findings = cut, findings
 
-    def note(self, log: LogState, record: Any, place: int) -> None:
-        """An answer that stands in its own partition of the order log."""
+    def hear(self, log: LogState, record: Any, place: int) -> None:
+        """A record that stands in its own partition of the order log; if it is an answer it is noted."""
+        if type(record) not in ANSWERS:
+            return
         spot = spot_of(ORDERS, log.number, place)
         if type(record) is r.BackorderFilled:
             self._one(self.fills, record.id, record, spot)

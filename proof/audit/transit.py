@@ -14,11 +14,6 @@ from proof.audit.shelves import NO_LOT, Incoming
 from tables import records as r
 
 
-def close_purchase(incoming: Incoming) -> None:
-    if incoming.received >= max(incoming.ordered, incoming.confirmed):
-        incoming.state = "closed"
-
-
 def _incoming(room: Room, fact: Any, kind: str, location: str, place: int) -> Incoming:
     known = room.skus[fact.sku].incoming
     room.shelf_of(fact.sku, location, place)  # what comes is shown with its location, stocked or not
@@ -29,28 +24,30 @@ def _transferred_out(room: Room, fact: r.TransferredOut, place: int) -> None:
     shelf = room.shelf_of(fact.sku, fact.location, place)
     went = shelf.leave(fact.quantity, fact.lot, "transferred_out", place, room.today)
     incoming = _incoming(room, fact, "transfer", fact.to, place)
-    incoming.state, incoming.expected = "open", fact.expected or incoming.expected
+    incoming.expected = fact.expected or incoming.expected
     incoming.ordered += fact.quantity
     incoming.confirmed = incoming.ordered
-    incoming.lots += [[lot.code, units] for lot, units in went]
+    for lot, units in went:
+        incoming.lots[lot.code] = incoming.lots.get(lot.code, 0) + units
+    incoming.state = "closed" if incoming.received >= incoming.ordered else "open"
 
 
 def _transferred_in(room: Room, fact: r.TransferredIn, place: int) -> None:
     shelf = room.shelf_of(fact.sku, fact.location, place)
-    incoming = room.skus[fact.sku].incoming.get((fact.location, fact.reference))
+    incoming = _incoming(room, fact, "transfer", fact.location, place)
     left, last = fact.quantity, fact.lot or NO_LOT
     came: dict[str, int] = {}
-    if incoming is not None:
-        for sent in incoming.lots:
-            units = min(sent[1], left)
-            sent[1] -= units
-            left -= units
-            last = fact.lot or sent[0]
-            if units:
-                came[last] = came.get(last, 0) + units
-        incoming.received += fact.quantity
-        if fact.final or incoming.received >= incoming.ordered:
-            incoming.state = "closed"
+    for code in sorted(incoming.lots, key=lambda x: x != fact.lot):
+        units = min(incoming.lots[code], left)
+        incoming.lots[code] -= units
+        left -= units
+        last = fact.lot or code
+        if units:
+            came[last] = came.get(last, 0) + units
+    incoming.lots = {code: units for code, units in incoming.lots.items() if units}
+    incoming.received += fact.quantity
+    if fact.final or incoming.received >= incoming.ordered:
+        incoming.state, incoming.lots = "closed", {}
     if left:
         came[last] = came.get(last, 0) + left
     for code, units in came.items():
@@ -60,6 +57,8 @@ def _transferred_in(room: Room, fact: r.TransferredIn, place: int) -> None:
 def _purchase(room: Room, fact: Any, place: int) -> None:
     kind = type(fact)
     incoming = _incoming(room, fact, "purchase", fact.location, place)
+    if incoming.kind != "purchase":
+        return
     if kind is r.PurchaseClosed:
         incoming.state = "closed"
         return
@@ -67,13 +66,16 @@ def _purchase(room: Room, fact: Any, place: int) -> None:
         incoming.ordered = fact.quantity
     elif kind is r.PurchaseConfirmed:
         incoming.confirmed = fact.quantity
+    else:
+        incoming.notified = fact.quantity
     incoming.expected = fact.expected or incoming.expected
+    incoming.close_if_whole()
 
 
 def _kit_assembled(room: Room, fact: r.KitAssembled, place: int) -> None:
     know_batch(room, fact.sku, fact.lot, fact.best_before, "approved")
     shelf = room.shelf_of(fact.sku, fact.location, place)
-    receive(room, shelf, fact.lot, fact.quantity, "assembled", place, fact.best_before or "")
+    receive(room, shelf, fact.lot, fact.quantity, "assembled", place)
     _expect_parts(room, fact, place, -1)
 
 
