@@ -20,13 +20,13 @@ def lot_defined(room: Room, fact: r.LotDefined, place: int) -> None:
     batch = room.skus[fact.sku].batches.setdefault(fact.lot, Batch("", "approved"))
     if fact.best_before is not None:
         batch.best_before = fact.best_before
-        _bring_in_line(room, fact.lot, [fact.sku], place, statuses=False)
+    _bring_in_line(room, fact.lot, [fact.sku], place)
 
 
 def lot_status_set(room: Room, fact: r.LotStatusSet, place: int) -> None:
     batches = room.skus[fact.sku].batches
     batches.setdefault(fact.lot, Batch("", fact.status)).status = fact.status
-    _bring_in_line(room, fact.lot, [fact.sku], place, dates=False)
+    _bring_in_line(room, fact.lot, [fact.sku], place)
 
 
 def recall_opened(room: Room, fact: r.RecallOpened, place: int) -> None:
@@ -49,18 +49,18 @@ def lots_continued(room: Room, fact: r.LotsContinued, place: int) -> None:
     _bring_in_line(room, fact.lot, fact.skus, place)
 
 
-def _bring_in_line(
-    room: Room, code: str, skus: list[str], place: int, *, statuses: bool = True, dates: bool = True
-) -> None:
-    """Lots of this code are what their recall and their batch say."""
+def _bring_in_line(room: Room, code: str, skus: list[str], place: int, *, dates: bool = True) -> None:
+    """Lots of this code become what their recall and their batch say; without `dates` only what a recall changes."""
     changed = 0
     for _, lot in sorted(room.lots_of.get(code, {}).items()):
         if skus and lot.shelf.sku not in skus:
             continue
         batch = room.batch(lot.shelf.sku, code)
-        status = room.status(lot.shelf.sku, code) if statuses else lot.status
+        status = room.status(lot.shelf.sku, code)
         new_date = batch.best_before if dates and batch and batch.best_before else lot.best_before
         if (lot.status, lot.best_before) == (status, new_date):
+            continue
+        if not dates and "recalled" not in (lot.status, status):
             continue
         changed += 1
         if changed > LOTS_MAX:

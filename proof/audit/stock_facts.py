@@ -14,7 +14,7 @@ from proof.audit.promise import count
 from proof.audit.receipts import know_batch, receive
 from proof.audit.room import Room
 from proof.audit.seen import INDEX_BITS
-from proof.audit.shelves import MOVES_KEPT, NO_LOT, Policy, Share
+from proof.audit.shelves import LAST, MOVES_KEPT, NO_LOT, Policy, Share
 from proof.audit.transit import TRANSIT
 from tables import records as r
 
@@ -55,7 +55,8 @@ def _adjusted(room: Room, fact: r.Adjusted, place: int) -> None:
     if fact.quantity < 0:
         shelf.leave(-fact.quantity, fact.lot, "adjusted", place, room.today)
         return
-    code = fact.lot or next((x.code for x in shelf.lots_in_order(room.today)), NO_LOT)
+    oldest = sorted((x.best_before or LAST, x.first, x.code) for x in shelf.lots.values() if x.on_hand > 0)
+    code = fact.lot or (oldest[0][2] if oldest else NO_LOT)
     if not fact.quantity:
         return
     shelf.change(room.lot_of(shelf, code, place), place, "adjusted", fact.quantity)
@@ -85,13 +86,14 @@ def _counted(room: Room, fact: r.Counted, place: int) -> None:
 def _picked(room: Room, fact: r.Picked, place: int) -> None:
     """Which lot is bound changes no units; what is not there to be picked leaves the books."""
     _hear(room, fact, "pick", fact.quantity + fact.short)
-    if not fact.short:
-        return
-    shelf = room.shelf_of(fact.sku, fact.location, place)
-    if fact.lot is None:
+    if fact.short and fact.lot is None:
+        shelf = room.shelf_of(fact.sku, fact.location, place)
         shelf.leave(fact.short, None, "adjusted", place, room.today)
-    elif (lot := shelf.lots.get(fact.lot)) is not None and lot.on_hand:
-        shelf.change(lot, place, "adjusted", -min(fact.short, lot.on_hand))
+        return
+    known = room.shelf(fact.sku, fact.location)
+    lot = known.lots.get(fact.lot or "") if known else None
+    if fact.short and known and lot and lot.on_hand:
+        known.change(lot, place, "adjusted", -min(fact.short, lot.on_hand))
 
 
 def _shipped(room: Room, fact: r.Shipped, place: int) -> None:

@@ -51,6 +51,7 @@ def _transferred_in(room: Room, fact: r.TransferredIn, place: int) -> None:
     if left:
         came[last] = came.get(last, 0) + left
     for code, units in came.items():
+        know_batch(room, fact.sku, code, None, "approved")
         receive(room, shelf, code, units, "transferred_in", place)
 
 
