@@ -51,6 +51,16 @@ def granted(room: Room, command: r.Reserve, answer: r.ReserveAnswered) -> list[P
     return [Part(x.sku, x.quantity, x.location, back=x.backordered, floor=floor, due=x.due) for x in answer.parts]
 
 
+def in_line(command: r.Reserve, parts: list[Part], refused: list[r.Refusal]) -> list[Part]:
+    """Parts in the order of the command's lines, what was refused of a line after what was granted: their places are
+    their names."""
+    lines: list[Part] = []
+    for line in command.lines:
+        lines += [x for x in parts if x.sku == line.sku]
+        lines += [Part(x.sku, x.quantity, "") for x in refused if x.sku == line.sku]
+    return lines
+
+
 def judge(room: Room, command: r.Reserve, answer: r.ReserveAnswered, spot: Spot, findings: Findings) -> None:
     """Every part granted was there: unpromised, of lots that may leave, fresh enough."""
     wanted = {x.sku: x.quantity for x in command.lines}

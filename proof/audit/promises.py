@@ -54,7 +54,7 @@ def grant(room: Room, promise: Promise, parts: list[Part], place: int, attempt: 
 def _add(room: Room, promise: Promise, part: Part, place: int, attempt: int) -> None:
     promise.parts.append(part)
     shelf = room.shelf(part.sku, part.location)
-    if shelf is None:
+    if shelf is None or not part.open:
         return
     fence(shelf, promise, part, part.open)
     count(shelf, part, promise.state, part.open, place)
@@ -172,7 +172,6 @@ def backorder(room: Room, log: LogState, command: r.Backorder, place: int) -> No
                 left -= units
                 part.open -= units
                 part.moved += units
-                unfence(shelf, promise, part, units)
                 count(shelf, part, promise.state, -units, place)
                 waiting = Part(part.sku, units, part.location, back=True, floor=part.floor)
                 _add(room, promise, waiting, place, command.attempt)

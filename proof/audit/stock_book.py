@@ -15,7 +15,7 @@ from proof.audit.decide import Verdict, decide
 from proof.audit.findings import Findings, Spot
 from proof.audit.freezing import FREEZING, expire
 from proof.audit.intake import LogState
-from proof.audit.promise import Promise, close, standing
+from proof.audit.promise import Part, Promise, close, standing
 from proof.audit.promises import (
     Filled,
     backorder,
@@ -129,9 +129,9 @@ class StockBook:
             expected = Verdict([], refused, [])
         else:
             expected = decide(room, log, command)
-        parts = self._given(room, log, command, expected, place)
+        parts = answers.in_line(command, *self._given(room, log, command, expected, place))
         if promise is None:
-            promise = Promise(command.order_id, place, place, "claimed" if parts else "refused")
+            promise = Promise(command.order_id, place, place, "claimed" if any(x.open for x in parts) else "refused")
             room.promises[key] = promise
         promise.asked = promise.at = place
         promise.order_ms, promise.channel, promise.wanted = command.asked_ms, command.channel, asked
@@ -140,8 +140,10 @@ class StockBook:
         close(promise, log)
         return ""
 
-    def _given(self, room: Room, log: LogState, command: r.Reserve, expected: Verdict, place: int) -> list[Any]:
-        """The parts that were given, after a look at the answer; those that had to be if it is still on its way."""
+    def _given(
+        self, room: Room, log: LogState, command: r.Reserve, expected: Verdict, place: int
+    ) -> tuple[list[Part], list[r.Refusal]]:
+        """What was given and refused, after a look at the answer; what had to be if that is still on its way."""
         self._findings.checked["answer"] += 1
         found = self._told.reserves.pop((command.order_id, command.attempt, log.number), None)
         if found is None:
@@ -149,16 +151,16 @@ class StockBook:
                 spot = spot_of(WAREHOUSE, log.number, place)
                 self._findings.add("answer", command.order_id, spot, answers.expected_told(expected),
                                    "no answer in the order log")  # fmt: skip
-            return expected.parts
+            return expected.parts, expected.refused
         answer, spot = found
         answers.judge(room, command, answer, spot, self._findings)
         if answers.same(answer, expected):
-            return expected.parts if len(expected.parts) < 2 else answers.granted(room, command, answer)
+            return answers.granted(room, command, answer), answer.refused
         self._findings.add(
             "answer", command.order_id, spot, answers.expected_told(expected), answers.told(answer),
             note=f"reserve at {WAREHOUSE}[{log.number}] place {place >> 10}.{place & 1023}",
         )  # fmt: skip
-        return answers.granted(room, command, answer)
+        return answers.granted(room, command, answer), answer.refused
 
     # ---- move
 

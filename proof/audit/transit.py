@@ -25,11 +25,14 @@ def _transferred_out(room: Room, fact: r.TransferredOut, place: int) -> None:
     went = shelf.leave(fact.quantity, fact.lot, "transferred_out", place, room.today)
     incoming = _incoming(room, fact, "transfer", fact.to, place)
     incoming.expected = fact.expected or incoming.expected
+    incoming.kind, incoming.notified = "transfer", 0
     incoming.ordered += fact.quantity
     incoming.confirmed = incoming.ordered
     for lot, units in went:
         incoming.lots[lot.code] = incoming.lots.get(lot.code, 0) + units
-    incoming.state = "closed" if incoming.received >= incoming.ordered else "open"
+    incoming.state = "open"
+    if incoming.received >= incoming.ordered:  # it came before anybody said that it left
+        incoming.state, incoming.lots = "closed", {}
 
 
 def _transferred_in(room: Room, fact: r.TransferredIn, place: int) -> None:
