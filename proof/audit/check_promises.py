@@ -79,6 +79,7 @@ class Promises:
             if line.location:
                 owed[line.sku, line.location] += line.open
                 told[line.sku] += line.cancelled
+        told.update(order.trimmed)
         spot = spot_of(ORDERS, order.partition, order.decision.place if order.decision else order.at)
         held = Counter[Any]()
         for partition, attempt, promise in self._of.get(order.id, ()):

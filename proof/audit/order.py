@@ -17,11 +17,11 @@ from tables.murmur2 import partition_of_sku
 OPEN = ("unplaced", "pending", "on_hold")
 OWED = ("confirmed", "picked", "packed")
 STEPS = ("confirmed", "picked", "packed", "shipped", "delivered")
-GOOD = ("authorized", "captured")  # enough to confirm
+GOOD = ("authorized", "captured", "partially_refunded")  # enough to confirm
 
 
 class Told(NamedTuple):
-    """A line of a decision."""
+    """A line of a decision. `quantity`: units a line of it is about."""
 
     sku: str
     quantity: int
@@ -69,6 +69,10 @@ class Fulfilment:
     """What one location does. `tracking`: number -> status."""
 
     __slots__ = ("cartons", "location", "state", "tracking")
+
+    @property
+    def has_shipped(self) -> bool:
+        return self.state in ("shipped", "delivered") or bool(self.tracking)
 
     def __init__(self, location: str) -> None:
         self.location, self.state = location, "confirmed"
@@ -118,14 +122,16 @@ class Order:
         self.moving: set[int] = set()
         self.turns: int | None = None
         self.refused: dict[str, r.Refusal] = {}  # by SKU, in the order they came
-        self.granted: set[int] = set()
         self.could: dict[str, int] = {}
-        self.waiting: list[tuple[str, dict[str, int]]] = []  # cancellations of units, until it is decided
+        self.waiting: list[tuple[str, Any]] = []  # cancellations of units, until it is decided
         self.edits: list[Any] = []  # edits that wait for the one before, or for the decision
         self.edit: Edit | None = None
+        self.dropped: set[tuple[int, int]] = set()  # (attempt, partition) of answers to edits that came to nothing
+        self.trimmed: Counter[str] = Counter()  # units stock was told to give back that no line counts as cancelled
         self.fulfilments: dict[str, Fulfilment] = {}
         self.returns: dict[str, Return] = {}
         self.seen: dict[str, bytes] = {}
+        self.facts = 0  # told from outside
         self.said: Counter[tuple[str, str]] = Counter()
         self.decision: Decision | None = None
         self.later: list[Decision] = []  # cancellations, edits
@@ -145,6 +151,37 @@ class Order:
         """Its lines of a SKU, those at a location first."""
         return sorted((x for x in self.lines if x.sku == sku), key=lambda x: x.location != first)
 
+    def held_at(self, location: str) -> int:
+        return sum(x.allocated for x in self.lines if x.location == location)
+
+    def fulfilment(self, location: str) -> Fulfilment:
+        """What the location does; from its first pick, pack or shipment on it is kept."""
+        return self.fulfilments.setdefault(location, Fulfilment(location))
+
+    def places(self) -> list[Fulfilment]:
+        """What others see: where units are held or were shipped from, in the order of the lines, then the others."""
+        own = dict.fromkeys(x.location for x in self.lines if x.location and (x.allocated > 0 or x.shipped))
+        others = [x.location for x in self.fulfilments.values() if x.location not in own and x.has_shipped]
+        return [self.fulfilments.get(x) or Fulfilment(x) for x in (*own, *others)]
+
+    def apart(self, lines: Iterable[Any]) -> list[tuple[str, int, Any]]:
+        """(SKU, units, line), kits of this order taken apart as it was placed."""
+        units: list[tuple[str, int, Any]] = []
+        for line in lines:
+            kit = self.kits.get(line.sku)
+            if kit is None:
+                units.append((line.sku, line.quantity, line))
+            else:
+                units += [(sku, n * line.quantity, line) for sku, n in kit[1]]
+        return units
+
+    def units(self, lines: Iterable[Any]) -> dict[str, int]:
+        """Units per SKU of these lines."""
+        units: dict[str, int] = {}
+        for sku, count, _ in self.apart(lines):
+            units[sku] = units.get(sku, 0) + count
+        return units
+
     def check_lines(self) -> bool:
         """The equation of every line."""
         return all(
@@ -155,11 +192,10 @@ class Order:
 
 
 def decide(order: Order, status: str, reason: str, place: int, ms: int) -> None:
-    """The one decision. A confirmed order owes what it was granted."""
+    """The one decision. A confirmed order owes what it was granted; any other is one line per SKU again."""
     if status == "confirmed":
-        lines = [Told(x.sku, x.quantity - x.cancelled, x.location, "", None, x.back)
-                 for x in order.lines if x.location and x.quantity > x.cancelled]  # fmt: skip
-        lines += [Told(x.sku, x.quantity, "", x.refused.reason, x.refused.available, 0)
+        lines = [Told(x.sku, x.quantity, x.location, "", None, x.back) for x in order.lines if x.location]
+        lines += [Told(x.sku, x.refused.quantity, "", x.refused.reason, x.refused.available, 0)
                   for x in order.lines if x.refused is not None]  # fmt: skip
     else:
         why = order.refused
@@ -168,17 +204,11 @@ def decide(order: Order, status: str, reason: str, place: int, ms: int) -> None:
             else Told(sku, units, "", "", None, 0)
             for sku, units in order.wanted.items()
         ]  # fmt: skip
-    order.state, order.deadline, order.waiting, order.moving = status, 0, [], set()
+        at = {x.sku: x.location for x in reversed(order.lines)}
+        order.lines = [Line(sku, units, at.get(sku, "")) for sku, units in order.wanted.items()]
+    order.state, order.deadline, order.moving = status, 0, set()
+    order.waiting = order.waiting if status == "confirmed" else []
     order.decision = Decision(status, reason, place, ms, order.attempt, tuple(lines))
-    if status == "confirmed":
-        for line in order.lines:
-            add_fulfilment(order, line)
-
-
-def add_fulfilment(order: Order, line: Line) -> None:
-    """The location of granted stock does something for the order."""
-    if line.location and line.allocated > 0 and line.location not in order.fulfilments:
-        order.fulfilments[line.location] = Fulfilment(line.location)
 
 
 def give_back(order: Order, reason: str, units: dict[str, int], place: int, ms: int) -> None:
@@ -189,40 +219,41 @@ def give_back(order: Order, reason: str, units: dict[str, int], place: int, ms: 
     for sku, asked in units.items():
         cancel(order, order.of(sku), asked, given)
     if given:
-        cancelled = Decision("cancelled", reason or "cancelled", place, ms, order.attempt, tuple(given))
-        order.later.append(cancelled)
+        order.later.append(Decision("cancelled", reason or "cancelled", place, ms, order.attempt, tuple(given)))
         settle(order)
 
 
 def cancel(order: Order, lines: list[Line], units: int, given: list[Told]) -> None:
-    for line in lines:  # first those that wait
+    """Up to so many units of these lines: first those that wait, then those that are held."""
+    for line in lines:
         count = min(line.back, units)
         if count:
             line.back -= count
-            line.cancelled += count
+            _cancel(line, count, given)
             units -= count
-            given.append(Told(line.sku, count, line.location, "", None, 0))
     for line in lines:
         count = min(line.allocated, units)
         if count > 0:
-            line.cancelled += count
+            _cancel(line, count, given)
             units -= count
-            given.append(Told(line.sku, count, line.location, "", None, 0))
+
+
+def _cancel(line: Line, count: int, given: list[Told]) -> None:
+    line.cancelled += count
+    given.append(Told(line.sku, count, line.location, "", None, 0))
 
 
 def settle(order: Order) -> None:
-    """The order's state follows from its lines and its fulfilments: the least advanced that still matters."""
+    """The state of an order that was confirmed follows from its lines and from how far their locations are."""
     if order.state not in (*OWED, "shipped", "delivered"):
         return
-    if not any(x.open > 0 or x.shipped for x in order.lines):
+    if any(x.open > 0 for x in order.lines):
+        waits = any(x.back for x in order.lines)
+        held = {x.location for x in order.lines if x.allocated > 0}
+        steps = [STEPS.index(order.fulfilments[x].state) if x in order.fulfilments else 0 for x in held]
+        order.state = STEPS[min([0] * waits + steps)]
+    elif any(x.shipped for x in order.lines):
+        shipped = [x.state for x in order.fulfilments.values() if x.state in ("shipped", "delivered")]
+        order.state = "delivered" if shipped and "shipped" not in shipped else "shipped"
+    else:
         order.state = "cancelled"
-        return
-    states = [STEPS.index(x.state) for x in order.fulfilments.values() if matters(order, x)]
-    if any(x.back for x in order.lines):
-        states.append(0)
-    order.state = STEPS[min(states)] if states else order.state
-
-
-def matters(order: Order, fulfilment: Fulfilment) -> bool:
-    own = [x for x in order.lines if x.location == fulfilment.location]
-    return any(x.allocated > 0 or x.shipped for x in own)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from proof.audit.intake import LogState
 from proof.audit.order import GOOD, Line, Order, decide, give_back
-from proof.audit.order_edits import edit_answered, next_edit
+from proof.audit.order_edits import edit_answered, end_edit, next_edit
 from proof.audit.sourcing import fewest, first_of
 from tables import records as r
 from tables.murmur2 import murmur2, partition_of_sku
@@ -20,7 +20,8 @@ def ask(order: Order, log: LogState) -> None:
     order.attempt += 1
     order.awaited = order.partitions(order.wanted, log)
     order.reset_lines()
-    order.turns, order.refused, order.granted, order.could = None, {}, set(), {}
+    order.turns, order.refused, order.could = None, {}, {}
+    order.trimmed.clear()
 
 
 def answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: LogState) -> bool | str:
@@ -30,19 +31,30 @@ def answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: 
         return edit_answered(order, record, place, ms, log)
     if record.attempt != order.attempt or record.partition not in order.awaited:
         return False
+    mine = [sku for sku in order.wanted if partition_of_sku(sku, log.partitions) == record.partition]
+    if order.state == "pending" and not _fits(order, mine, record):
+        return "an answer for other units than were asked"
     order.awaited.discard(record.partition)
     if order.state != "pending":
         return True
-    mine = [sku for sku in order.wanted if partition_of_sku(sku, log.partitions) == record.partition]
     for refusal in record.refused:
         order.refused[refusal.sku] = refusal
     if record.parts:
-        order.granted.add(record.partition)
         _put_parts(order, mine, record)
     order.could.update(zip(mine, record.could, strict=False))
     if not order.awaited:
         _settle_answers(order, place, ms, log)
     return True
+
+
+def _fits(order: Order, skus: list[str], record: r.ReserveAnswered) -> bool:
+    """Whether parts and refused rests are what was asked; of a command that was refused whole, not every line is told."""
+    told: dict[str, int] = {}
+    for x in (*record.parts, *record.refused):
+        told[x.sku] = told.get(x.sku, 0) + x.quantity
+    if record.refused and not record.parts:
+        return all(sku in skus for sku in told)
+    return told == {sku: order.wanted[sku] for sku in skus}
 
 
 def _put_parts(order: Order, skus: list[str], record: r.ReserveAnswered) -> None:
@@ -68,9 +80,8 @@ def _settle_answers(order: Order, place: int, ms: int, log: LogState) -> None:
     some = any(x.location for x in order.lines)
     if order.refused and order.policy == "ship_available" and some:
         _go_on_with_what_there_is(order)
-        if any(x.location and x.open > 0 for x in order.lines):
+        if any(x.location for x in order.lines):
             return grant(order, place, ms, log)
-        return decide(order, "rejected", _reason(order), place, ms)
     if order.refused:
         hard = any(x.reason != "contended" for x in order.refused.values())
         if hard or order.attempt >= log.limits.attempts:
@@ -88,27 +99,39 @@ def _reason(order: Order) -> str:
 
 
 def _go_on_with_what_there_is(order: Order) -> None:
-    """What was refused is given up; of kits only whole ones stay, lines of their own first."""
-    for line in order.lines:
-        if not line.location:
-            line.refused, line.cancelled = order.refused.get(line.sku), line.quantity
+    """What was refused is left out; of kits only whole ones stay, lines of their own first."""
     left: dict[str, int] = {}
     for line in order.lines:
         if line.location:
             left[line.sku] = left.get(line.sku, 0) + line.quantity
-    keep = {sku: min(units, order.alone.get(sku, 0)) for sku, units in left.items()}
-    left = {sku: units - keep[sku] for sku, units in left.items()}
+    for sku in left:
+        left[sku] -= max(0, min(left[sku], order.alone.get(sku, 0)))
     for wanted, parts in order.kits.values():
         kits = min([wanted, *(left.get(sku, 0) // units for sku, units in parts)])
         for sku, units in parts:
             if kits > 0:
                 left[sku] -= kits * units
-                keep[sku] += kits * units
-    for sku, surplus in left.items():
-        for line in reversed([x for x in order.of(sku) if x.location]):
-            count = min(surplus, line.quantity)
-            line.cancelled += count
-            surplus -= count
+    for sku in order.wanted:
+        _leave_out(order, sku, left.get(sku, 0))
+    order.lines = [x for x in order.lines if x.quantity > 0 or x.refused is not None]
+
+
+def _leave_out(order: Order, sku: str, surplus: int) -> None:
+    """One cancelled line of a SKU: what stock refused, and what no whole kit needs, the last parts first."""
+    rest = next((x for x in order.lines if x.sku == sku and not x.location), None)
+    if rest is None:
+        if not surplus:
+            return
+        rest = Line(sku, 0)
+        order.lines.append(rest)
+    order.trimmed[sku] += surplus
+    why = order.refused.get(sku) or r.Refusal(sku, 0, "kit", surplus)
+    rest.refused = r.Refusal(sku, why.quantity + surplus, why.reason, why.available)
+    rest.quantity = rest.cancelled = max(0, rest.refused.quantity)
+    for line in reversed([x for x in order.lines if x.sku == sku and x.location]):
+        count = min(surplus, line.quantity)
+        line.quantity -= count
+        surplus -= count
 
 
 def ask_again(order: Order, record: r.AskAgain, place: int, ms: int, log: LogState) -> bool:
@@ -144,8 +167,7 @@ def _targets(order: Order, now: set[str]) -> dict[str, str]:
     taken = sum(1 << n for n, x in enumerate(ranks) if x in stay)
     chosen = fewest(list(covers.values()), taken)
     target = {sku: ranks[first_of(bits, chosen)] for sku, bits in covers.items() if bits}
-    after = {target.get(x.sku, x.location) for x in order.lines}
-    return target if len(after) < len(now) else {}
+    return target if len(chosen) < len(now) else {}
 
 
 def move_answered(order: Order, record: r.MoveAnswered, place: int, ms: int, log: LogState) -> bool | str:
@@ -184,15 +206,15 @@ def _put_moved(order: Order, record: r.MoveAnswered, log: LogState) -> None:
 
 def grant(order: Order, place: int, ms: int, log: LogState) -> None:
     """Everything there will be is reserved: confirmed, unless a payment or a check is missing."""
-    if order.payment in ("failed", "voided"):
+    if order.payment in ("failed", "voided", "refunded"):
         decide(order, "rejected", f"payment_{order.payment}", place, ms)
     elif order.check_failed:
         decide(order, "rejected", "check_failed", place, ms)
     elif order.payment in GOOD and not order.checks:
-        waiting = order.waiting
         decide(order, "confirmed", "", place, ms)
-        for reason, units in waiting:
-            give_back(order, reason, units, place, ms)
+        waiting, order.waiting = order.waiting, []
+        for reason, lines in waiting:
+            give_back(order, reason, order.units(lines), place, ms)
         next_edit(order, place, ms, log)
     elif order.state == "pending":
         order.state = "on_hold"
@@ -209,7 +231,7 @@ def deadline(order: Order, record: r.DeadlineReached, place: int, ms: int, log: 
         reason = "check_deadline" if order.payment in GOOD else "payment_deadline"
         decide(order, "expired", reason, place, ms)
     elif order.edit is not None:
-        order.edit, order.deadline = None, 0
+        end_edit(order)
         next_edit(order, place, ms, log)
     else:
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from proof.audit.intake import LogState
-from proof.audit.order import GOOD, OWED, Order, decide
+from proof.audit.order import OWED, Order, decide
 from proof.audit.order_answers import answered, ask, ask_again, deadline, move_answered
 from proof.audit.order_edits import edited
 from proof.audit.order_facts import cancelled, checked, not_paid, paid, paid_back
@@ -60,7 +60,7 @@ class OrderBook:
             before = order.seen.get(record.id)
             if before is not None:
                 return "" if before == content else "id_conflict"
-            if len(order.seen) >= FACTS_MAX:
+            if order.facts >= FACTS_MAX and kind is not r.BackorderFilled:
                 return "too_many_facts"
             if _lines_told(order, record) > LINES_TOLD_MAX:
                 return "too_many_lines"
@@ -72,6 +72,7 @@ class OrderBook:
             return done
         if content:
             order.seen[record.id] = content
+            order.facts += kind is not r.BackorderFilled
             order.lines_told = _lines_told(order, record)
         if content or done:
             self._changed(order, place, log)
@@ -81,7 +82,7 @@ class OrderBook:
 
     def _changed(self, order: Order, place: int, log: LogState) -> None:
         order.at = place
-        owed = order.state in ("pending", "on_hold", *OWED) or bool(order.awaited)
+        owed = order.state in ("pending", "on_hold", *OWED) or bool(order.awaited or order.edit)
         order.forget_ms = 0 if owed else log.from_now(log.limits.order_keep_seconds)
         if not order.check_lines():
             self.broken.append((order.id, order.partition, place))
@@ -95,14 +96,18 @@ class OrderBook:
         order.locations = record.locations or (list(rules.locations) if rules else [])
         order.policy = record.policy or (rules.policy if rules else "all_or_nothing")
         order.exchange_of = record.exchange_of or ""
-        told = {"paid": "captured", "authorized": "authorized"}.get(record.payment)
-        if order.payment not in ("captured", *(GOOD if told != "captured" else ())):
-            order.payment = told or ("pending" if order.payment == "none" else order.payment)
+        if record.payment == "paid" and order.payment not in ("partially_refunded", "refunded"):
+            order.payment = "captured"
+        elif order.payment == "none":
+            order.payment = record.payment
         order.payment_seconds = record.payment_seconds or log.limits.payment_seconds
         order.checks += [x for x in dict.fromkeys(record.checks) if x not in order.checks]
         self._explode(order, record, log)
         order.state = "pending"
-        if order.cancelled_early:
+        if len(order.wanted) > r.LINES_MAX:
+            order.wanted = {}
+            decide(order, "rejected", "too_many_lines", place, ms)
+        elif order.cancelled_early:
             decide(order, "rejected", "cancelled", place, ms)
         else:
             order.deadline = log.from_now(log.limits.undecided_seconds)
@@ -121,6 +126,8 @@ class OrderBook:
             order.kits[line.sku] = (before + line.quantity, tuple((x.sku, x.quantity) for x in kit.parts))
             for part in kit.parts:
                 order.wanted[part.sku] = order.wanted.get(part.sku, 0) + part.quantity * line.quantity
+        most = r.WANTED_MAX
+        order.wanted = {sku: max(-most, min(most, units)) for sku, units in order.wanted.items()}
         order.reset_lines()
 
     def _prune(self, log: LogState, record: r.Prune, place: int) -> str:

@@ -11,32 +11,38 @@ from proof.audit.intake import LogState
 from proof.audit.order import Order, Return
 from tables import records as r
 
-STATES = {r.ReturnAuthorized: "authorized", r.ReturnReceived: "received", r.ReturnInspected: "inspected"}
+STAGES = {r.ReturnAuthorized: "authorized", r.ReturnReceived: "received", r.ReturnInspected: "inspected"}
+_ORDER = tuple(STAGES.values())
 
 
 def came_back(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
-    """Authorized, received or inspected: units per SKU of the last of them."""
-    state = STATES[type(record)]
-    known = order.returns.setdefault(record.return_id, Return(state))
-    if state != known.state:
+    """Authorized, received or inspected: units of the furthest stage are kept, of inspected ones those accepted."""
+    stage = STAGES[type(record)]
+    units = [(sku, count) for sku, count, _ in order.apart(record.lines)]
+    if stage == "inspected":
+        units = [(sku, count) for sku, asked in units if (count := _inspect(order, sku, asked))]
+        if not units:
+            return True
+    known = order.returns.setdefault(record.return_id, Return(stage))
+    if _ORDER.index(stage) < _ORDER.index(known.state):
+        return True
+    if stage != known.state:
         known.units.clear()
-    known.state = state
-    for line in record.lines:
-        units = line.quantity
-        if state == "inspected":
-            units = _inspect(order, line.sku, line.quantity)
-            order.said["return", line.sku] += units
-        known.units[line.sku] += units
+    known.state = stage
+    for sku, count in units:
+        known.units[sku] += count
     return True
 
 
 def _inspect(order: Order, sku: str, units: int) -> int:
+    """How many of these units can still come back."""
     accepted = 0
     for line in order.lines:
         if line.sku == sku:
             count = min(line.shipped - line.returned, units - accepted)
             line.returned += count
             accepted += count
+    order.said["return", sku] += accepted
     if order.state in ("shipped", "delivered") and all(x.shipped == x.returned and not x.open for x in order.lines):
         order.state = "returned"
     return accepted
