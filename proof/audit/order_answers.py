@@ -48,7 +48,7 @@ def answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: 
 
 
 def _fits(order: Order, skus: list[str], record: r.ReserveAnswered) -> bool:
-    """Whether parts and refused rests are what was asked; of a command that was refused whole, not every line is told."""
+    """Whether parts and refused rests are what was asked; of a command that was refused whole, not each line is told."""
     told: dict[str, int] = {}
     for x in (*record.parts, *record.refused):
         told[x.sku] = told.get(x.sku, 0) + x.quantity

@@ -129,8 +129,12 @@ class Belt:
         self.append(topic, partition, encode(record))
 
     def place(self, record: Any) -> None:
-        """A record from outside, by its key."""
-        if "order_id" in record.__struct_fields__ and not isinstance(record, r.Shipped):
+        """A record from outside, by its key; a rule to every partition that must know it."""
+        if isinstance(record, r.EVERYWHERE):
+            for topic, partition in self.agents:
+                if isinstance(record, r.ChannelSet) or (topic == "orders") == isinstance(record, r.KitSet):
+                    self.put(topic, partition, record)
+        elif isinstance(record, r.OrderRecord):
             self.put("orders", partition_of(record.order_id, self.partitions), record)
         else:
             self.put("warehouse", partition_of(record.sku, self.partitions), record)
@@ -228,7 +232,7 @@ class Belt:
         import msgspec
 
         said = [msgspec.json.decode(seen.value or b"") for seen in self.source("reservations")]
-        return {x["order_id"]: x["status"] for x in said if x["status"] != "cancelled"}
+        return {x["order_id"]: x["status"] for x in said if x["status"] not in ("cancelled", "edited")}
 
 
 @pytest.fixture

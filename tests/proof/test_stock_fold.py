@@ -91,11 +91,11 @@ class Traffic:
             self._rules()
         else:
             self.belt.step("warehouse", self.partition, self.chance.choice((1, 5, 100)))
-            self.belt.checkpoint("warehouse", self.partition, 1_000_000)
+            self.belt.checkpoint("warehouse", self.partition)
 
     def settle(self) -> None:
         while self.belt.step("warehouse", self.partition, 1000):
-            self.belt.checkpoint("warehouse", self.partition, 1_000_000)
+            self.belt.checkpoint("warehouse", self.partition)
 
     def _pick(self, *values: Any) -> Any:
         return self.chance.choice(values)
