@@ -119,7 +119,7 @@ class Orders:
             if order.state != "on_hold":
                 found.append(order_id)
                 if not allowed:
-                    awaited = sorted(order.edit.awaited if order.edit else order.awaited | order.moving)
+                    awaited = sorted(order.awaited | order.moving)
                     told = f"attempt {order.attempt} waits for partitions {awaited}"
                     self._findings.add("undecided", order_id, spot, "a decision", told)
             if is_due(order, self._logs[order.partition], OVERDUE_MS):

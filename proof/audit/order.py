@@ -91,13 +91,11 @@ class Return:
 class Edit:
     """An edit that waits for stock's answers. `parts`: what was granted of it so far."""
 
-    __slots__ = ("attempt", "awaited", "id", "less", "more", "parts", "refused")
+    __slots__ = ("attempt", "id", "less", "more", "parts")
 
     def __init__(self, edit_id: str, attempt: int, more: dict[str, int], less: dict[str, int]) -> None:
         self.id, self.attempt, self.more, self.less = edit_id, attempt, more, less
-        self.awaited: set[int] = set()
         self.parts: list[Line] = []
-        self.refused = ""
 
 
 class Order:
@@ -109,7 +107,7 @@ class Order:
         self.partition, self.id = partition, order_id
         self.at = self.attempt = self.deadline = self.payment_seconds = self.lines_told = 0
         self.state, self.channel, self.payment, self.placed = "unplaced", "", "none", b""
-        self.policy, self.exchange_of = "all_or_nothing", ""
+        self.policy = self.exchange_of = ""
         self.cancelled_early = self.check_failed = self.deleted = False
         self.forget_ms = 0  # state time from which it counts as never there
         self.checks: list[str] = []
@@ -126,7 +124,6 @@ class Order:
         self.waiting: list[tuple[str, Any]] = []  # cancellations of units, until it is decided
         self.edits: list[Any] = []  # edits that wait for the one before, or for the decision
         self.edit: Edit | None = None
-        self.dropped: set[tuple[int, int]] = set()  # (attempt, partition) of answers to edits that came to nothing
         self.trimmed: Counter[str] = Counter()  # units stock was told to give back that no line counts as cancelled
         self.fulfilments: dict[str, Fulfilment] = {}
         self.returns: dict[str, Return] = {}

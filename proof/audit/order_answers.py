@@ -27,10 +27,10 @@ def ask(order: Order, log: LogState) -> None:
 def answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: LogState) -> bool | str:
     if order.state == "unplaced":
         return "unknown_order"
-    if order.edit is not None and record.attempt == order.edit.attempt:
-        return edit_answered(order, record, place, ms, log)
     if record.attempt != order.attempt or record.partition not in order.awaited:
         return False
+    if order.edit is not None:
+        return edit_answered(order, record, place, ms, log)
     mine = [sku for sku in order.wanted if partition_of_sku(sku, log.partitions) == record.partition]
     if order.state == "pending" and not _fits(order, mine, record):
         return "an answer for other units than were asked"

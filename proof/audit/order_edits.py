@@ -41,8 +41,8 @@ def _begin(order: Order, edit_id: str, wanted: dict[str, int], place: int, ms: i
     less = {sku: owed[sku] - units for sku, units in wanted.items() if units < owed[sku]}
     if more and order.attempt < ATTEMPTS_MAX:
         order.attempt += 1
-        edit = order.edit = Edit(edit_id, order.attempt, more, less)
-        edit.awaited = order.partitions(more, log)
+        order.edit = Edit(edit_id, order.attempt, more, less)
+        order.awaited = order.partitions(more, log)
         order.deadline = log.from_now(log.limits.undecided_seconds)
     elif less and not more:
         _take_away(order, less)
@@ -51,13 +51,13 @@ def _begin(order: Order, edit_id: str, wanted: dict[str, int], place: int, ms: i
 
 def edit_answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: LogState) -> bool | str:
     edit = order.edit
-    if edit is None or record.partition not in edit.awaited:
+    if edit is None:
         return False
-    edit.awaited.discard(record.partition)
+    order.awaited.discard(record.partition)
     edit.parts += [Line(x.sku, x.quantity, x.location, attempt=edit.attempt) for x in record.parts]
     if record.refused:  # one is enough: whatever was granted of it is given back
         end_edit(order)
-    elif edit.awaited:
+    elif order.awaited:
         return True
     else:
         order.edit, order.deadline = None, 0
@@ -70,9 +70,8 @@ def edit_answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, 
 
 
 def end_edit(order: Order) -> None:
-    """The edit that waits for stock comes to nothing. Its late answers are no one's."""
+    """The edit that waits for stock comes to nothing; what its late answers grant is given back."""
     if order.edit is not None:
-        order.dropped |= {(order.edit.attempt, partition) for partition in order.edit.awaited}
         order.edit, order.deadline = None, 0
 
 

@@ -93,8 +93,8 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
             if owed:
                 left_from += _leave(order, sku, units, location)
     else:
-        for line in [x for x in order.lines if x.allocated > 0 and record.location in (None, x.location)]:
-            if not line.location and not order.locations:
+        for line in [x for x in order.lines if x.allocated > 0 and record.location in (None, x.location or record.location)]:
+            if not (line.location or record.location or order.locations):
                 return "unknown_location"
             order.said["shipment", line.sku] += line.allocated
             if owed:

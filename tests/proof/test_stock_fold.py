@@ -25,7 +25,6 @@ SKUS = ("S0", "S1", "K")
 PLACES = ("W1", "W2", "W3")
 LOTS = ("A", "B", "C")
 CHANNELS = ("shop", "web")
-DAYS = ("2023-11-10", "2023-11-15", "2023-11-16", "2023-11-20", "2024-03-01")
 POLICIES = ("all_or_nothing", "ship_available", "backorder")
 
 
@@ -71,6 +70,7 @@ class Traffic:
 
     def __init__(self, belt: Any, chance: random.Random) -> None:
         self.belt, self.chance = belt, chance
+        self.any_fact, self.any_rule = belt.any_fact, belt.any_rule
         self.number = self.orders = 0
         self.partition = 0
 
@@ -132,56 +132,10 @@ class Traffic:
         self._put(kind(**who, **fields))
 
     def _fact(self) -> None:
-        sku, place, lot, units = self._pick(*SKUS), self._pick(*PLACES), self._pick(*LOTS), self.chance.randint(1, 9)
-        where: dict[str, Any] = {"sku": sku, "location": place}
-        day, reference = self._pick(None, *DAYS), self._pick("P1", "P2", "T1", "T2")
-        perhaps = self._pick(None, lot)
-        kinds: list[tuple[type, dict[str, Any]]] = [
-            (r.Received, where | {"lot": lot, "quantity": units + 5, "best_before": day, "reference": reference,
-                                  "status": self._pick("approved", "approved", "inspection")}),
-            (r.Received, where | {"lot": lot, "quantity": units + 9, "best_before": day}),
-            (r.Received, where | {"lot": lot, "quantity": units + 9, "best_before": "2024-03-01"}),
-            (r.LotDefined, {"sku": sku, "lot": lot, "best_before": day}),
-            (r.LotStatusSet, {"sku": sku, "lot": lot, "status": self._pick("approved", "approved", "on_hold")}),
-            (r.ConditionChanged, where | {"lot": lot, "quantity": units,
-                                          "condition": self._pick("damaged", "quarantined", "good")}),
-            (r.Adjusted, where | {"lot": perhaps, "quantity": units - 5, "reason": "correction"}),
-            (r.Counted, where | {"lot": lot, "quantity": units, "as_of_offset": self._pick(None, units * 4),
-                                 "recount": self._pick(True, False)}),
-            (r.Shipped, where | {"lot": perhaps, "quantity": units, "channel": "shop"}),
-            (r.Returned, where | {"lot": perhaps, "quantity": units,
-                                  "disposition": self._pick("restock", "scrap", "quarantine", "to_supplier")}),
-            (r.TransferredOut, where | {"to": self._pick(*PLACES), "quantity": units, "reference": reference,
-                                        "lot": perhaps, "expected": day}),
-            (r.TransferredIn, where | {"quantity": units - 1, "reference": reference, "lot": perhaps,
-                                       "final": self._pick(True, False)}),
-            (r.PurchaseOrdered, where | {"reference": reference, "quantity": units * 2, "expected": day}),
-            (r.PurchaseConfirmed, where | {"reference": reference, "quantity": units * 2, "expected": DAYS[3]}),
-            (r.PurchaseNotified, where | {"reference": reference, "quantity": units * 2}),
-            (r.PurchaseClosed, where | {"reference": reference}),
-            (r.KitAssembled, where | {"quantity": units, "lot": lot, "best_before": day,
-                                      "parts": [r.KitPartUsed("S0", units), r.KitPartUsed("S1", units, lot)]}),
-            (r.KitDisassembled, where | {"quantity": units, "lot": perhaps, "parts": [r.KitPartUsed("S0", units)]}),
-            (r.PolicySet, {"sku": sku, "location": self._pick(None, place), "safety_stock": self._pick(0, 0, 2),
-                           "expiring_days": self._pick(0, 3), "count_tolerance": self._pick(0, 2),
-                           "backorder_limit": self._pick(0, 5, 50), "backorder_due": self._pick(None, DAYS[4])}),
-            (r.ChannelStockSet, where | {"channel": self._pick(*CHANNELS), "ring_fence": self._pick(0, 3, 6),
-                                         "buffer": self._pick(0, 1, 2)}),
-            (r.SkuDefined, {"sku": sku, "discontinued": self.chance.random() < 0.1,
-                            "channels": self._pick([], [], ["shop", "web"])}),
-        ]  # fmt: skip
-        kind, fields = self._pick(*kinds)
-        self._put(kind(id=self._id(), **fields))
+        self._put(self.any_fact(self.chance, self._id(), SKUS, PLACES, LOTS))
 
     def _rules(self) -> None:
-        lot, skus = self._pick(*LOTS), self._pick([], ["S0"], ["S1", "K"])
-        self._put(self._pick(
-            r.ChannelSet(id=self._id(), channel=self._pick(*CHANNELS), minimum_life_days=self._pick(0, 0, 2, 30),
-                         promise_days=self._pick(0, 1), locations=self._pick([], [], ["W2", "W1"]),
-                         closed=self.chance.random() < 0.1),
-            r.RecallOpened(id=self._id(), lot=lot, skus=skus, mock=self._pick(True, False)),
-            r.RecallClosed(id=self._id(), lot=lot),
-        ))  # fmt: skip
+        self._put(self.any_rule(self.chance, self._id(), SKUS, PLACES, LOTS))
 
     def _put(self, record: Any) -> None:
         self.belt.put("warehouse", self.partition, record)
