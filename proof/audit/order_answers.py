@@ -81,6 +81,7 @@ def _settle_answers(order: Order, place: int, ms: int, log: LogState) -> None:
     if order.refused and order.policy == "ship_available" and some:
         _go_on_with_what_there_is(order)
         if any(x.location for x in order.lines):
+            order.refused = {x.sku: x.refused for x in order.lines if x.refused} | order.refused
             return grant(order, place, ms, log)
     if order.refused:
         hard = any(x.reason != "contended" for x in order.refused.values())

@@ -93,7 +93,9 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
             if owed:
                 left_from += _leave(order, sku, units, location)
     else:
-        for line in [x for x in order.lines if x.allocated > 0 and record.location in (None, x.location or record.location)]:
+        for line in [x for x in order.lines if x.allocated > 0]:
+            if owed and record.location not in (None, line.location):
+                continue  # nothing is held there; of an order that holds nothing all left from there
             if not (line.location or record.location or order.locations):
                 return "unknown_location"
             order.said["shipment", line.sku] += line.allocated

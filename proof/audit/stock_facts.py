@@ -51,14 +51,14 @@ def _condition_changed(room: Room, fact: r.ConditionChanged, place: int) -> None
 
 
 def _adjusted(room: Room, fact: r.Adjusted, place: int) -> None:
+    if not fact.quantity:
+        return
     shelf = room.shelf_of(fact.sku, fact.location, place)
     if fact.quantity < 0:
         shelf.leave(-fact.quantity, fact.lot, "adjusted", place, room.today)
         return
     oldest = sorted((x.best_before or LAST, x.first, x.code) for x in shelf.lots.values() if x.on_hand > 0)
     code = fact.lot or (oldest[0][2] if oldest else NO_LOT)
-    if not fact.quantity:
-        return
     shelf.change(room.lot_of(shelf, code, place), place, "adjusted", fact.quantity)
 
 
