@@ -102,8 +102,9 @@ class Shop:
     def order(self, order_id: str, status: str, version: tuple[int, int, int], **lines: int) -> r.OrderStatus:
         said = r.OrderStatus(
             id=f"{order_id}:{version}", time=TIME, order_id=order_id, channel="shop", status=status, reason="",
-            payment="paid", checks=[], lines=[r.StatusLine(sku, n, "W1", 0, 0) for sku, n in lines.items()],
-            attempt=1, occurred_at="", decided_at=TIME, late=[], version=version,
+            payment="captured", payment_wanted="", policy="all_or_nothing", sourcing="one location: W1", checks=[],
+            lines=[r.StatusLine(sku, n, "W1", 0, n, 0, 0, 0, "") for sku, n in lines.items()], fulfilments=[],
+            returns=[], kits={}, exchange_of="", attempt=1, occurred_at="", decided_at=TIME, late=[], version=version,
         )  # fmt: skip
         self.publish("order-status", order_id, said)
         return said
