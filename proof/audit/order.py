@@ -194,6 +194,9 @@ def decide(order: Order, status: str, reason: str, place: int, ms: int) -> None:
         lines = [Told(x.sku, x.quantity, x.location, "", None, x.back) for x in order.lines if x.location]
         lines += [Told(x.sku, x.refused.quantity, "", x.refused.reason, x.refused.available, 0)
                   for x in order.lines if x.refused is not None]  # fmt: skip
+        for x in order.lines:
+            if x.refused is not None:
+                x.quantity = x.cancelled = max(0, x.quantity)
     else:
         why = order.refused
         lines = [
