@@ -91,7 +91,7 @@ ORDER_LOG: tuple[r.Record, ...] = (
 
 STOCK_LOG: tuple[r.Record, ...] = (
     r.SkuDefined(id=f"sku:{SKU}", time=STAMP, sku=SKU, flavor="original", packaging="bag", size="70 g",
-                 gtin="04006381333931", discontinued=False),
+                 gtin="04006381333931", discontinued=False, case_units=24, channels=["web", "market"]),
     r.PolicySet(id=f"policy:{SKU}", time=STAMP, sku=SKU, location=AUSTIN, reorder_point=20, hysteresis=5,
                 safety_stock=2, expiring_days=60, count_tolerance=10, backorder_limit=50, backorder_due="2026-03-20"),
     r.ChannelStockSet(id=f"fence:{SKU}:web", time=STAMP, sku=SKU, location=AUSTIN, channel="web", ring_fence=40,
@@ -148,8 +148,8 @@ STOCK_LOG: tuple[r.Record, ...] = (
 PUBLISHED: tuple[r.Record, ...] = (
     r.OrderDecided(
         id=f"{ORDER}:decision", time=STAMP, order_id=ORDER, channel="web", status="confirmed", reason="",
-        lines=[r.DecidedLine(SKU, 3, AUSTIN, backordered=1)], occurred_at=OCCURRED, decided_at=STAMP, attempt=1, partition=0,
-        offset=17, index=0,
+        lines=[r.DecidedLine(SKU, 3, AUSTIN, backordered=1)], occurred_at=OCCURRED, decided_at=STAMP, attempt=1,
+        partition=0, offset=17, index=0,
     ),
     r.OrderStatus(
         id=f"{ORDER}:17408", time=STAMP, order_id=ORDER, channel="web", status="partially_shipped", reason="",
