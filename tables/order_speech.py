@@ -12,12 +12,9 @@ from collections.abc import Iterable
 from tables import records as r
 from tables.codec import instant
 from tables.murmur2 import partition_of_sku
-from tables.order_document import status
 from tables.order_states import OWED
 from tables.outcome import ALERTS, ORDERS, RESERVATIONS, WAREHOUSE, At, Send, version_of
 from tables.rows import Entry, OrderRow, PartitionRow
-
-__all__ = ["say", "settled", "status"]
 
 
 def say(row: OrderRow, at: At, log: PartitionRow) -> list[Send]:
