@@ -57,7 +57,7 @@ class Stock:
             lines = record.lines or [r.ReleaseLine(x.sku, x.units, x.location) for x in mine if x.units]
             back = isinstance(record, r.Backorder)
             for line in lines:
-                parts = [x for x in mine if x.sku == line.sku and x.location == line.location]
+                parts = [x for x in mine if x.sku == line.sku and line.location in ("", x.location)]
                 parts.sort(key=lambda x: not x.back)
                 gone = self._take(parts, line.quantity, stock_alone=back)
                 if back:
