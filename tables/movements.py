@@ -38,8 +38,7 @@ from tables.rows import (
 )
 
 LOTS_MAX = 40  # lots one record may change the standing of: each has a stock row too, and a record at most 100 rows
-
-STEM_MAX = 128
+STEM_MAX = 128  # characters of an id that others begin with: no more fit `LotsContinued.cause`
 
 T = TypeVar("T")
 
