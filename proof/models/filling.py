@@ -121,7 +121,7 @@ class Filling(LogAlone):
                 rows = put(rows, self._first + order, row)
             rows, also = self._apply(rows, order, (version, -units, units), stock)
             changed |= {self._first + order, *also}
-            said = (*said, ("orders", version, f"R{order + 1}", "filled", units))
+            said = (*said, ("orders", version, f"R{order + 1} by {version}", "filled", units))
         return rows, changed, said
 
     def _decide(self, rows: Any) -> tuple[tuple[int, int], ...]:

@@ -2,7 +2,7 @@
 
 Modelled: a log that grows while it is read, by events from outside and by notes that its own worker writes; a note that
 is said again comes again, at another place. Demanded of every model on it: whatever is heard is what the log alone
-says; at rest all of that was heard, and a new owner finds exactly the rows that the log alone gives, and nothing is
+says, and alike however often it was asked; at rest all of that was heard, and a new owner finds exactly the rows that the log alone gives, and nothing is
 wrong with those (`wrong_alone`). Does not belong here: what a record does.
 """
 
@@ -16,7 +16,8 @@ Record = tuple[Any, ...]  # what, and of what
 
 
 class LogAlone:
-    """The world: (log, events to come, what was told). A word is (destination, version of its record, ...)."""
+    """The world: (log, events to come, what was told). A word is (destination, version of its record, what it answers,
+    the answer); the same is answered alike, however often it is asked."""
 
     rows: tuple[Any, ...]
 
@@ -52,21 +53,23 @@ class LogAlone:
         return ""
 
     def others(self, world: Any) -> Iterator[tuple[str, Any]]:
-        log, events, told = world
+        log, events, told, *_ = world
         for n, event in enumerate(events[:1] if self._ordered else events):
             yield f"{in_words(event)} is written to the log", ((*log, event), events[:n] + events[n + 1 :], told)
 
     def hear(self, world: Any, word: Any) -> tuple[str, Any]:
-        log, events, told = world
+        log, events, told, *_ = world
         if word[0] == OWN:
             return f"note: {in_words(word[1])}", ((*log, word[1]), events, told)
         label = in_words(word[2:])
         if word not in self._alone(log)[1]:
             return label, f"wrong answer: the log alone does not say {label} at {in_words(log[word[1] - 1])}"
+        if any(other[2] == word[2] and other[3:] != word[3:] for other in told):
+            return label, f"two different answers to {word[2]}"
         return label, (log, events, tuple(sorted({*told, word})))
 
     def wrong_at_rest(self, world: Any, rows: Any) -> str:
-        log, _, told = world
+        log, _, told, *_ = world
         alone, words = self._alone(log)
         for word in words:
             if word not in told:
