@@ -36,7 +36,7 @@ class OrderSide:
         raise NotImplementedError
 
     def command(self, stock: Any, word: Any) -> tuple[Any, Any]:
-        """(stock after a command has landed, the answer's record; None: there is none)."""
+        """(stock after a command (destination, what, line, of what) has landed, the answer's record; None: none)."""
         raise NotImplementedError
 
     def contradicts(self, told: tuple[str, ...], what: str) -> bool:
@@ -78,7 +78,7 @@ class OrderSide:
         stock, answer = self.command(stock, word)
         if answer is not None and answer not in answers:
             answers = tuple(sorted((*answers, answer)))
-        return _in_words((*word[1:], "at", word[0])), (log, stock, answers, told, events, twice)
+        return f"{' '.join((word[1], *word[3:]))} ({word[0]})", (log, stock, answers, told, events, twice)
 
     def others(self, world: Any) -> Iterator[tuple[str, Any]]:
         log, stock, answers, told, events, twice = world
@@ -106,4 +106,5 @@ def lane(line: int) -> str:
 def _in_words(record: Any) -> str:
     if isinstance(record, str):
         return record
-    return " ".join("ab"[x] if isinstance(x, int) else str(x) for x in record)
+    *what, line = record
+    return " ".join(str(x) for x in (*what, "ab"[line]))
