@@ -2,7 +2,7 @@
 
 Modelled: attempt 1 is allocated: two units of a, one of b. The edit wants one more in either stock partition (attempt
 2) and one of a less. All answers granted: the second attempt is allocated, then the unit is given back (a release with
-an id, known by stock when it comes again); else what was granted of attempt 2 is released. A cancellation, the deadline
+an id, known by stock when it comes again); the first refusal ends the edit, and attempt 2 is released. A cancellation, the deadline
 `no_answer`, an answer of attempt 1 that comes once more. Abstracted: the order was confirmed before.
 Demanded: one decision about the edit; at rest, stock holds what the order says: all of the edit or nothing of it.
 Does not belong here: an edit that waits for its order to be decided, several edits.
@@ -62,13 +62,12 @@ class Editing(OrderSide):
         known = tuple(sorted((*known, (line, what))))
         if edit != WAITING:
             return (state, edit, known, units), ((lane(line), "release", line, SECOND),) if what == OK else ()
+        if what == NO:
+            return (state, REFUSED, known, units), ((TOLD, REFUSED), (lane(1 - line), "release", 1 - line, SECOND))
         if len(known) < len(LINES):
             return (state, edit, known, units), ()
-        if all(what == OK for _, what in known):
-            said = ((TOLD, EDITED), *_both("allocate", SECOND), *(() if self._less_first else less))
-            return (state, EDITED, known, AFTER), said
-        granted = tuple((lane(line), "release", line, SECOND) for line, what in known if what == OK)
-        return (state, REFUSED, known, units), ((TOLD, REFUSED), *granted)
+        said = ((TOLD, EDITED), *_both("allocate", SECOND), *(() if self._less_first else less))
+        return (state, EDITED, known, AFTER), said
 
     def command(self, stock: Any, word: Any) -> tuple[Any, Any]:
         units, seen, second = stock

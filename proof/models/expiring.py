@@ -2,9 +2,9 @@
 
 Modelled: state time in days; a tick moves it and decides, in the same step, the lots that are due by then; the rest of
 them is decided by a note, at the state time of then; a shipment and a receipt in between. What a tick or a note decided
-is its own row, which lands first; one that decided nothing leaves none. So, delivered again, it must decide nothing:
-neither by a later state time (what lies before the recovered partition row is done), nor about lots that changed at its
-own place or later. Abstracted: one SKU, `due` stands for both the day a lot expires and the day it is warned of.
+is its own row, which lands first; a tick that decided nothing leaves none. So, delivered again, it must decide nothing:
+neither by a later state time (what lies before the recovered partition row is done), nor about lots that changed later
+than it. A note always leaves its row. Abstracted: one SKU, `due` stands for both the day a lot expires and the day it is warned of.
 Demanded, besides `log_alone`: at rest every lot that was due at the last tick is expired, and its units are unavailable.
 Does not belong here: recalls (`recalling`).
 """
@@ -25,8 +25,8 @@ class Expiring(LogAlone):
     (version, units, expired, version of the receipt), stock (version, on hand, unavailable), partition (version, day,
     version of its last tick). `due`: per lot its day; one that is to be received is there with units 0.
 
-    `decides_again`: a redelivered record is decided again. `says_again`: without, it says no note. `looks_again`: one
-    that decided nothing looks again, at the recovered state time. `newer_too`: it decides about newer lots, too.
+    `decides_again`: a redelivered record is decided again. `says_again`: without, it says no note. `looks_again`: a
+    tick that decided nothing looks again, at the recovered state time. `newer_too`: it decides about newer lots too.
     """
 
     def __init__(
@@ -72,16 +72,16 @@ class Expiring(LogAlone):
             units = [(row[2], n) for n, row in there if row[1]]
             lot = min(units)[1]
             return (version, (lot,), (1 - 2 * rows[self._lots[lot]][2],), False)
-        if done and not self._looks_again:
+        if what == TICK and done and not self._looks_again:
             return None
         due = [
             (n, row[1]) for n, row in there
             if self._due[n] <= day and not row[2] and (row[0] < version or self._newer_too)
         ]  # fmt: skip
-        if not due:
+        if not due and what == TICK:
             return None
-        lots, units = zip(*due[: self._page], strict=True)
-        return (version, lots, units, len(due) > self._page)
+        page = due[: self._page]
+        return (version, tuple(n for n, _ in page), tuple(units for _, units in page), len(due) > self._page)
 
     def _apply(
         self, rows: Any, what: str, offset: int, version: int, known: bool

@@ -1,8 +1,9 @@
 """Backorders: a note to oneself that changes another order's reservation, its queue row and the stock row (`workers`).
 
 Modelled: orders that wait for units; receipts, a release, a new order, in any order around the note; a note said twice.
-The note's own row (what it gave to whom) is its outcome and lands first. Whoever finds free units while somebody waits
-says the note, from the rows as they stand, when a record is delivered again too: a note too many changes nothing.
+The note's own row (what it gave to whom, whether more wait) is its outcome and lands first. A receipt or a release that
+finds free units while somebody waits says the note, from the rows as they stand, when it is delivered again too: a note
+too many changes nothing.
 Abstracted: one SKU and location, no lots, no floors; one counter for claimed, held and allocated.
 Demanded, besides `log_alone`: no unit is lost or sold twice; none lies idle while somebody waits; no later order is
 served before one that waits. Does not belong here: the order's side.
@@ -19,7 +20,7 @@ Change = tuple[int, int, int]  # version, units that wait, units that are held (
 
 
 class Filling(LogAlone):
-    """Rows: notes by cause (version, ((order, units), ..)), reservations (version, waiting, held, changes), queue rows
+    """Rows: notes by cause (version, ((order, units), ..), more), reservations (version, waiting, held, changes), queue rows
     (version, units), stock (version, free, waiting). `waits`: units that the first orders wait for at the start; the
     orders after them are new. `page`: queue rows a note may fill.
 
@@ -81,7 +82,7 @@ class Filling(LogAlone):
         _, free, waiting = rows[self._stock]
         cause = in_words(record)
         first_time = self._says_again or before[self._stock][0] < version
-        if cause in self._causes and free > 0 and waiting > 0 and first_time and changed:
+        if what in (RECEIVE, RELEASE) and free > 0 and waiting > 0 and first_time:
             said = (*said, (OWN, (FILL, cause)))
         return rows, tuple(sorted(changed)), said
 
@@ -105,9 +106,10 @@ class Filling(LogAlone):
             return rows, set(), ()  # said twice
         if note is None and not self._own_row:
             gave = tuple((n, -x[1]) for n in range(self._orders) for x in self._changes(rows, n) if x[0] == version)
-            note = (version, gave) if gave else None
+            note = (version, gave, False) if gave else None
+        known = note is not None
         if note is None or self._decides_again:
-            note = (version, self._decide(rows))
+            note = (version, *self._decide(rows))
         changed = {self._stock}
         if self._own_row:
             rows = put(rows, place, note)
@@ -122,16 +124,19 @@ class Filling(LogAlone):
             rows, also = self._apply(rows, order, (version, -units, units), stock)
             changed |= {self._first + order, *also}
             said = (*said, ("orders", version, f"R{order + 1} by {version}", "filled", units))
+        if note[2] and (self._says_again or not known):
+            said = (*said, (OWN, (FILL, f"{FILL} {cause}")))
         return rows, changed, said
 
-    def _decide(self, rows: Any) -> tuple[tuple[int, int], ...]:
+    def _decide(self, rows: Any) -> tuple[tuple[tuple[int, int], ...], bool]:
+        """(who gets how much, oldest first; whether more could be given)"""
         free, gave = rows[self._stock][1], []
         for order in range(self._orders):
             units = min(free, rows[self._queues + order][1])
-            if units > 0 and len(gave) < self._page:
+            if units > 0:
                 gave.append((order, units))
                 free -= units
-        return tuple(gave)
+        return tuple(gave[: self._page]), len(gave) > self._page
 
     def _changes(self, rows: Any, order: int) -> tuple[Change, ...]:
         row = rows[self._first + order]

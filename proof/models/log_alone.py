@@ -16,7 +16,7 @@ Record = tuple[Any, ...]  # what, and of what
 
 
 class LogAlone:
-    """The world: (log, events to come, what was told). A word is (destination, version of its record, what it answers,
+    """The world: (log, events to come, what was told, and what a model adds). A word is (destination, version of its record, what it answers,
     the answer); the same is answered alike, however often it is asked."""
 
     rows: tuple[Any, ...]
@@ -53,20 +53,20 @@ class LogAlone:
         return ""
 
     def others(self, world: Any) -> Iterator[tuple[str, Any]]:
-        log, events, told, *_ = world
+        log, events, *rest = world
         for n, event in enumerate(events[:1] if self._ordered else events):
-            yield f"{in_words(event)} is written to the log", ((*log, event), events[:n] + events[n + 1 :], told)
+            yield f"{in_words(event)} is written to the log", ((*log, event), events[:n] + events[n + 1 :], *rest)
 
     def hear(self, world: Any, word: Any) -> tuple[str, Any]:
-        log, events, told, *_ = world
+        log, events, told, *rest = world
         if word[0] == OWN:
-            return f"note: {in_words(word[1])}", ((*log, word[1]), events, told)
+            return f"note: {in_words(word[1])}", ((*log, word[1]), events, told, *rest)
         label = in_words(word[2:])
         if word not in self._alone(log)[1]:
             return label, f"wrong answer: the log alone does not say {label} at {in_words(log[word[1] - 1])}"
         if any(other[2] == word[2] and other[3:] != word[3:] for other in told):
             return label, f"two different answers to {word[2]}"
-        return label, (log, events, tuple(sorted({*told, word})))
+        return label, (log, events, tuple(sorted({*told, word})), *rest)
 
     def wrong_at_rest(self, world: Any, rows: Any) -> str:
         log, _, told, *_ = world
