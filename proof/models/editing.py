@@ -2,8 +2,8 @@
 
 Modelled: attempt 1 is allocated: two units of a, one of b. The edit wants one more in either stock partition (attempt
 2) and one of a less. All answers granted: the second attempt is allocated, then the unit is given back (a release with
-an id, known by stock when it comes again); the first refusal ends the edit, and attempt 2 is released. A cancellation, the deadline
-`no_answer`, an answer of attempt 1 that comes once more. Abstracted: the order was confirmed before.
+an id, known by stock when it comes again); the first refusal ends the edit, and attempt 2 is released. A cancellation,
+the deadline `no_answer`, an answer of attempt 1 that comes once more. Abstracted: the order was confirmed before.
 Demanded: one decision about the edit; at rest, stock holds what the order says: all of the edit or nothing of it.
 Does not belong here: an edit that waits for its order to be decided, several edits.
 """
@@ -26,8 +26,8 @@ BEFORE, AFTER = (2, 1), (1, 1)  # units of attempt 1, per line
 
 
 class Editing(OrderSide):
-    """The order: (state, the edit's, answers known of attempt 2, units of attempt 1). Stock: (units of attempt 1, ids of
-    partial releases, attempt 2 per line).
+    """The order: (state, the edit's, answers known of attempt 2, units of attempt 1). Stock: (units of attempt 1, ids
+    of partial releases, attempt 2 per line).
 
     `out_of_stock`: lines whose attempt 2 is refused. `less_first`: what is to go is released when the edit comes.
     `cancels_both`: without, a cancellation forgets an attempt that is not answered. `by_id`: without, stock counts a
@@ -101,7 +101,7 @@ class Editing(OrderSide):
         if told != tuple(x for x in (edit, state) if x and x != CONFIRMED):
             return f"{' and '.join(told) or 'nothing'} was told, and the order is {state} {edit}"
         if units != ours:
-            return f"torn order: it is owed {ours[0]} a and {ours[1]} b of attempt 1, stock holds {units[0]} and {units[1]}"
+            return f"torn order: {ours[0]} a and {ours[1]} b are owed by attempt 1, stock has {units[0]} and {units[1]}"
         wanted = {ALLOCATED} if edit == EDITED and state == CONFIRMED else {FREE, NO, RELEASED}
         if not set(second) <= wanted:
             return f"{'torn order' if edit == EDITED else 'leak'}: {state} {edit}, attempt 2 is {' and '.join(second)}"

@@ -4,8 +4,9 @@ Modelled: state time in days; a tick moves it and decides, in the same step, the
 them is decided by a note, at the state time of then; a shipment and a receipt in between. What a tick or a note decided
 is its own row, which lands first; a tick that decided nothing leaves none. So, delivered again, it must decide nothing:
 neither by a later state time (what lies before the recovered partition row is done), nor about lots that changed later
-than it. A note always leaves its row. Abstracted: one SKU, `due` stands for both the day a lot expires and the day it is warned of.
-Demanded, besides `log_alone`: at rest every lot that was due at the last tick is expired, and its units are unavailable.
+than it. A note always leaves its row.
+Abstracted: one SKU; `due` stands for both the day a lot expires and the day it is warned of. Demanded, besides
+`log_alone`: at rest every lot that was due at the last tick is expired, and its units are unavailable.
 Does not belong here: recalls (`recalling`).
 """
 
@@ -17,7 +18,6 @@ from proof.models.log_alone import OWN, LogAlone, Record, put
 
 TICK, SHIP, RECEIVE, CONTINUE = "tick", "ship", "receive", "continue"
 PLACES = 7  # records a log may have
-LotRow = tuple[int, int, bool, int]
 
 
 class Expiring(LogAlone):
@@ -30,8 +30,9 @@ class Expiring(LogAlone):
     """
 
     def __init__(
-        self, events: tuple[Record, ...], *, due: tuple[int, ...] = (1, 1), units: tuple[int, ...] = (1, 1), page: int = 1,
-        decides_again: bool = False, says_again: bool = True, looks_again: bool = False, newer_too: bool = False,
+        self, events: tuple[Record, ...], *, due: tuple[int, ...] = (1, 1), units: tuple[int, ...] = (1, 1),
+        page: int = 1, decides_again: bool = False, says_again: bool = True, looks_again: bool = False,
+        newer_too: bool = False,
     ) -> None:  # fmt: skip
         self._due, self._page = due, page
         self._decides_again, self._says_again = decides_again, says_again

@@ -16,17 +16,18 @@ from typing import Any
 from proof.models.log_alone import OWN, LogAlone, Record, in_words, put
 
 RECEIVE, RELEASE, RESERVE, FILL = "receive", "release", "reserve", "fill after"
+QUEUE_FIRST = (0, 1, 3, 2, 4)  # of two notes and one order: its queue row lands before its reservation
 Change = tuple[int, int, int]  # version, units that wait, units that are held (signed)
 
 
 class Filling(LogAlone):
-    """Rows: notes by cause (version, ((order, units), ..), more), reservations (version, waiting, held, changes), queue rows
-    (version, units), stock (version, free, waiting). `waits`: units that the first orders wait for at the start; the
-    orders after them are new. `page`: queue rows a note may fill.
+    """Rows: notes by cause (version, ((order, units), ..), more), reservations (version, waiting, held, changes), queue
+    rows (version, units), stock (version, free, waiting). `waits`: units that the first orders wait for at the start;
+    the orders after them are new. `page`: queue rows a note may fill.
 
-    `own_row`: without, the reservation is the note's only outcome. `decides_again`: a redelivered note is decided again.
-    `leaves_alone`: without, a new order takes what others wait for. `says_again`: without, a redelivered record says
-    no note.
+    `own_row`: without, the reservation is the note's only outcome. `decides_again`: a redelivered note is decided
+    again. `leaves_alone`: without, a new order takes what others wait for. `says_again`: without, a redelivered record
+    says no note.
     """
 
     def __init__(
@@ -50,12 +51,6 @@ class Filling(LogAlone):
             (0, 0, sum(asked)),
         )
         super().__init__((), events, ordered=ordered)
-
-    @property
-    def queue_first(self) -> tuple[int, ...]:
-        """The writing order in which queue rows come before reservations."""
-        notes, reservations = range(self._first), range(self._first, self._queues)
-        return (*notes, *range(self._queues, self._stock), *reservations, self._stock)
 
     def apply(self, world: Any, rows: Any, offset: int) -> tuple[Any, tuple[int, ...], tuple[Any, ...]]:
         version, record = offset + 1, world[0][offset]

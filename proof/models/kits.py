@@ -1,7 +1,7 @@
 """Kits made in one stock partition of parts that are in another: a sent record takes them there (`workers`).
 
-Modelled, the kit's side: a kit is assembled of two parts and taken apart again, each told twice; the record that says so
-to the part's partition has an id that follows from the fact's own, and is said again when the fact is delivered again.
+Modelled, the kit's side: a kit is assembled of two parts, told twice, and taken apart again; the record that says so to
+the part's partition has an id that follows from the fact's own, and is said again when the fact is delivered again.
 The part's side: that record, twice, and a shipment; the fact's row (which lots it took of) lands before lots and stock.
 Abstracted: on the kit's side the part's partition is one number, and the ids that it knows. Demanded, besides
 `log_alone`: at rest kits and parts together have the units they had. Does not belong here: kits that are exploded when

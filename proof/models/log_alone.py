@@ -2,8 +2,8 @@
 
 Modelled: a log that grows while it is read, by events from outside and by notes that its own worker writes; a note that
 is said again comes again, at another place. Demanded of every model on it: whatever is heard is what the log alone
-says, and alike however often it was asked; at rest all of that was heard, and a new owner finds exactly the rows that the log alone gives, and nothing is
-wrong with those (`wrong_alone`). Does not belong here: what a record does.
+says, and alike however often it was asked; at rest all of that was heard, and a new owner finds exactly the rows that
+the log alone gives, and nothing is wrong with those (`wrong_alone`). Does not belong here: what a record does.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ Record = tuple[Any, ...]  # what, and of what
 
 
 class LogAlone:
-    """The world: (log, events to come, what was told, and what a model adds). A word is (destination, version of its record, what it answers,
-    the answer); the same is answered alike, however often it is asked."""
+    """The world: (log, events to come, what was told, and what a model adds). A word is (destination, version of its
+    record, what it answers, the answer); the same is answered alike, however often it is asked.
+    """
 
     rows: tuple[Any, ...]
 

@@ -19,11 +19,11 @@ STOCK_FIRST = (X, Y, 0, 1)
 
 
 class Moving(LogAlone):
-    """Rows: reservations (version, state, changes, version of the move, whether it went), stock x and y (version, free).
-    A change is (version, units held at x, at y), signed. `claimed`: order 1 is at the start.
+    """Rows: reservations (version, state, changes, version of the move, whether it went), stock x and y (version,
+    free). A change is (version, units held at x, at y), signed. `claimed`: order 1 is at the start.
 
-    `afresh`: a move is answered by what is held now; `answers_now`: the reserve command is. `keeps_refusals`: without, a
-    refused move leaves no trace.
+    `afresh`: a move is answered by what is held now; `answers_now`: the reserve command is. `keeps_refusals`: without,
+    a refused move leaves no trace.
     """
 
     def __init__(

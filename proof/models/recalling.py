@@ -1,10 +1,10 @@
 """A recall that freezes a lot wherever it is, a page of rows a step, and is closed while pages are to come (`workers`).
 
-Modelled: opened, closed, opened again, each with its pages; what is left of a recall follows by notes to
-oneself with an id; a receipt of the lot at any time. Each record's own row (what it froze or freed) lands first, then the
-recall's row, then lots and stock. A note makes of the next rows what the recall says by then, not what it said when the
-note was written. Abstracted: one SKU at some locations, one stock row. Demanded, besides `log_alone`: at rest every row of
-the lot is frozen if the recall is open, none if it is closed, and the units of the frozen ones are unavailable.
+Modelled: opened, closed, opened again, each with its pages; what is left of a recall follows by notes to oneself with
+an id; a receipt of the lot at any time. Each record's own row (what it froze or freed) lands first, then the recall's row,
+then lots and stock. A note makes of the next rows what the recall says by then, not what it said when the note was
+written. Abstracted: one SKU at some locations, one stock row. Demanded, besides `log_alone`: at rest every row of the
+lot is frozen if the recall is open, none if it is closed, and the units of the frozen ones are unavailable.
 Does not belong here: expiry (`expiring`).
 """
 
@@ -18,8 +18,9 @@ OPEN, CLOSE, CONTINUE, RECEIVE = "open", "close", "continue", "receive"
 
 
 class Recalling(LogAlone):
-    """Rows: per record what it did (version, rows of the lot, units of them, whether there is more), the recall (version,
-    id, whether it is open), rows of the lot (version, units, frozen), stock (version, unavailable).
+    """Rows: per record what it did (version, rows of the lot, whether they are frozen, units that became unavailable,
+    whether there is more), the recall (version, id, whether it is open), rows of the lot (version, units, frozen),
+    stock (version, unavailable).
 
     `units`: of each row of the lot at the start; 0: it is to be received. `looks`: without, a note goes on with
     what its first record began. `says_again`: without, a redelivered record says no note.
@@ -67,7 +68,7 @@ class Recalling(LogAlone):
         return rows, (place, self._recall, *(self._lots[n] for n in lots), self._stock), said
 
     def _decide(self, rows: Any, what: str, record: Record, name: str) -> tuple[Any, ...]:
-        """(rows of the lot, whether they are frozen from now on, units that become unavailable, whether there is more)."""
+        """What a record does, as its row keeps it."""
         is_open = rows[self._recall][2]
         if what == RECEIVE:
             return (record[1],), is_open, int(is_open), False
@@ -82,8 +83,8 @@ class Recalling(LogAlone):
         lots = [rows[place] for place in self._lots]
         for n, row in enumerate(lots):
             if row and row[2] != is_open:
-                state = "open" if is_open else "closed"
-                return f"the recall is {state}, row {n + 1} is {'frozen' if row[2] else 'free'}, and no note is under way"
+                state = f"{'open' if is_open else 'closed'}, row {n + 1} is {'frozen' if row[2] else 'free'}"
+                return f"the recall is {state}, and no note is under way"
         unavailable = sum(row[1] for row in lots if row and row[2])
         if rows[self._stock][1] != unavailable:
             return f"torn: stock has {rows[self._stock][1]} unavailable, the frozen rows have {unavailable}"

@@ -48,10 +48,7 @@ class Sourcing(OrderSide):
             after, said = self._decide(order, CONFIRMED)
             return after, (*_both("move"), *said)
         what, line = record
-        if self._counts:
-            done = moving[:1]
-        else:
-            done = (line,) if line in moving else ()
+        done = moving[:1] if self._counts else tuple(other for other in moving if other == line)
         if not done:
             return None
         moving = tuple(other for other in moving if other not in done)
