@@ -1,7 +1,7 @@
 """A recall that freezes a lot wherever it is, a page of rows a step, and is closed while pages are to come (`workers`).
 
 Modelled: opened, closed, opened again, each with its pages; what is left of a recall follows by notes to oneself with
-an id; a receipt of the lot at any time. Each record's own row (what it froze or freed) lands first, then the recall's row,
+an id; a receipt of the lot at any time. Each record's own row (what it froze or freed) lands first, then the recall's,
 then lots and stock. A note makes of the next rows what the recall says by then, not what it said when the note was
 written. Abstracted: one SKU at some locations, one stock row. Demanded, besides `log_alone`: at rest every row of the
 lot is frozen if the recall is open, none if it is closed, and the units of the frozen ones are unavailable.
