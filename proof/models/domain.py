@@ -10,6 +10,7 @@ from proof.models import moving as move
 from proof.models.editing import OLD_OK, Editing
 from proof.models.expiring import Expiring
 from proof.models.filling import Filling
+from proof.models.hearing import SHORT, Hearing
 from proof.models.kits import ASSEMBLE, TAKE_APART, Kits, PartSide
 from proof.models.moving import Moving
 from proof.models.order_side import CANCEL, DEADLINE
@@ -42,6 +43,17 @@ VARIANTS: tuple[Variant, ...] = (
            lambda: Filling((_UNIT, _LATER), leaves_alone=False), _NO_FAULT),
     of_world("F4", "F, but the note is not said again", UNSAFE,
            lambda: Filling((_UNIT,), says_again=False), _CRASH),
+    of_world("N", "an order hears of fills, some twice, and cancels a unit meanwhile; a crash", SAFE,
+           lambda: Hearing((CANCEL,), waits=2, twice=1), _CRASH, product=True),
+    of_world("Nz", "N with a zombie", SAFE, lambda: Hearing((CANCEL,), waits=2), _ZOMBIE, product=True),
+    of_world("Ns", "N, but a unit that was not there to ship waits again; a crash", SAFE,
+           lambda: Hearing((SHORT,), twice=1), _CRASH, product=True),
+    of_world("N1", "N, but a fill counts as often as it is heard of; no fault", UNSAFE,
+           lambda: Hearing((), waits=2, twice=1, by_id=False), _NO_FAULT),
+    of_world("N2", "N, but the order cancels units that are there before those that wait; no fault", UNSAFE,
+           lambda: Hearing((CANCEL,), waiting_first=False), _NO_FAULT),
+    of_world("N3", "Ns after a cancellation, while a fill is on its way, which is taken for another; no fault", UNSAFE,
+           lambda: Hearing((CANCEL, SHORT)), _NO_FAULT),
     # moves
     of_world("M", "a reservation moved between two stock rows, asked twice, another order in between; a crash", SAFE,
            lambda: Moving((_MOVE1, _MOVE1, _R2_Y)), _CRASH, most=60_000, product=True),
