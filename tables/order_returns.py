@@ -19,11 +19,16 @@ _STAGES = ("authorized", "received", "inspected")
 
 
 def authorized(row: OrderRow, record: r.ReturnAuthorized, at: At, log: PartitionRow) -> OrderRow:
-    return _noted(row, record.return_id, "authorized", _named(row, record.lines))
+    return _noted(row, record.return_id, "authorized", _in_parts(row, record))
 
 
 def received(row: OrderRow, record: r.ReturnReceived, at: At, log: PartitionRow) -> OrderRow:
-    return _noted(row, record.return_id, "received", _named(row, record.lines))
+    return _noted(row, record.return_id, "received", _in_parts(row, record))
+
+
+def _in_parts(row: OrderRow, record: r.ReturnAuthorized | r.ReturnReceived) -> list[tuple[str, int]]:
+    """Units of what was named, kits of the order taken apart."""
+    return [part for x in record.lines for part in in_parts(row, x.sku, x.quantity)]
 
 
 def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRow) -> OrderRow:
@@ -58,10 +63,6 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
 def returned(row: OrderRow, record: r.OrderReturned, at: At, log: PartitionRow) -> OrderRow:
     """The carrier brought the whole order back."""
     return move(row, "return") if (row.state, "return") in TRANSITIONS else late(row, "return")
-
-
-def _named(row: OrderRow, lines: list[r.CancelLine]) -> list[tuple[str, int]]:
-    return [part for line in lines for part in in_parts(row, line.sku, line.quantity)]
 
 
 def _noted(row: OrderRow, return_id: str, state: str, units: Iterable[tuple[str, int]]) -> OrderRow:
