@@ -114,12 +114,9 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
     for location in left_from:
         if record.tracking:
             order.fulfilment(location).tracking.setdefault(record.tracking, "pre_transit")
-        order.fulfilment(location)
+        order.fulfilment(location).left = True
     if record.final:
         _give_up(order, record.location, place, ms)
-    for location in left_from:
-        if not order.held_at(location):
-            order.fulfilments[location].state = "shipped"
     _began(order, worked=bool(left_from) or record.final, place=place, ms=ms, log=log)
     settle(order)
     return True
@@ -183,8 +180,6 @@ def tracked(order: Order, record: r.TrackingUpdated, place: int, ms: int, log: L
         if known is None or known in STAY or record.status == "pre_transit":
             continue
         fulfilment.tracking[record.tracking] = record.status
-        if fulfilment.state == "shipped" and all(x == "delivered" for x in fulfilment.tracking.values()):
-            fulfilment.state = "delivered"
     settle(order)
     return True
 
