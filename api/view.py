@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
+from api.owed import OwedIndex, Owing
 from tables import records as r
 
 ORDERS_MAX = 200_000  # orders kept, by last change: about 150 MB
@@ -29,6 +30,7 @@ SKUS_MAX = 200_000
 PLANS_MAX = 100_000  # forecasts, and reorders, each: one per SKU and location
 DEMAND_MAX = 100_000  # days of demand, by last change
 RATE_SECONDS = 60
+NEW_ORDERS_MAX = 60  # between two looks
 VERSIONED = ("stock-levels", "order-status", "alerts", "demand")
 
 
@@ -43,13 +45,9 @@ class Record(NamedTuple):
     value: Any  # None: a tombstone
 
 
-class OrderHead(msgspec.Struct):
+class OrderHead(Owing):
     """What the view needs of an order before anybody asks for the whole document."""
 
-    order_id: str
-    channel: str
-    status: str
-    version: tuple[int, int, int]
     raw: bytes = b""  # the document as published
 
 
@@ -67,6 +65,7 @@ class Drained(NamedTuple):
     skus: list[r.StockLevels]
     decisions: list[Record]
     alerts: list[Record]
+    orders: list[bytes]  # documents as published
 
 
 class View:
@@ -99,13 +98,16 @@ class View:
         self.stock: dict[str, Record] = {}
         self.skus: list[str] = []  # sorted
         self.locations: Counter[str] = Counter()  # location -> SKUs that name it
+        self.short: dict[str, None] = {}  # SKUs that are short somewhere
         self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
+        self.owed = OwedIndex()
         self.order_states: Counter[str] = Counter()  # of the orders kept
         self.alerts: deque[Record] = deque(maxlen=ALERTS_MAX)
         self.demand: OrderedDict[str, Record] = OrderedDict()
         self._alert_ids: OrderedDict[str, None] = OrderedDict()
         self._changed: OrderedDict[str, None] = OrderedDict()
         self._new_alerts: deque[Record] = deque(maxlen=60)
+        self._new_orders: OrderedDict[str, None] = OrderedDict()
 
     def apply(self, records: list[Record]) -> None:
         with self.lock:
@@ -141,9 +143,11 @@ class View:
                 sku, _ = self._changed.popitem(last=False)
                 if sku in self.stock:
                     skus.append(self.stock[sku].value)
-            drained = Drained(skus, list(self._new_decisions), list(self._new_alerts))
+            orders = [self.orders[order_id].head.raw for order_id in self._new_orders if order_id in self.orders]
+            drained = Drained(skus, list(self._new_decisions), list(self._new_alerts), orders)
             self._new_decisions.clear()
             self._new_alerts.clear()
+            self._new_orders.clear()
             return drained
 
     def _stock(self, record: Record) -> None:
@@ -153,6 +157,7 @@ class View:
                 self.locations.subtract(level.location for level in held.value.locations)
                 del self.stock[record.key]
                 self.skus.remove(record.key)
+                self.short.pop(record.key, None)
             return
         if held is not None:
             if record.value.version <= held.value.version:  # the daily sweep says the same again: nothing moved
@@ -165,6 +170,9 @@ class View:
         self.locations.update(level.location for level in record.value.locations)
         self.stock[record.key] = record
         self._changed[record.key] = None
+        self.short.pop(record.key, None)
+        if any(level.shortage > 0 for level in record.value.locations):
+            self.short[record.key] = None
 
     def _order(self, record: Record) -> None:
         held = self.orders.get(record.key)
@@ -174,9 +182,15 @@ class View:
             del self.orders[record.key]
             self.order_states[held.head.status] -= 1
         if record.value is None:
+            self.owed.drop(record.key)
             return
+        self.owed.take(record.value)
+        head = replace(record.value, lines=[])  # the index has what is owed of them; the rest is in the document
         self._sequence += 1
-        self.orders[record.key] = OrderEntry(self._sequence, record.value, record.partition, record.offset)
+        self.orders[record.key] = OrderEntry(self._sequence, head, record.partition, record.offset)
+        self._new_orders[record.key] = None
+        self._new_orders.move_to_end(record.key)
+        _drop_oldest(self._new_orders, NEW_ORDERS_MAX)
         self.order_states[record.value.status] += 1
         if len(self.orders) > ORDERS_MAX:
             _, dropped = self.orders.popitem(last=False)
