@@ -24,6 +24,7 @@ _COMMANDS = {
     "demo": "demo:demo",
     "topics": "topics:topics_app",
     "status": "operating:status",
+    "tell": "telling:tell",
     "stock": "reading:stock_app",
     "orders": "reading:orders_app",
     "tail": "reading:tail",

@@ -119,7 +119,9 @@ def misfit(value, schema, models, where="answer"):
     if isinstance(value, dict):
         if "additionalProperties" in schema:  # names that the data chooses
             each = schema["additionalProperties"]
-            return next((wrong for name in value if (wrong := misfit(value[name], each, models, f"{where}.{name}"))), "")
+            return next(
+                (wrong for name in value if (wrong := misfit(value[name], each, models, f"{where}.{name}"))), ""
+            )
         missing = set(schema.get("required", ())) - value.keys()
         unknown = value.keys() - schema.get("properties", {}).keys()
         if missing or unknown:
@@ -137,7 +139,14 @@ class Api:
     """One API process and the topics it reads. `start` it; ask it by `get`; `publish` what it should show (`make`)."""
 
     make = SimpleNamespace(
-        level=level, order=order, line=line, decision=decision, alert=alert, demand=demand, forecast=forecast, reorder=reorder
+        level=level,
+        order=order,
+        line=line,
+        decision=decision,
+        alert=alert,
+        demand=demand,
+        forecast=forecast,
+        reorder=reorder,
     )
     wait = staticmethod(wait_for)
 
