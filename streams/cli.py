@@ -27,6 +27,8 @@ _COMMANDS = {
     "tell": "telling:tell",
     "stock": "reading:stock_app",
     "orders": "reading:orders_app",
+    "shortages": "shortages:shortages",
+    "pick-list": "picking:pick_list",
     "tail": "reading:tail",
     "export": "exporting:export",
     "audit": "auditing:audit",

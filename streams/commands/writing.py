@@ -57,9 +57,7 @@ class LogWriter:
         while True:
             self._check()
             try:
-                self._producer.produce(
-                    self._prefix + topic.name, value, key, partition, on_delivery=self._delivered
-                )
+                self._producer.produce(self._prefix + topic.name, value, key, partition, on_delivery=self._delivered)
             except BufferError:
                 self._producer.poll(WAIT_SECONDS)
             else:
