@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -338,6 +339,20 @@ def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> 
         made.publish("reorders", reorder(), *(reorder(sku) for sku in skus[:7]))
         made.start()
         yield made
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("no chromium: apt-get install the packages of system-packages.txt")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--disable-dev-shm-usage"]  # fmt: skip
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium, args=flags)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")
