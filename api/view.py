@@ -202,7 +202,7 @@ class View:
         self.decided[record.value.status] += 1
         self.decisions.append(record)
         self._new_decisions.append(record)
-        if record.value.status != "cancelled":
+        if record.value.status not in ("cancelled", "edited"):
             second = record.time_ms // 1000
             self._per_second[second] += 1
             if len(self._per_second) > RATE_SECONDS:

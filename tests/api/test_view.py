@@ -154,8 +154,9 @@ def test_the_newest_run_of_a_plan_stands():
         assert _viewed(*arrival).reorders["A", "W1"].value.quantity == 6
 
 
-def test_the_rate_counts_whole_seconds_and_no_returns():
-    view = _viewed(*(_decision(f"o{n}", second=100 + n % 5) for n in range(20)), _decision("x", "cancelled", 104))
+def test_the_rate_counts_whole_seconds_and_neither_returns_nor_edits():
+    view = _viewed(*(_decision(f"o{n}", second=100 + n % 5) for n in range(20)), _decision("x", "cancelled", 104),
+                   _decision("y", "edited", 104))  # fmt: skip
     assert view.per_second(105) == 4.0
     assert view.per_second(200) == 0.0
 
