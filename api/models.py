@@ -57,7 +57,7 @@ class Incoming(BaseModel):
 class DayPromise(BaseModel):
     """Units that can be promised for this day: what is available, and confirmed incoming up to then."""
 
-    day: str = Field(description="Empty: as of now, before the log knows any time")
+    day: str = Field(description="Empty: now")
     quantity: int
 
 
@@ -89,6 +89,7 @@ class LocationStock(BaseModel):
     incoming: list[Incoming]
     promise: list[DayPromise] = Field(description="What can be promised by date, first day first; never falling")
     accuracy: CountAccuracy | None = Field(description="null: never counted")
+    out_since: str = Field(description="Since when it is out of stock; empty: it is not")
     version: Version
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -59,17 +60,17 @@ def promise(
     levels = [level for level in record.value.locations if location in (None, level.location)]
     if location is not None and not levels:
         raise unknown(feed, "unknown-location", f"SKU {sku!r} has no stock at location {location!r}.")
-    alone = [{"location": level.location, "day": first_day([level], quantity)} for level in levels]
-    return {
-        "sku": sku, "quantity": quantity, "day": first_day(levels, quantity), "locations": alone, "as_of": fresh
-    }  # fmt: skip
+    today = datetime.now(UTC).date().isoformat()
+    alone = [{"location": level.location, "day": first_day([level], quantity, today)} for level in levels]
+    together = first_day(levels, quantity, today)
+    return {"sku": sku, "quantity": quantity, "day": together, "locations": alone, "as_of": fresh}
 
 
-def first_day(levels: Sequence[r.LocationLevel], quantity: int) -> str | None:
-    """The first day on which these locations together can promise so many units; None: none is known."""
+def first_day(levels: Sequence[r.LocationLevel], quantity: int, today: str) -> str | None:
+    """The first day, `today` or later, on which these locations together can promise so many units; None: never."""
     for day in sorted({promise.day for level in levels for promise in level.promise}):
         if sum(_by(day, level.promise) for level in levels) >= quantity:
-            return day
+            return max(day, today)
     return None
 
 

@@ -296,6 +296,7 @@ function comingText(level) {
   if (units) parts.push(`${count.format(units)} incoming${days.length ? `, first ${days[0]}` : ""}`);
   if (level.backordered) parts.push(`${count.format(level.backordered)} backordered`);
   if (level.shortage) parts.push(`${count.format(level.shortage)} short`);
+  if (level.out_since) parts.push(`out since ${level.out_since.slice(0, 10)} ${clock(level.out_since)}`);
   return parts.join("; ");
 }
 

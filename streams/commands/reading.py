@@ -91,6 +91,8 @@ def _show_stock(found: Sequence[StockLevels]) -> None:
         for first in range(0, len(levels.locations), LOCATIONS_ACROSS):
             across = levels.locations[first : first + LOCATIONS_ACROSS]
             rows = [(name, *(getattr(at, name) for at in across)) for name in QUANTITIES]
+            if any(at.out_since for at in across):
+                rows.append(("out since", *(at.out_since for at in across)))
             rows += _version_rows([at.version for at in across])
             put_table(levels.sku, ("", *(at.location for at in across)), rows)
         _show_parts(levels)
@@ -116,7 +118,7 @@ def _show_parts(levels: StockLevels) -> None:
             ],
         ),
         "What can be promised, by day": (
-            ("location", "day", "units"), [(x.location, y.day, y.quantity) for x in at for y in x.promise]
+            ("location", "day", "units"), [(x.location, y.day or "now", y.quantity) for x in at for y in x.promise]
         ),
         "Accuracy of the books": (
             ("location", "counts", "exact", "units", "off"),

@@ -290,11 +290,11 @@ def whole_levels() -> list[r.StockLevels]:
         "lots": [r.LotLevel("L1", "2027-01-31", 7, "approved", 1), r.LotLevel("L2", "2027-02-28", 3, "recalled")],
         "channels": [r.ChannelLevel("web", 6, 5, 0)],
         "incoming": [r.IncomingLevel("PO-1", "purchase", 20, "2027-03-01", True)],
-        "promise": [r.Promise("2026-11-23", 4), r.Promise("2027-03-01", 24)], "accuracy": r.Accuracy(3, 2, 40, 1),
+        "promise": [r.Promise("", 4), r.Promise("2099-03-01", 24)], "accuracy": r.Accuracy(3, 2, 40, 1),
     })  # fmt: skip
     elsewhere = structs.replace(
         comes.locations[0], location="W2", lots=[], channels=[], incoming=[], accuracy=None,
-        promise=[r.Promise("2026-11-23", 2), r.Promise("2027-02-01", 3)],
+        promise=[r.Promise("", 2), r.Promise("2020-05-01", 3), r.Promise("2099-02-01", 4)],
     )  # fmt: skip
     short = level("SHORT", 0, at_location={"on_hand": 5, "allocated": 5, "shortage": 4, "lots": []})
     return [structs.replace(comes, locations=[comes.locations[0], elsewhere]), short]

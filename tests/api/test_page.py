@@ -48,7 +48,7 @@ def shows(page, sku, units):
 
 
 def skus_shown(page):
-    return page.locator("#levels .sku b").all_inner_texts()
+    return page.locator("#levels .sku > b").all_inner_texts()
 
 
 def units_shown(page):
