@@ -246,7 +246,7 @@ class OrderSummary(BaseModel):
     units: int = Field(description="Of all its lines")
     fulfilments: list[Fulfilment]
     returns: list[Return]
-    time: str = Field(description="Of its last change")
+    time: str = Field(description="When it last asked, decided or said something")
     version: Version
 
 

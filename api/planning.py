@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import StringConstraints
 
 from api import models as m
 from api.asking import After, Asked, Limit, SkuFilter, SkuPath, as_of, plain
@@ -24,13 +25,16 @@ LocationFilter = Annotated[str | None, Query(max_length=64)]
 
 @router.get("/alerts", response_model=m.Alerts, responses=responses(422, 503))
 def alerts(
-    feed: Asked, limit: Annotated[int, Query(ge=1, le=ALERTS_MAX)] = 50, sku: SkuFilter = None,
-    kind: Annotated[str | None, Query(max_length=32, description=f"One of: {', '.join(m.ALERT_KINDS)}")] = None,
+    feed: Asked, limit: Annotated[int, Query(ge=1, le=2 * ALERTS_MAX)] = 50, sku: SkuFilter = None,
+    kind: Annotated[
+        list[Annotated[str, StringConstraints(max_length=32)]] | None,
+        Query(max_length=len(m.ALERT_KINDS), description=f"Repeat it for several. Of: {', '.join(m.ALERT_KINDS)}"),
+    ] = None,
 ) -> dict:  # fmt: skip
     """The latest alerts, newest first."""
     with feed.view.lock:
         matching = (
-            a for a in reversed(feed.view.alerts) if sku in (None, a.value.sku) and kind in (None, a.value.kind)
+            a for a in feed.view.recent_alerts() if sku in (None, a.value.sku) and (not kind or a.value.kind in kind)
         )
         found = list(islice(matching, limit))
         fresh = as_of(feed, "alerts", sku)

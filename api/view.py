@@ -10,6 +10,7 @@ Kafka, HTTP.
 
 from __future__ import annotations
 
+import heapq
 import threading
 from bisect import insort
 from collections import Counter, OrderedDict, deque
@@ -25,7 +26,8 @@ from tables import records as r
 ORDERS_MAX = 200_000  # orders kept, by last change: about 150 MB
 DECISION_IDS_MAX = 200_000  # how far back a decision that is delivered again is recognised
 DECISIONS_MAX = 1_000
-ALERTS_MAX = 1_000
+ALERTS_MAX = 1_000  # of those about levels, and of all others
+LEVEL_KINDS = ("low", "out", "restored")
 SKUS_MAX = 200_000
 PLANS_MAX = 100_000  # forecasts, and reorders, each: one per SKU and location
 DEMAND_MAX = 100_000  # days of demand, by last change
@@ -102,7 +104,9 @@ class View:
         self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
         self.owed = OwedIndex()
         self.order_states: Counter[str] = Counter()  # of the orders kept
-        self.alerts: deque[Record] = deque(maxlen=ALERTS_MAX)
+        # Levels go up and down all day: what they say must not push out what somebody has to do.
+        self.alerts: deque[tuple[int, Record]] = deque(maxlen=ALERTS_MAX)
+        self.level_alerts: deque[tuple[int, Record]] = deque(maxlen=ALERTS_MAX)
         self.demand: OrderedDict[str, Record] = OrderedDict()
         self._alert_ids: OrderedDict[str, None] = OrderedDict()
         self._changed: OrderedDict[str, None] = OrderedDict()
@@ -134,6 +138,11 @@ class View:
         for entry in reversed(self.orders.values()):
             if before is None or entry.sequence < before:
                 yield entry
+
+    def recent_alerts(self) -> Iterator[Record]:
+        """Newest first; of those about levels, and of all others, the last `ALERTS_MAX`."""
+        newest = heapq.merge(reversed(self.alerts), reversed(self.level_alerts), key=lambda x: -x[0])
+        return (record for _, record in newest)
 
     def drain(self) -> Drained:
         """What changed since the last call; at most 500 SKUs a call, the rest stays for the next."""
@@ -209,8 +218,10 @@ class View:
                 del self._per_second[min(self._per_second)]
 
     def _alert(self, record: Record) -> None:
-        if record.value is not None and _first(self._alert_ids, record.value.id, 10 * ALERTS_MAX):
-            self.alerts.append(record)
+        if record.value is not None and _first(self._alert_ids, record.value.id, 20 * ALERTS_MAX):
+            self._sequence += 1
+            kept = self.level_alerts if record.value.kind in LEVEL_KINDS else self.alerts
+            kept.append((self._sequence, record))
             self._new_alerts.append(record)
 
     def _forecast(self, record: Record) -> None:

@@ -32,7 +32,8 @@ const make = (tag, name, text) => {
   if (text !== undefined) element.textContent = text;
   return element;
 };
-const words = (code) => WORDS[code] || code.replaceAll("_", " ");
+const plain = (code) => code.replaceAll("_", " ");
+const words = (code) => WORDS[code] || plain(code); // why something was decided
 const clock = (time) => {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
@@ -65,8 +66,8 @@ async function fetchAll(wanted) {
     if (!answer.next) break;
     after = `&after=${encodeURIComponent(answer.next)}`;
   }
-  const [decided, alerted, latest, unserved, status] = await Promise.all([
-    ask(`/v1/decisions?limit=${FEED_MAX}`), ask("/v1/alerts?limit=500"), ask(`/v1/orders?limit=${FEED_MAX}`), ask("/v1/orders?status=paid_unallocated&limit=200"), ask("/status"),
+  const [decided, alerted, tasks, latest, unserved, status] = await Promise.all([
+    ask(`/v1/decisions?limit=${FEED_MAX}`), ask(`/v1/alerts?limit=200&kind=${LEVEL_KINDS.join("&kind=")}`), ask("/v1/alerts?limit=500&kind=shortage&kind=recount&kind=discrepancy&kind=expiring"), ask(`/v1/orders?limit=${FEED_MAX}`), ask("/v1/orders?status=paid_unallocated&limit=200"), ask("/status"),
   ]);
   if (!wanted()) return;
   for (const [sku, one] of skus) if (one.moved < begun) skus.delete(sku); // what came meanwhile is newer
@@ -78,7 +79,7 @@ async function fetchAll(wanted) {
   shortSince.clear();
   paid.clear();
   for (const order of [...unserved.items, ...latest.items].reverse()) placed(order);
-  for (const alert of alerted.items.reverse()) remember(alert);
+  for (const alert of [...tasks.items, ...alerted.items].reverse()) remember(alert);
   counters = status.counters;
   loaded = true;
   show();
@@ -109,7 +110,7 @@ function remember(alert) { // the latest word about a SKU at a location, or abou
     alerts = [{ ...alert, key }, ...alerts.filter((one) => one.key !== key)].slice(0, 500);
   } else if (OWED_KINDS.includes(alert.kind)) {
     shortSince.set(`${alert.sku}|${alert.location}`, alert.time);
-  } else if (alert.kind !== "paid_unallocated") { // its order tells it, and when it is over
+  } else if (!["paid_unallocated", "recalled"].includes(alert.kind)) { // its order, or its lot, tells it
     const key = [alert.kind, alert.sku, alert.location, alert.lot || alert.note || ""].join("|");
     noted.delete(key);
     noted.set(key, alert);
@@ -263,7 +264,7 @@ function drawLots(details, level) {
   list.replaceChildren(...found.map((lot) => {
     const item = make("li"), blocked = lot.blocked ? `, ${count.format(lot.blocked)} blocked` : "";
     item.append(make("b", "", lot.lot), make("span", "", `${lot.at}, ${count.format(lot.on_hand)} units${blocked}`));
-    item.append(make("span", "", lot.best_before ? `best before ${lot.best_before}` : "no best-before"), make("span", `tag ${LOT_TONE[lot.status] || "dull"}`, words(lot.status)));
+    item.append(make("span", "", lot.best_before ? `best before ${lot.best_before}` : "no best-before"), make("span", `tag ${LOT_TONE[lot.status] || "dull"}`, plain(lot.status)));
     return item;
   }));
 }
@@ -283,6 +284,7 @@ function drawPlace(place, level, most) {
   place.dataset.state = stateOf(level);
   name.textContent = name.title = level.location;
   shown.textContent = count.format(level.available);
+  shown.title = level.out_since ? `out since ${level.out_since.slice(0, 10)}, ${clock(level.out_since)}` : "";
   PARTS.forEach(([field], part) => { bar.children[part].style.width = `${(100 * Math.max(level[field], 0)) / most}%`; });
   const text = PARTS.filter(([field]) => level[field]).map(([field]) => `${level[field]} ${field.replace("_", " ")}`).join(", ");
   bar.setAttribute("aria-label", `${level.location}: ${text || "nothing"}`);
@@ -296,13 +298,13 @@ function comingText(level) {
   if (units) parts.push(`${count.format(units)} incoming${days.length ? `, first ${days[0]}` : ""}`);
   if (level.backordered) parts.push(`${count.format(level.backordered)} backordered`);
   if (level.shortage) parts.push(`${count.format(level.shortage)} short`);
-  if (level.out_since) parts.push(`out since ${level.out_since.slice(0, 10)} ${clock(level.out_since)}`);
   return parts.join("; ");
 }
 
 function workItems() { // what is open, the most urgent first
   const found = [], begun = Date.now() - WORK_DAYS * 86400000;
   for (const { level } of skus.values()) {
+    for (const at of level.locations) found.push(...heldBack(level.sku, at));
     for (const at of level.locations) if (at.shortage > 0) found.push({ kind: "short", title: level.sku, text: `${at.location}: ${count.format(at.shortage)} owed and not there`, time: shortSince.get(`${level.sku}|${at.location}`) || "" });
   }
   for (const order of paid.values()) found.push({ kind: "paid_unallocated", title: order.order_id, text: `${order.channel}: paid after it expired, ${count.format(order.units)} units are not held`, time: order.time });
@@ -313,11 +315,15 @@ function workItems() { // what is open, the most urgent first
   return found.sort((a, b) => URGENCY[a.kind] - URGENCY[b.kind] || (a.time < b.time ? 1 : -1));
 }
 
+function heldBack(sku, at) { // lots that must not stay where they are
+  const text = { recalled: "are frozen", expired: "are past their day" };
+  return at.lots.filter((lot) => text[lot.status]).map((lot) => ({ kind: lot.status, title: sku, text: `${at.location}: ${count.format(lot.on_hand)} units of lot ${lot.lot} ${text[lot.status]}`, time: "" }));
+}
+
 function notedItem(alert, begun) { // null: it is over
   const place = skus.get(alert.sku)?.level.locations.find((one) => one.location === alert.location);
   const lot = place?.lots.find((one) => one.lot === alert.lot), units = count.format(Math.abs(alert.units)), more = alert.note ? ` (${alert.note})` : "";
-  if (alert.kind === "recalled") return lot?.status === "recalled" ? { kind: "recalled", text: `${alert.location}: ${count.format(lot.on_hand)} units of lot ${alert.lot} are frozen` } : null;
-  if (alert.kind === "expiring") return lot ? { kind: lot.status === "expired" ? "expired" : "expiring", text: `${alert.location}: ${count.format(lot.on_hand)} units of lot ${alert.lot}, best before ${lot.best_before}` } : null;
+  if (alert.kind === "expiring") return lot && !["recalled", "expired"].includes(lot.status) ? { kind: "expiring", text: `${alert.location}: ${count.format(lot.on_hand)} units of lot ${alert.lot}, best before ${lot.best_before}` } : null;
   if (alert.time && Date.parse(alert.time) < begun) return null; // nothing says when these are over
   if (alert.kind === "discrepancy") return { kind: "discrepancy", text: `${alert.location}: ${units} units ${alert.units < 0 ? "missing" : "too many"}${more}` };
   return { kind: "recount", text: `${alert.location}: ${alert.units ? `a count is off by ${units}; count again` : "a count came too late; count again"}${more}` };
@@ -325,7 +331,7 @@ function notedItem(alert, begun) { // null: it is over
 
 function drawWork() {
   const found = workItems();
-  $("work").replaceChildren(...found.slice(0, workShown).map((one) => entry(one.kind === "expired" ? "out" : one.kind, words(one.kind), one.title, one.text, one.time)));
+  $("work").replaceChildren(...found.slice(0, workShown).map((one) => entry(one.kind === "expired" ? "out" : one.kind, plain(one.kind), one.title, one.text, one.time)));
   $("work-hint").textContent = found.length ? `${count.format(found.length)} to do` : "";
   $("more-work").hidden = found.length <= workShown;
   $("no-work").hidden = found.length > 0;
@@ -334,10 +340,10 @@ function drawWork() {
 function drawOrders() {
   $("orders").replaceChildren(...orders.map((one) => {
     const parts = [`${one.channel}, ${count.format(one.units)} unit${one.units === 1 ? "" : "s"}`];
-    for (const at of one.fulfilments) parts.push([at.location, words(at.state), at.tracking.join(", "), words(at.tracking_status)].filter(Boolean).join(" "));
-    for (const back of one.returns) parts.push(`return ${back.return_id} ${words(back.state)}, ${count.format(back.units)} unit${back.units === 1 ? "" : "s"}`);
+    for (const at of one.fulfilments) parts.push([at.location, plain(at.state), at.tracking.join(", "), plain(at.tracking_status)].filter(Boolean).join(" "));
+    for (const back of one.returns) parts.push(`return ${back.return_id} ${plain(back.state)}, ${count.format(back.units)} unit${back.units === 1 ? "" : "s"}`);
     if (one.payment_wanted) parts.push(`${one.payment_wanted} the payment`);
-    return entry(one.status, words(one.status), one.order_id, parts.join("; "), one.time);
+    return entry(one.status, plain(one.status), one.order_id, parts.join("; "), one.time);
   }));
   $("no-orders").hidden = orders.length > 0;
 }

@@ -200,6 +200,8 @@ def test_decisions_say_why(shelf):
 
 def test_alerts_are_filtered_and_one_without_a_time_is_listed(shelf):
     assert [(a["sku"], a["kind"]) for a in shelf.answer("/v1/alerts?kind=out")["items"]] == [("SKU-000", "out")]
+    asked = [a["kind"] for a in shelf.answer("/v1/alerts?kind=recount&kind=recalled")["items"]]
+    assert sorted(asked) == ["recalled", "recount"]
     assert [a["time"] for a in shelf.answer("/v1/alerts?sku=JRK-ORIG-50")["items"]] == [""]
 
 

@@ -26,10 +26,10 @@ def page(api, browser):
 
 
 def work(page):
-    """(tag, subject) of every item, as shown."""
-    return [
-        (item.locator(".tag").inner_text(), item.locator("b").inner_text()) for item in page.locator("#work li").all()
-    ]
+    """(tag, subject) of every item, as shown at one moment."""
+    items = page.evaluate("""[...document.querySelectorAll("#work li")].map(
+        (item) => [item.querySelector(".tag").textContent, item.querySelector("b").textContent])""")
+    return [tuple(item) for item in items]
 
 
 def lot(name, status="approved", units=5, blocked=0):

@@ -40,9 +40,9 @@ def _decision(order_id="o", status="confirmed", second=0, identity=None):
     return Record("reservations", 0, 1, second * 1000, order_id, value)
 
 
-def _alert(identity, sku="A", log=1_000):
+def _alert(identity, sku="A", log=1_000, kind="shortage"):
     value = r.Alert(
-        id=identity, sku=sku, location="W1", kind="low", available=1, shortage=0, reorder_point=2, version=(log, 1, 0)
+        id=identity, sku=sku, location="W1", kind=kind, available=1, shortage=0, reorder_point=2, version=(log, 1, 0)
     )
     return Record("alerts", 0, 1, 0, sku, value)
 
@@ -234,6 +234,15 @@ def test_decisions_and_alerts_keep_the_newest():
                    *(_alert(f"a{n}") for n in range(limits.ALERTS_MAX + 5)))  # fmt: skip
     assert (len(view.decisions), len(view.alerts)) == (limits.DECISIONS_MAX, limits.ALERTS_MAX)
     assert view.decisions[-1].value.order_id == f"o{limits.DECISIONS_MAX + 4}"
+
+
+def test_levels_that_go_up_and_down_push_no_work_out():
+    view = _viewed(
+        _alert("first"), *(_alert(f"a{n}", kind="low") for n in range(limits.ALERTS_MAX + 5)), _alert("last")
+    )
+    recent = [record.value.id for record in view.recent_alerts()]
+    assert (recent[0], recent[1], recent[-1]) == ("last", f"a{limits.ALERTS_MAX + 4}", "first")
+    assert len(recent) == limits.ALERTS_MAX + 2
 
 
 def test_a_drain_gives_every_changed_sku_once_with_its_newest_state():
