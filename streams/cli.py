@@ -29,6 +29,8 @@ _COMMANDS = {
     "orders": "reading:orders_app",
     "shortages": "shortages:shortages",
     "pick-list": "picking:pick_list",
+    "explain": "explaining:explain",
+    "replay": "replaying:replay",
     "tail": "reading:tail",
     "export": "exporting:export",
     "audit": "auditing:audit",

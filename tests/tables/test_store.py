@@ -25,7 +25,7 @@ def stock(location: str, at: int = 1) -> StockRow:
 
 
 def lot(code: str, at: int = 1) -> LotRow:
-    return LotRow(at, "A", "W1", code, "", at, at, ())
+    return LotRow(at, "A", "W1", code, "", at, at, 0, "approved", False, False, 0, ())
 
 
 def value(row: Any) -> bytes:
@@ -111,8 +111,8 @@ def test_rows_gives_memory_before_the_store(shelf: Shelf) -> None:
 
 def order(order_id: str, deadline_ms: int) -> OrderRow:
     return OrderRow(
-        1, order_id, "pending", "", "none", 0, (), False, "", b"", deadline_ms, 0, (), (), (), (), (), "", 0, (), (),
-        (), (), 0,
+        1, order_id, "pending", "", "none", 0, (), False, "", b"", deadline_ms, 0, "all_or_nothing", (), (), (), (), (),
+        (), (), (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
     )  # fmt: skip
 
 
