@@ -271,10 +271,14 @@ def test_with_a_worker_an_order_moves_what_the_api_says(street):
         street.wait(lambda wanted=summary: wanted in [
             (one["order_id"], one["status"]) for one in street.answer("/v1/orders")["items"]
         ])  # fmt: skip
-    street.wait(lambda: street.answer("/v1/stock/JRK-SMOK-200")["stock"]["available"] == before["available"] - 5)
-    after = street.answer("/v1/stock/JRK-SMOK-200")["stock"]
-    there = next(place for place in after["locations"] if place["location"] == "BERLIN")
-    assert (there["allocated"], there["reserved"], there["safety_stock"]) == (3, 2, 2)
+
+    def settled():
+        now = street.answer("/v1/stock/JRK-SMOK-200")["stock"]
+        there = next(place for place in now["locations"] if place["location"] == "BERLIN")
+        return now if (there["allocated"], there["reserved"], there["safety_stock"]) == (3, 2, 2) else None
+
+    after = street.wait(settled)
+    assert after["available"] == before["available"] - 5
     assert after["on_hand"] == before["on_hand"]
     street.wait(lambda: {"api-1", "api-3"} <= {d["order_id"] for d in street.answer("/v1/decisions")["items"]})
     for path in ("/v1/stock/{sku}", "/v1/orders/{order_id}", "/v1/decisions", "/v1/demand/{sku}", "/status", "/readyz"):

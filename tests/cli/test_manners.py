@@ -12,7 +12,7 @@ from cyclopts import App
 from streams.brokers.process import free_port
 from streams.cli import app
 
-WITHOUT_BROKER_SECONDS = 30.0  # they wait 10 s for it; all of them start at once
+WITHOUT_BROKER_SECONDS = 45.0  # they wait 10 s for it; all of them start at once
 JSON_COMMANDS = [
     ("topics", "list", "--json"),
     ("topics", "apply", "--json"),
