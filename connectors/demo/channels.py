@@ -24,6 +24,7 @@ RULES: tuple[tuple[str, list[str], int, int, r.Policy], ...] = (
     (GROCER, _WEST, 90, 3, "ship_available"),
     (POS, [COUNTER], 0, 0, "all_or_nothing"),
 )
+LIFE_DAYS = {name: life for name, _, life, *_ in RULES}
 FENCED = 3  # the best sellers of which the shop keeps stock of its own
 FENCE_DAYS = 0.25  # of expected demand
 BUFFERED = 6  # the best sellers of which one marketplace sees less: its orders arrive late

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from connectors.demo.action import Action, for_order
 from connectors.demo.catalogue import HOUSE_RANGE, POS, check_digit
+from connectors.demo.channels import LIFE_DAYS
 from connectors.demo.world import Errand, World, number_of
 from tables import records as r
 
@@ -48,11 +49,13 @@ def begin(world: World, status: r.OrderStatus) -> Iterator[Errand]:
         yield Errand(due, job.name, lambda world, job=job: _pick(world, job), status.order_id)
 
 
-def pick_list(lots: Iterable[r.LotLevel], units: int) -> list[tuple[str, int]]:
-    """(lot, units): first expired, first out, of the lots that may leave; less than asked for if they hold less."""
+def pick_list(lots: Iterable[r.LotLevel], units: int, good_until: str = "") -> list[tuple[str, int]]:
+    """(lot, units): first expired, first out, of the lots that may leave and live until `good_until`, the day their
+    buyer asks for; less than asked for if they hold less."""
     found: list[tuple[str, int]] = []
     for lot in sorted(lots, key=lambda x: (x.best_before or "9999", x.lot)):
-        count = min(units, lot.on_hand - lot.blocked) if lot.status == "approved" else 0
+        may_leave = lot.status == "approved" and lot.best_before >= good_until
+        count = min(units, lot.on_hand - lot.blocked) if may_leave else 0
         if count > 0:
             found.append((lot.lot, count))
             units -= count
@@ -76,16 +79,17 @@ def _held(world: World, job: Job) -> dict[str, int]:
 
 
 def _pick(world: World, job: Job) -> Iterator[Action | Errand]:
-    held = _held(world, job)
-    if not held:
+    held, status = _held(world, job), world.order(job.order_id)
+    if not held or status is None:
         return
+    good_until = world.demo.calendar.real_day(world.now, LIFE_DAYS.get(status.channel, 0))
     lines, taken = [], list[Taken]()
     short = number_of(job.order_id) % SHORT_EVERY == SHORT and job.after == 0 and sum(held.values()) > 1
     for sku, units in held.items():
         missing = 1 if short else 0
         short = False
         place = world.place(sku, job.location)
-        lots = pick_list(place.lots if place else (), units - missing)
+        lots = pick_list(place.lots if place else (), units - missing, good_until)
         rest = units - missing - sum(count for _, count in lots)
         for lot, count in lots:
             lines.append(r.PickedLine(sku, count, lot))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from connectors.demo.action import Action, for_stock
-from connectors.demo.catalogue import COUNTER, catalogue
+from connectors.demo.catalogue import COUNTER, WAREHOUSES, catalogue
 from connectors.demo.world import Demo, Errand, World
 from tables import records as r
 
@@ -74,9 +74,10 @@ def opening(demo: Demo) -> Iterator[Action | Errand]:
         yield for_stock(0, fact)
         if status == "inspection":
             yield from approved(demo.dice("first", number), demo, 0, fact)
-    short = _first(demo, 3, items[5].sku, "approved")
+    # Where it hardly sells: it has to be there when somebody looks at the calendar.
+    short = _first(demo, 3, items[-1].sku, "approved")
     soon = demo.calendar.real_day(0, SHORT_DATED_DAYS)
-    yield for_stock(0, replace(short, lot="SHORT-DATED", best_before=soon))
+    yield for_stock(0, replace(short, lot="SHORT-DATED", best_before=soon, location=WAREHOUSES[-1].code))
     # The label said another year: once the papers are right, the lot is past its date.
     wrong = replace(_first(demo, 4, items[6].sku, "approved"), lot="MISLABELLED")
     yield for_stock(0, wrong)

@@ -39,7 +39,8 @@ def _open(world: World, name: str, lasts: float) -> Iterator[Action | Errand]:
                 if lot.status == "approved" and lot.on_hand and lot.lot.startswith("L"):
                     shared[lot.lot, level.sku] = shared.get((lot.lot, level.sku), 0) + lot.on_hand
     if not shared:
-        yield _recall(demo, name, world.now + demo.soon(LOOK_AGAIN_SECONDS), lasts)
+        if not world.closing:
+            yield _recall(demo, name, world.now + demo.soon(LOOK_AGAIN_SECONDS), lasts)
         return
     lot, sku = dice.choice(sorted(shared))
     yield everywhere(world.now, WAREHOUSE, r.RecallOpened(

@@ -44,6 +44,7 @@ def demo(
     forever: Annotated[bool, _flag] = False,
     week: Annotated[bool, _flag] = False,
     day_seconds: float | None = None,
+    pace: float | None = None,
     run: str = "",
     json: Annotated[bool, _flag] = False,
 ) -> None:
@@ -65,6 +66,8 @@ def demo(
         in every week.
     day_seconds
         A day of the demo's calendar, which starts some weeks ago, passes in so many seconds (60, in a week 8).
+    pace
+        How many times faster than usual people pay, pick, ship and send back (1, in a week 4).
     run
         Name of the run, part of every id: a new one brings new orders. Default: the start time.
     json
@@ -73,8 +76,11 @@ def demo(
     started = datetime.now(UTC)
     rate = (WEEK_RATE if week else RATE) if rate is None else rate
     day_seconds = (WEEK_DAY_SECONDS if week else DAY_SECONDS) if day_seconds is None else day_seconds
-    if not 0 < rate <= 100_000 or not 1 <= day_seconds <= 86_400 or (orders is not None and orders < 1):
-        fail("give --rate from 0 to 100000, --day-seconds from 1 to 86400, and --orders from 1", 2)
+    pace = (WEEK_PACE if week else 1.0) if pace is None else pace
+    _expect("--rate", rate, 0.001, 100_000)
+    _expect("--day-seconds", day_seconds, 1, 86_400)
+    _expect("--pace", pace, 0.01, 100)
+    _expect("--orders", 1 if orders is None else orders, 1, 1_000_000_000)
     if (orders is not None) + forever + week > 1:
         fail("give one of --orders N, --forever and --week", 2)
     name = run or started.strftime("%Y%m%dT%H%M%S")
@@ -83,7 +89,7 @@ def demo(
     plan = Demo(
         seed, name, Calendar.before(started, day_seconds), rate,
         orders=None if forever or week else orders or 1_000, seconds=WEEK_DAYS * day_seconds if week else None,
-        pace=WEEK_PACE if week else 1.0,
+        pace=pace,
     )  # fmt: skip
     current: DemoRun | None = None
     try:
@@ -104,6 +110,11 @@ def demo(
     missing = [what for names in SHOWN.values() for what in names if not current.tally.shown[what]]
     if week and missing:
         fail(f"this did not happen in the week: {', '.join(missing)}", 1)
+
+
+def _expect(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        fail(f"{name} {value}: give a number from {least} to {most:,}", 2)
 
 
 def _tell(tally: Tally, name: str, seed: int, *, json: bool) -> None:
