@@ -101,19 +101,19 @@ def _status(fact: r.Received, status: r.LotStatus, reason: str) -> r.LotStatusSe
 
 
 def _set_apart(demo: Demo, due: float, number: int) -> Errand:
-    return Errand(due, f"apart:{number}", lambda world: _damaged(world, number))
+    return Errand(due, f"dented:{number}", lambda world: _damaged(world, number))
 
 
 def _damaged(world: World, number: int) -> Iterator[Action | Errand]:
     """A dented carton is set apart; most of it turns out to be good."""
-    dice = world.dice("apart", number)
+    dice = world.dice("dented", number)
     there = [
         (level.sku, place.location, lot) for level in world.levels.values() for place in level.locations
         for lot in place.lots if lot.status == "approved" and lot.on_hand - lot.blocked >= SHORT_UNITS
     ]  # fmt: skip
     if there:
         sku, location, lot = dice.choice(there)
-        name = f"{world.demo.run}:apart:{number}"
+        name = f"{world.demo.run}:dented:{number}"
         yield for_stock(world.now, r.ConditionChanged(
             id=name, sku=sku, location=location, lot=lot.lot, quantity=3, note="dented carton",
             condition=dice.choice(("damaged", "quarantined")),
