@@ -23,6 +23,7 @@ from streams.commands.session import connected
 from streams.reader import ReadError
 
 RATE = 5.0
+ORDERS = 1_000
 DAY_SECONDS = 60.0
 RUN_NAME = r"[A-Za-z0-9._-]{1,32}"
 # A week in a minute: enough orders that everything happens which happens in a food brand.
@@ -41,6 +42,7 @@ def demo(
     seed: int = 1,
     rate: float | None = None,
     orders: int | None = None,
+    seconds: float | None = None,
     forever: Annotated[bool, _flag] = False,
     week: Annotated[bool, _flag] = False,
     day_seconds: float | None = None,
@@ -58,7 +60,9 @@ def demo(
     rate
         Orders per second, on average (5, in a week 12); a drop brings three times as many.
     orders
-        Stop after so many orders, when all are done (1,000 if neither this nor --forever nor --week is given).
+        Stop after so many orders, when all are done (1,000 if nothing else says when to stop).
+    seconds
+        Stop after so many seconds instead, when all are done.
     forever
         Go on until Ctrl-C.
     week
@@ -80,16 +84,18 @@ def demo(
     _expect("--rate", rate, 0.001, 100_000)
     _expect("--day-seconds", day_seconds, 1, 86_400)
     _expect("--pace", pace, 0.01, 100)
-    _expect("--orders", 1 if orders is None else orders, 1, 1_000_000_000)
-    if (orders is not None) + forever + week > 1:
-        fail("give one of --orders N, --forever and --week", 2)
+    _expect("--orders", 1 if orders is None else orders, 1, 10**9)
+    _expect("--seconds", 1 if seconds is None else seconds, 1, 10**9)
+    if (orders is not None) + (seconds is not None) + forever + week > 1:
+        fail("give one of --orders N, --seconds N, --forever and --week", 2)
     name = run or started.strftime("%Y%m%dT%H%M%S")
     if not re.fullmatch(RUN_NAME, name):
         fail(f"--run {name!r}: up to 32 letters, digits, dots, dashes or underscores", 2)
+    if orders is None and seconds is None and not forever and not week:
+        orders = ORDERS
     plan = Demo(
-        seed, name, Calendar.before(started, day_seconds), rate,
-        orders=None if forever or week else orders or 1_000, seconds=WEEK_DAYS * day_seconds if week else None,
-        pace=pace,
+        seed, name, Calendar.before(started, day_seconds), rate, orders,
+        seconds=WEEK_DAYS * day_seconds if week else seconds, pace=pace,
     )  # fmt: skip
     current: DemoRun | None = None
     try:

@@ -222,8 +222,9 @@ def test_the_command_sends_orders_to_the_broker_and_waits_until_they_are_decided
 
 
 def test_a_week_has_its_own_length(capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in ({"week": True, "orders": 5}, {"week": True, "forever": True}, {"forever": True, "orders": 5}):
+    for wrong in ({"week": True, "orders": 5}, {"week": True, "forever": True}, {"forever": True, "orders": 5},
+                  {"week": True, "seconds": 5.0}):  # fmt: skip
         with pytest.raises(SystemExit) as ended:
             demo_command(**wrong)
         assert ended.value.code == 2
-        assert "give one of --orders N, --forever and --week" in " ".join(capsys.readouterr().err.split())
+        assert "give one of --orders N, --seconds N, --forever and --week" in " ".join(capsys.readouterr().err.split())
