@@ -52,7 +52,7 @@ def _assemble(world: World, number: int) -> Iterator[Action | Errand]:
     free = [(world.place(sku, COUNTER), count) for sku, count in BOX_PARTS]
     boxes = min([BOXES, *(place.available // count if place else 0 for place, count in free)])
     if boxes > 0:
-        lot = f"BOX-{number}"
+        lot = demo.lot(f"BOX-{number}")
         parts = [r.KitPartUsed(sku, count * boxes) for sku, count in BOX_PARTS]
         yield for_stock(world.now, r.KitAssembled(
             id=f"{demo.run}:assembled:{number}", sku=GIFT_BOX.sku, location=COUNTER, quantity=boxes, lot=lot,

@@ -77,9 +77,9 @@ def opening(demo: Demo) -> Iterator[Action | Errand]:
     # Where it hardly sells: it has to be there when somebody looks at the calendar.
     short = _first(demo, 3, items[-1].sku, "approved")
     soon = demo.calendar.real_day(0, SHORT_DATED_DAYS)
-    yield for_stock(0, replace(short, lot="SHORT-DATED", best_before=soon, location=WAREHOUSES[-1].code))
+    yield for_stock(0, replace(short, lot=demo.lot("SHORT-DATED"), best_before=soon, location=WAREHOUSES[-1].code))
     # The label said another year: once the papers are right, the lot is past its date.
-    wrong = replace(_first(demo, 4, items[6].sku, "approved"), lot="MISLABELLED")
+    wrong = replace(_first(demo, 4, items[6].sku, "approved"), lot=demo.lot("MISLABELLED"))
     yield for_stock(0, wrong)
     yesterday = demo.calendar.real_day(0, -1)
     yield for_stock(demo.soon(EXPIRES_SECONDS), r.LotDefined(
@@ -93,7 +93,7 @@ def _first(demo: Demo, number: int, sku: str, status: r.LotStatus) -> r.Received
         demo.dice("first", number), demo, 0, number, sku=sku, location=COUNTER, units=SHORT_UNITS, reference="opening",
         status=status,
     )  # fmt: skip
-    return replace(fact, id=f"{demo.run}:first:{number}", lot=f"FIRST-{number}")
+    return replace(fact, id=f"{demo.run}:first:{number}", lot=demo.lot(f"FIRST-{number}"))
 
 
 def _status(fact: r.Received, status: r.LotStatus, reason: str) -> r.LotStatusSet:

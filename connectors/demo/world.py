@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from connectors.demo.action import Action, chance
 from connectors.demo.calendar import Calendar
@@ -39,6 +40,10 @@ class Demo:
 
     def dice(self, *name: object) -> random.Random:
         return chance(self.seed, self.run, *name)
+
+    def lot(self, name: str) -> str:
+        """A lot code that no other run uses; `name`: up to 15 characters."""
+        return f"{name}-{crc32(self.run.encode()) & 0xFFFF:04X}"
 
     def order_id(self, number: int) -> str:
         return f"{ORDER_PREFIX}{self.run}-{number:07d}"
