@@ -28,9 +28,9 @@ DAY_SECONDS = 60.0
 RUN_NAME = r"[A-Za-z0-9._-]{1,32}"
 # A week in a minute: enough orders that everything happens which happens in a food brand.
 WEEK_DAYS = 7
-WEEK_DAY_SECONDS = 8.0
+WEEK_DAY_SECONDS = 7.0
 WEEK_RATE = 12.0
-WEEK_PACE = 4.0
+WEEK_PACE = 5.0
 _flag = Parameter(negative="")
 
 
@@ -66,12 +66,12 @@ def demo(
     forever
         Go on until Ctrl-C.
     week
-        Seven days in about a minute, everybody four times as fast; ends with 1 if something did not happen that happens
+        Seven days in about a minute, everybody five times as fast; ends with 1 if something did not happen that happens
         in every week.
     day_seconds
-        A day of the demo's calendar, which starts some weeks ago, passes in so many seconds (60, in a week 8).
+        A day of the demo's calendar, which starts some weeks ago, passes in so many seconds (60, in a week 7).
     pace
-        How many times faster than usual people pay, pick, ship and send back (1, in a week 4).
+        How many times faster than usual people pay, pick, ship and send back (1, in a week 5).
     run
         Name of the run, part of every id: a new one brings new orders. Default: the start time.
     json
