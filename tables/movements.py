@@ -8,12 +8,13 @@ Does not belong here: what a fact means (`receiving`, `shelf`, `shipping`, ...),
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from tables import effects, lots
 from tables.alerts import raised
+from tables.codec import digest
 from tables.outcome import At, View
 from tables.rows import (
     BatchRow,
@@ -37,6 +38,8 @@ from tables.rows import (
 )
 
 LOTS_MAX = 40  # lots one record may change the standing of: each has a stock row too, and a record at most 100 rows
+
+STEM_MAX = 128
 
 
 class Decision(NamedTuple):
@@ -192,6 +195,12 @@ class Movements:
             for key, x in self._stock.items() if self.view.get(key) is None
         ]  # fmt: skip
         return Decision((*first, *self._effects, *self._stock.values()), self.missing, tuple(self.alerts), self.more)
+
+
+def stem(fact: Any) -> str:
+    """What the ids of records that follow from this one begin with: its id, or its digest where those would be too
+    long to be read."""
+    return fact.id if len(fact.id) <= STEM_MAX else digest(fact).hex()
 
 
 def _if_new(was: object, now: object) -> object:

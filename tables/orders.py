@@ -67,7 +67,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
         if after.lines is not before.lines:
             check_lines(after)
             if before.policy == "backorder":
-                after = closed_out(before, after, at, log)
+                after = closed_out(before, after, at)
         owed = after.state in ("pending", "on_hold", *OWED) or bool(after.awaited)
         row = replace(after, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
     elif why := _was_dead(row, record, at):

@@ -131,9 +131,9 @@ def _leave(order: Order, sku: str, units: int, location: str | None) -> list[str
                 line.shipped += count
                 units -= count
                 left_from.append(location or line.location)
-                if waiting:  # nobody holds them: stock is told that they wait no more
+                if waiting:
                     line.back -= count
-                    order.trimmed[sku] += count
+                    order.ahead[sku] += count
     if not left_from and lines:
         left_from.append(location or lines[0].location)
     return left_from

@@ -157,7 +157,8 @@ def test_edits_come_one_after_the_other(order_log: Any) -> None:
     ("kind", "more", "why"),
     [
         (r.OrderPicked, {}, "picked"), (r.OrderPacked, {}, "packed"), (r.OrderShipped, {}, "shipped"),
-        (r.CancelRequested, {}, "cancelled"), (r.OrderPicked, {"lines": [r.PickedLine(A, 1)], "location": "W1"}, "picked"),
+        (r.CancelRequested, {}, "cancelled"),
+        (r.OrderPicked, {"lines": [r.PickedLine(A, 1)], "location": "W1"}, "picked"),
     ],
 )  # fmt: skip
 def test_an_edit_comes_too_late_once_something_was_done_for_the_order(
