@@ -83,17 +83,17 @@ def _pick(world: World, job: Job) -> Iterator[Action | Errand]:
     if not held or status is None:
         return
     good_until = world.demo.calendar.real_day(world.now, LIFE_DAYS.get(status.channel, 0))
-    lines, taken = [], list[Taken]()
     short = number_of(job.order_id) % SHORT_EVERY == SHORT and job.after == 0 and sum(held.values()) > 1
+    absent = {next(iter(held)): 1} if short else {}
+    lines: list[r.PickedLine] = []
+    taken: list[Taken] = []
     for sku, units in held.items():
-        missing = 1 if short else 0
-        short = False
+        missing = absent.get(sku, 0)
         place = world.place(sku, job.location)
         lots = pick_list(place.lots if place else (), units - missing, good_until)
-        rest = units - missing - sum(count for _, count in lots)
-        for lot, count in lots:
-            lines.append(r.PickedLine(sku, count, lot))
-            taken.append((sku, lot, count))
+        rest = units - missing - sum(count for _, count in lots)  # lies there, whatever the books say of its lot
+        lines += [r.PickedLine(sku, count, lot) for lot, count in lots]
+        taken += [(sku, lot, count) for lot, count in lots]
         if rest:
             taken.append((sku, "", rest))
         if rest or missing:
@@ -102,9 +102,8 @@ def _pick(world: World, job: Job) -> Iterator[Action | Errand]:
         id=f"{job.name}:picked", order_id=job.order_id, location=job.location, lines=lines
     ))  # fmt: skip
     dice = world.dice("pack", job.name)
-    final = sum(held.values()) > sum(count for _, _, count in taken)
     due = world.later(dice, PACK_SECONDS)
-    yield Errand(due, f"{job.name}:pack", lambda world: _pack(world, job, taken, final), job.order_id)
+    yield Errand(due, f"{job.name}:pack", lambda world: _pack(world, job, taken, short), job.order_id)
 
 
 def _pack(world: World, job: Job, taken: Sequence[Taken], final: bool) -> Iterator[Action | Errand]:
@@ -120,7 +119,8 @@ def _pack(world: World, job: Job, taken: Sequence[Taken], final: bool) -> Iterat
 
 def _ship(world: World, job: Job, taken: Sequence[Taken], final: bool) -> Iterator[Action | Errand]:
     """The parcel leaves with what was picked, as far as the order still wants it."""
-    held, parcel = _held(world, job), list[Taken]()
+    held = _held(world, job)
+    parcel: list[Taken] = []
     for sku, lot, count in taken:
         units = min(count, held.get(sku, 0))
         if units:
