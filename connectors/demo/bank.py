@@ -21,6 +21,7 @@ LATE_EVERY, LATE = 45, 9  # customers, and which of them pays when the order is 
 LATE_DEADLINE_SECONDS = 25
 LATE_BY_SECONDS = 8.0
 BANK_SECONDS = (1.0, 6.0)
+NOTHING_LEFT = ("rejected", "expired", "paid_unallocated", "cancelled", "returned")
 
 
 def is_late(number: int) -> bool:
@@ -55,16 +56,15 @@ def story(dice: random.Random, demo: Demo, number: int, order: r.OrderPlaced, pl
 
 
 def answer(world: World, status: r.OrderStatus) -> Iterator[Action]:
-    """What the order wants of the bank, and part of the money for what came back."""
-    name = status.order_id
-    due = world.later(world.dice("bank", name, status.payment_wanted), BANK_SECONDS)
-    if status.payment_wanted == "capture":
+    """What the order wants of the bank; all of the money back, or that of the units that never left or came back."""
+    name, wanted = status.order_id, status.payment_wanted
+    given_back = sum(line.cancelled + line.returned for line in status.lines)
+    due = world.later(world.dice("bank", name, wanted, given_back), BANK_SECONDS)
+    if wanted == "capture":
         yield for_order(due, r.PaymentCaptured(id=f"{name}:captured", order_id=name))
-    elif status.payment_wanted == "void":
+    elif wanted == "void":
         yield for_order(due, r.PaymentVoided(id=f"{name}:voided", order_id=name))
-    elif status.payment_wanted == "refund":
+    elif wanted == "refund" and status.status in NOTHING_LEFT:
         yield for_order(due, r.PaymentRefunded(id=f"{name}:refunded", order_id=name))
-    for back in status.returns if status.status == "delivered" else ():
-        if back.state == "inspected":
-            refund = r.PaymentRefunded(id=f"{name}:refund:{back.return_id}", order_id=name, partial=True)
-            yield for_order(due, refund)
+    elif wanted == "refund" or (status.payment == "partially_refunded" and given_back):
+        yield for_order(due, r.PaymentRefunded(id=f"{name}:refund:{given_back}", order_id=name, partial=True))

@@ -184,9 +184,13 @@ def test_what_comes_back_is_inspected_and_paid_back_in_part(people: World) -> No
     done = follow(people, status)
     assert [type(x) for x in done][:3] == [r.ReturnAuthorized, r.ReturnReceived, r.ReturnInspected]
     assert sum(x.quantity for x in done[2].lines) < 3
-    back = r.ReturnStatus(done[2].return_id, "inspected", 1)
-    refunds = follow(people, replace(status, returns=[back], version=(1, 8, 0)))
-    assert [(type(x), x.partial) for x in refunds] == [(r.PaymentRefunded, True)]
+    inspected = replace(status.lines[0], returned=1)
+    after = replace(status, lines=[inspected], payment_wanted="refund", version=(1, 8, 0))
+    assert [(type(x), x.partial) for x in follow(people, after)] == [(r.PaymentRefunded, True)]
+    paid = replace(after, payment="partially_refunded", payment_wanted="", version=(1, 9, 0))
+    assert follow(people, paid) == []
+    more = replace(paid, lines=[replace(inspected, returned=2)], version=(1, 10, 0))
+    assert [(type(x), x.partial) for x in follow(people, more)] == [(r.PaymentRefunded, True)]
 
 
 def test_every_disposition_and_an_exchange_come_in_turn(people: World) -> None:
