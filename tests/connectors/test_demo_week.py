@@ -21,7 +21,7 @@ from tables import records as r
 from tables.codec import ORDER_LOG
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 40.0
+READY_SECONDS = 90.0
 WEEK_SECONDS = 240.0
 
 
