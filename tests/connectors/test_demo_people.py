@@ -20,7 +20,7 @@ from connectors.demo.returns import DISPOSITIONS, EVERY
 from connectors.demo.world import Demo, Errand, World, number_of
 from streams.topics import WAREHOUSE
 from tables import records as r
-from tables.examples import PUBLISHED
+from tables.examples import ORDER_LOG, PUBLISHED, STOCK_LOG
 
 SKU, OTHER = "JRK-ORIGINAL-POUCH-35", "JRK-ORIGINAL-POUCH-90"
 TODAY = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
@@ -315,3 +315,12 @@ def test_what_is_seen_is_counted_when_it_becomes_true() -> None:
     held = level(SKU, AUSTIN=[replace(LOT, status="on_hold")])
     assert showing.of_level(None, held) == ["lot on hold"]
     assert showing.of_level(held, held) == []
+
+
+def test_every_name_that_is_counted_stands_in_the_list() -> None:
+    listed = {name for names in showing.SHOWN.values() for name in names}
+    told = [name for x in (*ORDER_LOG, *STOCK_LOG) for name in showing.of_sent(x)]
+    told += showing.of_order(None, STATUS) + showing.of_level(None, LEVEL)
+    told += [name for x in PUBLISHED if isinstance(x, r.Alert) for name in showing.of_alert(x)]
+    assert told
+    assert set(told) <= listed
