@@ -27,6 +27,7 @@ _COMMANDS = {
     "stock": "reading:stock_app",
     "orders": "reading:orders_app",
     "tail": "reading:tail",
+    "recall": "recalling:recall_app",
     "export": "exporting:export",
     "audit": "auditing:audit",
     "prove": "proving:prove_app",
