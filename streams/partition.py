@@ -153,5 +153,9 @@ class Partition:
                   "".join(traceback.format_exception(error)))  # fmt: skip
 
 
-_ANSWERS = (r.ReserveAnswered, r.ReservationOverdue, r.DeadlineReached, r.AskAgain)
-_UNROUTED = frozenset((r.Hold, r.Allocate, r.Release, *r.CLOCK, *r.EVERYWHERE))  # always sent to an explicit partition
+_ANSWERS = (
+    r.ReserveAnswered, r.MoveAnswered, r.BackorderFilled, r.ReservationOverdue, r.DeadlineReached, r.AskAgain,
+)  # fmt: skip
+_UNROUTED = frozenset((  # always sent to an explicit partition
+    r.Move, r.Hold, r.Allocate, r.Release, r.Backorder, r.LotsContinued, *r.CLOCK, *r.EVERYWHERE,
+))  # fmt: skip

@@ -80,7 +80,7 @@ def check(world: World, audited: bool) -> bool:
     for (topic, number), fold in folds.items():
         if topic == "warehouse":
             books.check_partition(fold.rows, orders)
-            stock |= {f"{key}@{number}": row for key, row in fold.rows.items() if key.startswith("res|")}
+            stock |= {f"{key}@{number}": row for key, row in fold.rows.items() if key.startswith(("res|", "fact|"))}
     books.check_promises(orders, stock)
     _check_said(world, folds)
     _check_views(world, folds)

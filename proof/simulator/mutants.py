@@ -109,7 +109,7 @@ class _Hiding:
 
     def __init__(self, view: Any, hidden: str) -> None:
         self._view, self._hidden = view, hidden
-        self.below, self.due = view.below, view.due
+        self.below, self.due, self.lots_of, self.lots_due = view.below, view.due, view.lots_of, view.lots_due
 
     def get(self, key: str) -> Any:
         return None if key == self._hidden else self._view.get(key)
@@ -198,10 +198,10 @@ def _duplicate_answers_counted(step: Step) -> Step:
         if type(record) is r.ReserveAnswered:
             row = view.get(f"order|{record.order_id}")
             again = row is not None and row.at < at.place and record.attempt == row.attempt
-            if again and row.awaited and record.partition not in row.awaited and record.locations:
-                other = row.awaited[0]
-                mine = sum(partition_of_sku(line.sku, log.partitions) == other for line in row.lines)
-                record = replace(record, partition=other, locations=record.locations[:1] * mine)
+            if again and row.awaited and record.partition not in row.awaited and record.parts:
+                other, place = row.awaited[0], record.parts[0].location
+                mine = [x for x in row.lines if partition_of_sku(x.sku, log.partitions) == other]
+                record = replace(record, partition=other, parts=[r.Part(x.sku, x.quantity, place) for x in mine])
         return step(view, record, at, log)
 
     return broken

@@ -1,4 +1,4 @@
-"""What comes from outside: orders and all that is told about them, stock facts, as connectors would send them.
+"""What comes from outside: orders and all that is told about them, stock facts, rules, as connectors would send them.
 
 Pure: chance in, records out. Guarantees: every fact of both logs is among them; ids come again, with the same content
 and (rarely) with other. Does not belong here: where and when they arrive (`world`), commands and answers (the agents').
@@ -6,20 +6,33 @@ and (rarely) with other. Does not belong here: where and when they arrive (`worl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from tables import records as r
 
 SKUS = ("S0", "S1", "S2")
+KIT, BOX = "KIT", "BOX"  # exploded when it is sold; built beforehand
 PLACES = ("W1", "W2")
 LOTS = ("A", "B")
+CHANNELS = ("shop", "shop", "grocer", "")
+TODAY = "2023-11-14"  # in its last minute when a run begins
+BEST_BEFORE = (None, TODAY, "2023-11-13", "2023-11-20", "2024-06-01", "2024-06-01")
 _WORDS = (
     r.CancelRequested, r.CancelRequested, r.CancelRequested, r.PaymentCaptured, r.PaymentCaptured, r.PaymentCaptured,
-    r.PaymentFailed, r.CheckOpened, r.CheckPassed, r.CheckPassed, r.CheckFailed, r.OrderPicked, r.OrderPacked,
-    r.OrderShipped, r.OrderShipped, r.OrderShipped, r.OrderShipped, r.OrderDelivered, r.OrderReturned,
+    r.PaymentAuthorized, r.PaymentAuthorized, r.PaymentFailed, r.PaymentRefunded, r.PaymentVoided, r.CheckOpened,
+    r.CheckPassed, r.CheckPassed, r.CheckFailed, r.OrderPicked, r.OrderPicked, r.OrderPacked, r.OrderShipped,
+    r.OrderShipped, r.OrderShipped, r.OrderShipped, r.TrackingUpdated, r.OrderDelivered, r.OrderReturned,
+    r.ReturnAuthorized, r.ReturnReceived, r.ReturnInspected, r.ReturnInspected, r.OrderEdited, r.OrderEdited,
 )  # fmt: skip
-_FACTS = (r.Received, r.Received, r.Received, r.Received, r.Adjusted, r.Counted, r.Shipped, r.PolicySet, r.SkuDefined)
+_FACTS = (
+    *(r.Received,) * 8, r.Adjusted, r.Adjusted, r.Counted, r.Counted, r.Shipped, r.Shipped, r.Picked, r.Returned,
+    r.PolicySet, r.PolicySet, r.SkuDefined, r.LotDefined, r.LotStatusSet, r.LotStatusSet, r.ConditionChanged,
+    r.TransferredOut, r.TransferredOut, r.TransferredIn, r.PurchaseOrdered, r.PurchaseConfirmed, r.PurchaseNotified,
+    r.PurchaseClosed, r.KitAssembled, r.KitDisassembled, r.ChannelStockSet, r.RecallOpened, r.RecallClosed,
+    r.ChannelSet, r.KitSet,
+)  # fmt: skip
 
 
 class Traffic:
@@ -29,11 +42,19 @@ class Traffic:
         self._chance, self._units = chance, 4 if scarce else 15
         self._orders = self._ids = 0
 
-    def stock(self) -> list[r.Received]:
+    def stock(self) -> list[r.Record]:
         """What there is before the first order."""
         return [
-            r.Received(id=self._id(), sku=sku, location=place, lot="A", quantity=self._chance.randint(1, self._units))
-            for sku in SKUS for place in PLACES
+            r.KitSet(id=self._id(), kit=KIT, parts=[r.KitPart("S0", 2), r.KitPart("S1", 1)]),
+            r.ChannelSet(id=self._id(), channel="grocer", minimum_life_days=30, promise_days=1),
+            *(r.PolicySet(id=self._id(), sku=sku, backorder_limit=3, expiring_days=3) for sku in SKUS[:2]),
+            *(
+                r.Received(
+                    id=self._id(), sku=sku, location=place, lot="A", quantity=self._chance.randint(1, self._units),
+                    best_before=self._chance.choice(BEST_BEFORE),
+                )
+                for sku in SKUS for place in PLACES
+            ),
         ]  # fmt: skip
 
     def order(self) -> r.OrderPlaced:
@@ -44,53 +65,49 @@ class Traffic:
         odd = chance.random()
         if odd < 0.05:
             skus.append(chance.choice((skus[0], "NONE")))
+        elif odd < 0.15:
+            skus.append(chance.choice((KIT, BOX)))
         units = (0, -1, 1) if odd > 0.97 else (1, 1, 1, 2, 3)
         return r.OrderPlaced(
-            id=order_id, order_id=order_id, channel="shop", lines=[r.Line(sku, chance.choice(units)) for sku in skus],
-            locations=chance.sample(PLACES, chance.choice((1, 2))),
-            payment=chance.choice(("paid", "paid", "paid", "pending")), checks=chance.choice(([], [], [], ["fraud"])),
-            payment_seconds=chance.choice((None, 2, 30)),
+            id=order_id, order_id=order_id, channel=chance.choice(CHANNELS) or "market",
+            lines=[r.Line(sku, chance.choice(units)) for sku in skus],
+            locations=chance.sample(PLACES, chance.choice((1, 2, 2))),
+            policy=chance.choice((None, None, "ship_available", "backorder", "backorder")),
+            payment=chance.choice(("paid", "paid", "paid", "authorized", "pending")),
+            checks=chance.choice(([], [], [], ["fraud"])), payment_seconds=chance.choice((None, 2, 30)),
             occurred_at=chance.choice((None, "2026-03-02T09:14:58+01:00")),
         )  # fmt: skip
 
     def about_order(self) -> Any:
         chance = self._chance
         kind = chance.choice(_WORDS)
-        more: dict[str, Any] = {}
-        if kind in (r.CheckOpened, r.CheckPassed, r.CheckFailed):
-            more["check"] = chance.choice(("fraud", "fraud", "address"))
-        elif kind is r.CancelRequested and chance.random() < 0.4:
-            more["lines"] = [r.CancelLine(chance.choice(SKUS), chance.randint(1, 2))]
-        elif kind is r.OrderShipped and chance.random() < 0.4:
-            more["lines"] = [r.ShippedLine(
-                chance.choice(SKUS), chance.randint(1, 2), chance.choice((None, *PLACES)), chance.choice((None, *LOTS)),
-            )]  # fmt: skip
-        return kind(id=self._id(), order_id=self._order_id(), **more)
+        make = _ABOUT.get(kind)
+        return kind(id=self._id(), order_id=self._order_id(), **(make(self, chance) if make else {}))
 
     def fact(self, end: int) -> Any:
         """`end`: of the stock log; counts may look back."""
         chance = self._chance
         kind = chance.choice(_FACTS)
-        sku, place, lot = chance.choice(SKUS), chance.choice(PLACES), chance.choice(LOTS)
-        more: dict[str, Any] = {}
-        if kind is r.Received:
-            more = {"lot": lot, "quantity": chance.randint(1, self._units),
-                    "best_before": chance.choice((None, "2027-01-01", "2027-05-01"))}  # fmt: skip
-        elif kind is r.Adjusted:
-            more = {"lot": chance.choice((None, lot)), "quantity": chance.randint(-3, 2), "reason": "correction"}
-        elif kind is r.Counted:
-            more = {"lot": lot, "quantity": chance.randint(0, self._units),
-                    "as_of_offset": chance.choice((None, chance.randint(0, end)))}  # fmt: skip
-        elif kind is r.Shipped:
-            more = {"lot": chance.choice((None, lot)), "quantity": chance.randint(1, 2)}
-            if chance.random() < 0.4:
-                more |= {"order_id": self._order_id(), "attempt": chance.choice((1, 1, 1, 2))}
-        elif kind is r.PolicySet:
-            place = chance.choice((place, None))
-            more = {"safety_stock": chance.randint(0, 1), "reorder_point": chance.randint(0, 3)}
-        else:
-            return r.SkuDefined(id=self._id(), sku=sku, flavor="original", discontinued=chance.random() < 0.1)
-        return kind(id=self._id(), sku=sku, location=place, **more)
+        if kind in _RULES:
+            return kind(id=self._id(), **_RULES[kind](chance))
+        place = chance.choice(PLACES)
+        more = _STOCK[kind](self, chance, end)
+        sku = more.pop("sku", None) or chance.choice(SKUS)
+        if kind in _ANYWHERE:
+            return kind(id=self._id(), sku=sku, **more)
+        return kind(id=self._id(), sku=sku, **{"location": place, **more})
+
+    # ---- parts of the above
+
+    def lines(self, chance: Random) -> list[tuple[str, int]]:
+        return [(sku, chance.randint(1, 2)) for sku in chance.sample(SKUS, chance.choice((1, 1, 2)))]
+
+    def of_an_order(self, chance: Random) -> dict[str, Any]:
+        return {"order_id": self._order_id(), "attempt": chance.choice((1, 1, 1, 2))}
+
+    @property
+    def units(self) -> int:
+        return self._units
 
     def _id(self) -> str:
         self._ids += 1
@@ -99,3 +116,192 @@ class Traffic:
     def _order_id(self) -> str:
         """One of the last orders, or the next."""
         return f"o{max(1, self._orders + 1 - int(self._chance.expovariate(0.3)))}"
+
+
+Make = dict[str, Any]
+
+
+def _check(traffic: Traffic, chance: Random) -> Make:
+    return {"check": chance.choice(("fraud", "fraud", "address"))}
+
+
+def _cancel(traffic: Traffic, chance: Random) -> Make:
+    return {"lines": [r.CancelLine(*x) for x in traffic.lines(chance)]} if chance.random() < 0.4 else {}
+
+
+def _picked(traffic: Traffic, chance: Random) -> Make:
+    more: Make = {"location": chance.choice((None, *PLACES))}
+    if chance.random() < 0.5:
+        more["lines"] = [
+            r.PickedLine(sku, n, chance.choice((None, *LOTS)), chance.choice((0, 0, 0, 1)))
+            for sku, n in traffic.lines(chance)
+        ]
+    return more
+
+
+def _packed(traffic: Traffic, chance: Random) -> Make:
+    return {"location": chance.choice((None, *PLACES)), "cartons": chance.choice(([], ["C1"], ["C2", "C3"]))}
+
+
+def _sent(traffic: Traffic, chance: Random) -> Make:
+    more: Make = {
+        "location": chance.choice((None, None, *PLACES)), "tracking": chance.choice((None, "T1", "T2")),
+        "final": chance.random() < 0.25,
+    }  # fmt: skip
+    if chance.random() < 0.4:
+        more["lines"] = [
+            r.ShippedLine(sku, n, chance.choice((None, *PLACES)), chance.choice((None, *LOTS)))
+            for sku, n in traffic.lines(chance)
+        ]
+    return more
+
+
+def _tracked(traffic: Traffic, chance: Random) -> Make:
+    return {"tracking": chance.choice(("T1", "T2")), "status": chance.choice(("in_transit", "delivered", "failure"))}
+
+
+def _back(traffic: Traffic, chance: Random) -> Make:
+    return {"return_id": chance.choice(("R1", "R2")), "lines": [r.CancelLine(*x) for x in traffic.lines(chance)]}
+
+
+def _inspected(traffic: Traffic, chance: Random) -> Make:
+    lines = [
+        r.InspectedLine(
+            sku, n, chance.choice(("restock", "restock", "scrap", "quarantine", "to_supplier")),
+            chance.choice((None, *PLACES)), chance.choice((None, *LOTS)),
+        )
+        for sku, n in traffic.lines(chance)
+    ]  # fmt: skip
+    return {"return_id": chance.choice(("R1", "R2")), "lines": lines}
+
+
+def _edited(traffic: Traffic, chance: Random) -> Make:
+    return {"lines": [r.EditLine(sku, chance.choice((0, 1, n, n + 1))) for sku, n in traffic.lines(chance)]}
+
+
+_ABOUT: dict[type, Callable[[Traffic, Random], Make]] = {
+    r.CheckOpened: _check, r.CheckPassed: _check, r.CheckFailed: _check, r.CancelRequested: _cancel,
+    r.OrderPicked: _picked, r.OrderPacked: _packed, r.OrderShipped: _sent, r.TrackingUpdated: _tracked,
+    r.ReturnAuthorized: _back, r.ReturnReceived: _back, r.ReturnInspected: _inspected, r.OrderEdited: _edited,
+    r.PaymentRefunded: lambda traffic, chance: {"partial": chance.random() < 0.5},
+}  # fmt: skip
+
+
+def _lot(chance: Random) -> str | None:
+    return chance.choice((None, *LOTS))
+
+
+def _received(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "sku": chance.choice((*SKUS, *SKUS, BOX)), "lot": chance.choice(LOTS),
+        "quantity": chance.randint(1, traffic.units), "best_before": chance.choice(BEST_BEFORE),
+        "status": chance.choice(("approved", "approved", "approved", "inspection")),
+        "reference": chance.choice(("", "", "PO1", "PO2")),
+    }  # fmt: skip
+
+
+def _counted(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "lot": chance.choice(LOTS), "quantity": chance.randint(0, traffic.units),
+        "as_of_offset": chance.choice((None, chance.randint(0, end))), "recount": chance.random() < 0.3,
+    }  # fmt: skip
+
+
+def _gone(traffic: Traffic, chance: Random, end: int) -> Make:
+    more: Make = {"lot": _lot(chance), "quantity": chance.randint(1, 2)}
+    return more | traffic.of_an_order(chance) if chance.random() < 0.4 else more
+
+
+def _picked_up(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "lot": _lot(chance), "quantity": chance.randint(0, 2), "short": chance.choice((0, 0, 1)),
+        **traffic.of_an_order(chance),
+    }  # fmt: skip
+
+
+def _came_back(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "lot": _lot(chance), "quantity": chance.randint(1, 2),
+        "disposition": chance.choice(("restock", "restock", "scrap", "quarantine")),
+    }  # fmt: skip
+
+
+def _policy(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "location": chance.choice((None, *PLACES)), "safety_stock": chance.randint(0, 1),
+        "reorder_point": chance.randint(0, 3), "expiring_days": chance.choice((0, 3, 10)),
+        "count_tolerance": chance.choice((0, 0, 2)), "backorder_limit": chance.choice((0, 2, 4)),
+        "backorder_due": chance.choice((None, "2023-12-24")),
+    }  # fmt: skip
+
+
+def _incoming(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "reference": chance.choice(("PO1", "PO2")), "quantity": chance.randint(1, traffic.units),
+        "expected": chance.choice(("2023-11-20", "2023-12-01")),
+    }  # fmt: skip
+
+
+def _sent_on(traffic: Traffic, chance: Random, end: int) -> Make:
+    here, there = chance.sample(PLACES, 2)
+    return {
+        "location": here, "to": there, "quantity": chance.randint(1, 3), "reference": chance.choice(("T1", "T2")),
+        "lot": _lot(chance),
+    }  # fmt: skip
+
+
+def _arrived(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "quantity": chance.randint(0, 3), "reference": chance.choice(("T1", "T2")), "lot": _lot(chance),
+        "final": chance.random() < 0.7,
+    }  # fmt: skip
+
+
+def _boxes(traffic: Traffic, chance: Random, end: int) -> Make:
+    return {
+        "sku": BOX, "quantity": 1, "lot": chance.choice(LOTS),
+        "parts": [r.KitPartUsed(sku, n, _lot(chance)) for sku, n in traffic.lines(chance)],
+    }  # fmt: skip
+
+
+_STOCK: dict[type, Callable[[Traffic, Random, int], Make]] = {
+    r.Received: _received, r.Counted: _counted, r.Shipped: _gone, r.Picked: _picked_up, r.Returned: _came_back,
+    r.PolicySet: _policy, r.PurchaseOrdered: _incoming, r.PurchaseConfirmed: _incoming, r.PurchaseNotified: _incoming,
+    r.TransferredOut: _sent_on, r.TransferredIn: _arrived, r.KitAssembled: _boxes, r.KitDisassembled: _boxes,
+    r.Adjusted: lambda traffic, chance, end: {
+        "lot": _lot(chance), "quantity": chance.randint(-3, 2), "reason": "correction"
+    },
+    r.SkuDefined: lambda traffic, chance, end: {
+        "flavor": "original", "discontinued": chance.random() < 0.1,
+        "channels": chance.choice(([], [], [], ["shop", "grocer"])),
+    },
+    r.LotDefined: lambda traffic, chance, end: {
+        "lot": chance.choice(LOTS), "best_before": chance.choice(BEST_BEFORE), "supplier": chance.choice(("", "farm")),
+    },
+    r.LotStatusSet: lambda traffic, chance, end: {
+        "lot": chance.choice(LOTS), "status": chance.choice(("approved", "approved", "inspection", "on_hold")),
+    },
+    r.ConditionChanged: lambda traffic, chance, end: {
+        "lot": chance.choice(LOTS), "quantity": chance.randint(1, 2),
+        "condition": chance.choice(("damaged", "quarantined", "good")),
+    },
+    r.PurchaseClosed: lambda traffic, chance, end: {"reference": chance.choice(("PO1", "PO2"))},
+    r.ChannelStockSet: lambda traffic, chance, end: {
+        "channel": chance.choice(("shop", "grocer")), "ring_fence": chance.choice((0, 1, 3)),
+        "buffer": chance.choice((0, 1)),
+    },
+}  # fmt: skip
+_ANYWHERE = (r.SkuDefined, r.LotDefined, r.LotStatusSet)  # facts of a SKU, not of a location
+_RULES: dict[type, Callable[[Random], Make]] = {
+    r.ChannelSet: lambda chance: {
+        "channel": "grocer", "minimum_life_days": chance.choice((0, 5, 30)), "promise_days": chance.choice((0, 1)),
+        "locations": chance.choice(([], ["W1"], ["W2", "W1"])), "closed": chance.random() < 0.1,
+    },
+    r.KitSet: lambda chance: {
+        "kit": KIT, "parts": chance.choice(([], [r.KitPart("S1", 1)], [r.KitPart("S0", 1), r.KitPart("S2", 2)])),
+    },
+    r.RecallOpened: lambda chance: {
+        "lot": chance.choice(LOTS), "skus": chance.choice(([], [], ["S0"])), "mock": chance.random() < 0.2,
+    },
+    r.RecallClosed: lambda chance: {"lot": chance.choice(LOTS)},
+}  # fmt: skip

@@ -1,7 +1,7 @@
 """The stock agent's step: one record of the stock log -> rows to put and records to send.
 
 Reads only the record, the rows of its partition and the state of the log; everything else about stock is in
-`tables.reservations` and `tables.facts`. Guarantees: pure; says the same again when a record comes again.
+`tables.reservations`, `tables.facts`, `tables.expiry`. Guarantees: pure; says the same again when a record comes again.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tables import facts, log, pruning, reservations
+from tables import expiry, facts, log, pruning, reservations, rules
 from tables import records as r
 from tables.outcome import At, Outcome, View
-from tables.rows import PARTITION_KEY, PartitionRow
+from tables.rows import PartitionRow
 
 
 def step(view: View, record: Any, at: At, state: PartitionRow) -> Outcome:
@@ -20,22 +20,17 @@ def step(view: View, record: Any, at: At, state: PartitionRow) -> Outcome:
     return _HANDLE[type(record)](view, record, at, state)
 
 
-def _tick(view: View, record: r.Tick, at: At, state: PartitionRow) -> Outcome:
-    return Outcome(rows={PARTITION_KEY: log.tick(record, at, state)})
-
-
-def _nothing(view: View, record: Any, at: At, state: PartitionRow) -> Outcome:
-    return Outcome()
-
-
 _HANDLE: dict[type, Callable[[View, Any, At, PartitionRow], Outcome]] = {
     r.Reserve: reservations.reserve,
+    r.Move: reservations.move,
     r.Hold: reservations.hold,
     r.Allocate: reservations.allocate,
+    r.Backorder: reservations.backorder,
     r.Release: reservations.release,
     **dict.fromkeys(facts.FACTS, facts.apply),
-    r.Tick: _tick,
-    r.TickContinued: _nothing,
+    r.ChannelSet: rules.channel_set,
+    r.Tick: expiry.tick,
+    r.TickContinued: expiry.tick_continued,
     r.Prune: pruning.prune,
     r.LogicVersionSet: lambda view, record, at, state: log.logic_version_set(record, at, state),
 }

@@ -1,0 +1,211 @@
+"""What comes in: receipts, what is known of a batch, purchases, transfers between locations. Decides; counts nothing.
+
+Reads the batch, recall, lot and incoming rows concerned. Guarantees: whatever arrives is on the books at once, expected
+or not; a difference from what was expected is an alert. Does not belong here: units that leave for other reasons
+(`shelf`, `shipping`), recalls.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import asdict, replace
+
+from tables import records as r
+from tables.lots import UNKNOWN_LOT
+from tables.movements import Decision, Movements, standing
+from tables.outcome import At, View
+from tables.rows import (
+    BatchEffect,
+    BatchRow,
+    IncomingEffect,
+    IncomingRow,
+    PartitionRow,
+    batch_key,
+    incoming_key,
+)
+
+
+def received(view: View, fact: r.Received, at: At, log: PartitionRow) -> Decision:
+    m = Movements(view, at, log, occurred_at=fact.occurred_at)
+    receive(
+        m, fact.sku, fact.location, fact.lot, fact.quantity, "received", reference=fact.reference,
+        batch=new_batch(
+            fact.sku, fact.lot, fact.best_before or "", fact.produced or "", fact.supplier, fact.status
+        ),
+    )  # fmt: skip
+    row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.location, fact.reference)) if fact.reference else None
+    if row is not None and row.kind == "purchase" and row.state == "open":
+        now = _settled(replace(_effect(row), received=row.received + fact.quantity))
+        m.add(now)
+        over = now.received - _expected(now)
+        if over > 0:
+            m.alert(fact.sku, fact.location, "discrepancy", lot=fact.lot, units=over, note=f"over {fact.reference}")
+    return m.decision()
+
+
+def receive(
+    m: Movements, sku: str, location: str, lot: str, units: int, kind: str, *, batch: BatchEffect, reference: str = ""
+) -> None:
+    """Units of a batch come in. The first mention of the batch makes it; later ones fill what was not known."""
+    was: BatchRow | None = m.view.get(batch_key(sku, lot))
+    known = batch if was is None else replace(
+        of_batch(was), best_before=was.best_before or batch.best_before, produced=was.produced or batch.produced,
+        supplier=was.supplier or batch.supplier,
+    )  # fmt: skip
+    if was is None or known != of_batch(was):
+        m.add(known)
+    row = m.lot(sku, location, lot)
+    m.move(
+        row, units, kind, best_before=row.best_before or known.best_before,
+        status=standing(m.view, sku, lot, known.status), reference=reference,
+    )  # fmt: skip
+
+
+def new_batch(
+    sku: str, lot: str, best_before: str = "", produced: str = "", supplier: str = "", status: str = "approved"
+) -> BatchEffect:
+    return BatchEffect(sku, lot, best_before, produced, supplier, (), status, "")
+
+
+def of_batch(row: BatchRow) -> BatchEffect:
+    """The batch as it is, to be changed."""
+    return BatchEffect(
+        row.sku, row.lot, row.best_before, row.produced, row.supplier, row.documents, row.status, row.reason
+    )  # fmt: skip
+
+
+# -- purchases ---------------------------------------------------------------------------------------------------------
+
+
+def purchase_ordered(view: View, fact: r.PurchaseOrdered, at: At, log: PartitionRow) -> Decision:
+    row = _purchase(view, fact.sku, fact.location, fact.reference)
+    return _incoming(view, at, log, replace(
+        row, ordered=fact.quantity, expected=fact.expected or row.expected, source=fact.supplier or row.source
+    ))  # fmt: skip
+
+
+def purchase_confirmed(view: View, fact: r.PurchaseConfirmed, at: At, log: PartitionRow) -> Decision:
+    row = _purchase(view, fact.sku, fact.location, fact.reference)
+    return _incoming(view, at, log, replace(row, confirmed=fact.quantity, expected=fact.expected))
+
+
+def purchase_notified(view: View, fact: r.PurchaseNotified, at: At, log: PartitionRow) -> Decision:
+    row = _purchase(view, fact.sku, fact.location, fact.reference)
+    return _incoming(view, at, log, replace(
+        row, notified=fact.quantity, expected=fact.expected or row.expected
+    ))  # fmt: skip
+
+
+def purchase_closed(view: View, fact: r.PurchaseClosed, at: At, log: PartitionRow) -> Decision:
+    row = _purchase(view, fact.sku, fact.location, fact.reference)
+    return _incoming(view, at, log, replace(row, state="closed"))
+
+
+def _incoming(view: View, at: At, log: PartitionRow, now: IncomingEffect) -> Decision:
+    """What is expected from now on. What is closed stays so, whichever of its records came first; a reference that
+    names a transfer is not for a purchase to change."""
+    m = Movements(view, at, log)
+    row: IncomingRow | None = view.get(incoming_key(now.sku, now.location, now.reference))
+    if row is not None and row.kind != "purchase":
+        return m.decision()
+    was_open = row is None or row.state == "open"
+    now = _settled(now)
+    m.add(now)
+    m.stock(now.sku, now.location)
+    less = _expected(now) - now.received
+    if was_open and now.state == "closed" and less > 0:
+        m.alert(now.sku, now.location, "discrepancy", units=-less, note=f"less than {now.reference} said")
+    return m.decision()
+
+
+def _purchase(view: View, sku: str, location: str, reference: str) -> IncomingEffect:
+    row: IncomingRow | None = view.get(incoming_key(sku, location, reference))
+    if row is not None:
+        return _effect(row)
+    return IncomingEffect(sku, location, reference, "purchase", "", 0, 0, 0, 0, "", (), "open")
+
+
+def _effect(row: IncomingRow) -> IncomingEffect:
+    fields = asdict(row)
+    del fields["at"]
+    return IncomingEffect(**fields)
+
+
+def _settled(row: IncomingEffect) -> IncomingEffect:
+    """Closed once everything came; nothing is under way then."""
+    if row.state == "closed" or row.received >= _expected(row) > 0:
+        return replace(row, state="closed", lots=())
+    return row
+
+
+def _expected(row: IncomingEffect | IncomingRow) -> int:
+    """Units that are to come in all: as ordered or confirmed, else as notified."""
+    return max(row.ordered, row.confirmed) or row.notified
+
+
+# -- transfers ---------------------------------------------------------------------------------------------------------
+
+
+def transferred_out(view: View, fact: r.TransferredOut, at: At, log: PartitionRow) -> Decision:
+    """What they say left is expected at the other end, the lots of it as far as the books know them."""
+    m = Movements(view, at, log, occurred_at=fact.occurred_at)
+    gone = m.leave(fact.sku, fact.location, fact.quantity, fact.lot, "transferred_out", reference=fact.to)
+    row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.to, fact.reference))
+    under_way = dict(row.lots) if row else {}
+    for lot, units in gone:
+        under_way[lot.lot] = under_way.get(lot.lot, 0) + units
+    ordered, came = fact.quantity + (row.ordered if row else 0), row.received if row else 0
+    m.add(_settled(IncomingEffect(
+        fact.sku, fact.to, fact.reference, "transfer", fact.location, ordered, ordered, 0, came,
+        fact.expected or (row.expected if row else ""), tuple(under_way.items()), "open",
+    )))  # fmt: skip
+    m.stock(fact.sku, fact.to)
+    return m.decision()
+
+
+def transferred_in(view: View, fact: r.TransferredIn, at: At, log: PartitionRow) -> Decision:
+    """What came, lot by lot as it was sent unless a lot is named. One that was never announced is a receipt; what
+    leaves for it later finds that it came."""
+    m = Movements(view, at, log, occurred_at=fact.occurred_at)
+    row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.location, fact.reference))
+    was = _effect(row) if row else IncomingEffect(
+        fact.sku, fact.location, fact.reference, "transfer", "", 0, 0, 0, 0, "", (), "open"
+    )  # fmt: skip
+    came, under_way = _distributed(was.lots, fact.quantity, fact.lot)
+    m.stock(fact.sku, fact.location)
+    for lot, units in came:
+        receive(
+            m, fact.sku, fact.location, lot, units, "transferred_in", reference=was.source or fact.reference,
+            batch=new_batch(fact.sku, lot),
+        )  # fmt: skip
+    now = replace(was, received=was.received + fact.quantity, lots=under_way)
+    if fact.final or now.received >= now.ordered:
+        now = replace(now, state="closed", lots=())
+    m.add(now)
+    if now.state == "closed" and now.received != now.ordered:
+        m.alert(
+            fact.sku, fact.location, "discrepancy", lot=fact.lot or "", units=now.received - now.ordered,
+            note=f"transfer {fact.reference}",
+        )  # fmt: skip
+    return m.decision()
+
+
+def _distributed(
+    sent: tuple[tuple[str, int], ...], units: int, named: str | None
+) -> tuple[list[tuple[str, int]], tuple[tuple[str, int], ...]]:
+    """Units that came by lot, and what is under way still. More than was sent is of the named lot, or of the last."""
+    came: dict[str, int] = {}
+    left = units
+    under_way = []
+    for lot, there in sorted(sent, key=lambda x: x[0] != named):  # stable: as they were sent, the named one first
+        gone = min(there, left)
+        left -= gone
+        if gone:
+            came[lot] = gone
+        if there > gone:
+            under_way.append((lot, there - gone))
+    if named is not None:
+        return ([(named, units)] if units else []), tuple(under_way)
+    if left:
+        last = sent[-1][0] if sent else UNKNOWN_LOT
+        came[last] = came.get(last, 0) + left
+    return list(came.items()), tuple(under_way)
