@@ -26,7 +26,7 @@ from tables.rows import RecallRow
 WORKERS_MAX = 64
 REACH_SECONDS = 1.0  # to be there at all
 ANSWER_SECONDS = 60.0  # between two pieces of an answer: a worker that is busy answers slice by slice
-NOBODY = "no worker of this machine answers for it (smokehouse status; smokehouse worker starts one)"
+NOBODY = "no worker of this machine answers (see: smokehouse status; smokehouse worker starts one)"
 
 
 class RecallPartition(msgspec.Struct, kw_only=True):
@@ -49,8 +49,15 @@ class Answers(msgspec.Struct, Generic[_Part]):
     @property
     def trouble(self) -> str:
         """One sentence that names the partitions without an answer; "" if there are none."""
-        whys = [f"{WAREHOUSE.name}[{n}]: {why}" for n, why in sorted(self.missing.items())]
-        return f"{len(whys)} partition(s) do not answer. {'; '.join(whys)}" if whys else ""
+        return f"no answer of {named(self.missing)}" if self.missing else ""
+
+
+def named(whys: dict[int, str]) -> str:
+    """Partitions with their reasons, those with the same reason together."""
+    numbers: dict[str, list[str]] = {}
+    for number, why in sorted(whys.items()):
+        numbers.setdefault(why, []).append(f"{WAREHOUSE.name}[{number}]")
+    return "; ".join(f"{', '.join(of)}: {why}" for why, of in numbers.items())
 
 
 class _Address(msgspec.Struct):

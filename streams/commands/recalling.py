@@ -24,7 +24,7 @@ from streams import logs
 from streams.commands import recall_report
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import EXIT_ARGUMENTS, connected, read_settings
-from streams.lot_answers import NOBODY, Answers, Workers, all_recalls
+from streams.lot_answers import NOBODY, Answers, Workers, all_recalls, named
 from streams.settings import Settings, producer_config
 from streams.topics import WAREHOUSE
 from tables import records as r
@@ -257,9 +257,8 @@ def _told(
         ])  # fmt: skip
         put_table(f"{total} units {what}", ("sku", "location", "units"), stock)
     if missing:
-        whys = "; ".join(f"{WAREHOUSE.name}[{n}]: {why}" for n, why in sorted(missing.items()))
-        fail(f"written, but not acknowledged within {ACKNOWLEDGE_SECONDS:.0f} s. {whys}. "
-             "It takes effect there as soon as the partition moves again; then: smokehouse recall list")  # fmt: skip
+        fail(f"written, but not acknowledged within {ACKNOWLEDGE_SECONDS:.0f} s by {named(missing)}. It takes effect "
+             "there as soon as the partition moves on; until then see: smokehouse recall list")  # fmt: skip
 
 
 def _log() -> tuple[Settings, int]:
