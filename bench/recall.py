@@ -36,7 +36,7 @@ from streams.ends import last_offsets
 from streams.settings import Settings, producer_config
 from streams.topics import WAREHOUSE
 from tables import records as r
-from tables.codec import encode, pack
+from tables.codec import encode
 from tables.murmur2 import partition_of_sku
 
 SKUS = 200  # beside the recalled one
@@ -44,7 +44,6 @@ LOT, LOT_SKU, KIT, KIT_LOT = "L-RECALL", "JRK-RECALL", "BOX-RECALL", "K-RECALL"
 OTHER_LOT = "L-OTHER"
 LOCATIONS = ("AUSTIN", "BERLIN", "ROTTERDAM")
 LEFT = 500  # units of the lot still there, per location
-PACKED = 1_000
 REPORT_SECONDS_MAX, FREEZE_SECONDS_MAX = 5.0, 2.0
 LOAD_SECONDS_MAX = 1_800.0
 
@@ -52,13 +51,19 @@ app = App(name="bench.recall", help="A recall on a long history.", version_flags
 
 
 class Figure(NamedTuple):
+    """`limit`: seconds that no round may reach; 0: none, it is told for comparison."""
+
     what: str
     seconds: list[float]
     limit: float
 
     @property
     def ok(self) -> bool:
-        return max(self.seconds) < self.limit
+        return not self.limit or max(self.seconds) < self.limit
+
+    def __str__(self) -> str:
+        said = f"limit {self.limit:.0f} s  {'ok' if self.ok else 'TOO SLOW'}" if self.limit else ""
+        return f"{self.what:<52} median {median(self.seconds):6.2f} s, worst {max(self.seconds):6.2f} s  {said}"
 
 
 @app.default
@@ -94,8 +99,7 @@ def recall(
             talk.print(f"{orders:,} shipments are in the store after {time.monotonic() - began:.0f} s")
             figures = _measure(settings, lot_orders, partitions, rounds)
     for figure in figures:
-        print(f"{figure.what:<44} median {median(figure.seconds):6.2f} s  worst {max(figure.seconds):6.2f} s  "
-              f"limit {figure.limit:.0f} s  {'ok' if figure.ok else 'TOO SLOW'}")  # fmt: skip
+        print(figure)
     print(f"{orders:,} shipments, {lot_orders:,} of the lot; {broker} broker; {rounds} rounds; {machine.describe()}")
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
 
@@ -152,30 +156,24 @@ def _history(settings: Settings, worker: PythonChild, orders: int, lot_orders: i
 
 
 class _Log:
-    """Packs records of one partition, as agents and importers do."""
+    """Writes records one by one: a worker that lags takes 10,000 of them at a time, packed ones count as one."""
 
     def __init__(self, settings: Settings, partitions: int) -> None:
-        self._topic = settings.prefix + WAREHOUSE.name
-        self._producer = Producer(producer_config(settings))
-        self._waiting: list[list[bytes]] = [[] for _ in range(partitions)]
+        self._topic, self._partitions = settings.prefix + WAREHOUSE.name, partitions
+        self._producer = Producer(producer_config(settings) | {"linger.ms": 20})
 
     def add(self, sku: str, record: object) -> None:
-        partition = partition_of_sku(sku, len(self._waiting))
-        self._waiting[partition].append(encode(record))
-        if len(self._waiting[partition]) == PACKED:
-            self._send(partition)
+        partition = partition_of_sku(sku, self._partitions)
+        while True:
+            try:
+                self._producer.produce(self._topic, encode(record), partition=partition)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
 
     def close(self) -> None:
-        for partition, waiting in enumerate(self._waiting):
-            if waiting:
-                self._send(partition)
-        if self._producer.flush(60):
+        if self._producer.flush(120):
             raise BenchError("the broker did not take the history")
-
-    def _send(self, partition: int) -> None:
-        self._producer.produce(self._topic, pack(self._waiting[partition]), partition=partition)
-        self._producer.poll(0)
-        self._waiting[partition] = []
 
 
 def _committed(settings: Settings, worker: PythonChild, ends: dict[int, int]) -> bool:
@@ -214,7 +212,7 @@ def _measure(settings: Settings, lot_orders: int, partitions: int, rounds: int) 
     return [
         *(Figure(f"{names.get(a, 'report as PDF')}, whole command", s, REPORT_SECONDS_MAX) for a, s in reports.items()),
         Figure("freeze, until every partition acknowledged", freezes, FREEZE_SECONDS_MAX),
-        Figure("freeze, whole command", commands, FREEZE_SECONDS_MAX),
+        Figure("freeze, whole command (process start included)", commands, 0.0),
     ]
 
 

@@ -93,24 +93,24 @@ def test_the_pdf_has_every_shipment_with_a_header_and_its_number_on_every_page(t
     count = write_pdf(lot_account(300), tmp_path / "l1.pdf", NOW)
     pages = pages_of(tmp_path / "l1.pdf")
     assert len(pages) == count > 5
-    assert [text for page in pages for text in page if text.startswith("order-")] == [
+    assert re.findall(r"order-\d+", " ".join(text for page in pages for text in page)) == [
         f"order-{n:05d}" for n in range(300)
     ]
     for number, page in enumerate(pages, 1):
         assert "Smokehouse, lot L1" in page
         assert "".join(page[-2:]) == f"page {number} of {count}"
-    assert all("known" in page for page in pages[2:])  # the names of the columns, again on every page
-    assert "units frozen" in pages[0]
+    assert all(page[2].split()[-1] == "known" for page in pages[2:])  # the names of the columns, again on every page
+    assert any(text.split() == ["units", "frozen", "2"] for text in pages[0])
 
 
 def test_the_pdf_wraps_what_is_long_and_writes_out_what_its_letters_lack(tmp_path):
     reason = " ".join(f"word{n}" for n in range(80)) + " " + "x" * 300
     write_pdf(lot_account(1, reason=reason, supplier="Łukasz"), tmp_path / "l1.pdf", NOW)
     texts = [text for page in pages_of(tmp_path / "l1.pdf") for text in page]
-    joined = "".join(texts)
-    assert all(f"word{n}" in joined for n in range(80))
-    assert joined.count("x") >= 300
-    assert r"\\u0141ukasz" in texts  # a backslash stands escaped in a PDF
+    joined = " ".join(texts)
+    assert all(f"word{n} " in joined for n in range(80))
+    assert len(re.findall("x", joined)) - joined.count("expected") >= 300
+    assert r" \\u0141ukasz " in joined  # a backslash stands escaped in a PDF
 
 
 def test_the_same_account_and_time_give_the_same_pdf(tmp_path):
