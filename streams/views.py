@@ -12,13 +12,37 @@ from typing import Any
 from streams.outbox import Outbox
 from streams.topics import DEMAND, ORDER_STATUS, STOCK_LEVELS
 from tables import records as r
+from tables.availability import open_to_all, takeable
 from tables.codec import instant
 from tables.ledger import quantities
-from tables.order_speech import status
+from tables.lots import ordinal
+from tables.order_document import status
 from tables.outcome import version_of
 from tables.pruning import DELETED
-from tables.rows import DemandRow, PartitionRow, SkuRow, StockRow, sku_key
+from tables.rows import (
+    CountRow,
+    DemandRow,
+    IncomingRow,
+    LotRow,
+    PartitionRow,
+    SkuRow,
+    StockRow,
+    count_key,
+    demand_key,
+    sku_key,
+    stock_key,
+)
 from tables.table import Store, Table
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+WINDOW_DAYS_MAX = 60  # of a long stock-out, so many last days are told
+EPOCH = 719_163  # the ordinal of 1970-01-01
+
+
+def ms_of(day: str) -> int:
+    """Its first millisecond since 1970; 0 for days that no calendar has."""
+    return max(ordinal(day) - EPOCH, 0) * DAY_MS
 
 
 class OrderViews:
@@ -60,19 +84,23 @@ class StockViews:
 
     def __init__(self) -> None:
         self._skus: dict[str, None] = {}
-        self._days: dict[str, DemandRow] = {}
+        self._days: dict[str, None] = {}  # keys of demand rows
 
     def touch(self, rows: dict[str, Any]) -> None:
         for key, row in rows.items():
-            kind = key[0]  # of stock, sku, demand; the others are lot, res, fact, partition
-            if kind == "s":
+            kind = key[0]  # of stock, sku, demand; whatever else a level shows changes its stock row too
+            if kind == "d":
+                self._days[key] = None
+            elif kind == "s":
                 self._skus[row.sku] = None
-            elif kind == "d":
-                self._days[key] = row
+                if key[1] == "t" and row.outs_at == row.at and row.outs:  # a stock-out is over
+                    self._days.update(dict.fromkeys(_days_of(row, row.outs[-1:])))
 
     def touch_all(self, table: Table) -> None:
         self._skus.update((row.sku, None) for _, row in table.rows("sku|"))
-        self._days.update(table.rows("demand|"))
+        self._days.update((key, None) for key, _ in table.rows("demand|"))
+        for _, row in table.rows("stock|"):
+            self._days.update(dict.fromkeys(_days_of(row, row.outs)))
 
     def sweep(self, table: Table, store: Store, rows: int) -> Iterator[None]:
         self.touch_all(table)
@@ -83,8 +111,15 @@ class StockViews:
         days, self._days = self._days, {}
         for sku in skus:
             outbox.publish(STOCK_LEVELS.name, sku, stock_levels(table, sku, log))
-        for key, row in days.items():
-            outbox.publish(DEMAND.name, key[len("demand|") :], demand(row, log), routed_by=row.sku)
+        for key in days:
+            record = demand(table, key, log)
+            outbox.publish(DEMAND.name, key[len("demand|") :], record, routed_by=record.sku)
+
+
+def _days_of(row: StockRow, windows: tuple[tuple[int, int], ...]) -> list[str]:
+    """Keys of the demand rows of the days that these windows touch, the newest of each."""
+    days = [day for begin, end in windows for day in range(begin // DAY_MS, end // DAY_MS + 1)[-WINDOW_DAYS_MAX:]]
+    return [demand_key(row.sku, row.location, instant(day * DAY_MS)[:10]) for day in days]
 
 
 def stock_levels(table: Table, sku: str, log: PartitionRow) -> r.StockLevels:
@@ -103,18 +138,71 @@ def stock_levels(table: Table, sku: str, log: PartitionRow) -> r.StockLevels:
 
 def _level(table: Table, row: StockRow, log: PartitionRow) -> r.LocationLevel:
     q = quantities(row)
-    lots = [table.get(key) for key in table.below(f"lot|{row.sku}|{row.location}|")]
+    sku, location = row.sku, row.location
+    lots = [table.get(key) for key in table.below(f"lot|{sku}|{location}|")]
+    coming = [table.get(key) for key in table.below(f"incoming|{sku}|{location}|")]
+    count: CountRow | None = table.get(count_key(sku, location))
     return r.LocationLevel(
-        row.location, q.on_hand, q.available, q.reserved, q.allocated, q.safety_stock, q.unavailable, q.shortage,
-        row.reorder_point, [r.LotLevel(x.lot, x.best_before, x.on_hand) for x in lots if x.on_hand],
-        version_of(log.log_id, row.at),
+        location, q.on_hand, q.available, q.reserved, q.allocated, q.safety_stock, q.unavailable, q.shortage,
+        row.policy.reorder_point,
+        [r.LotLevel(x.lot, x.best_before, x.on_hand, _status(x), x.blocked) for x in lots if x.on_hand],
+        version_of(log.log_id, row.at), backordered=row.backordered, open_to_all=open_to_all(row),
+        channels=[
+            r.ChannelLevel(x.channel, max(takeable(row, x.channel), 0), x.ring_fence, x.buffer) for x in row.shares
+        ],
+        incoming=[
+            r.IncomingLevel(x.reference, x.kind, _to_come(x), x.expected, x.confirmed > 0) for x in coming if _to_come(x)
+        ],
+        promise=_promise(q.available - row.backordered, coming),
+        accuracy=r.Accuracy(count.counts, count.exact, count.units, count.off) if count else None,
+        out_since=instant(row.out_since_ms) if row.out_since_ms else "",
     )  # fmt: skip
 
 
-def demand(row: DemandRow, log: PartitionRow) -> r.Demand:
-    """One day's demand of a SKU at a location."""
+def _status(lot: LotRow) -> str:
+    return "expired" if lot.expired and lot.status == "approved" else lot.status
+
+
+def _to_come(row: IncomingRow) -> int:
+    """Units still expected; what is closed, or came, is none."""
+    ordered = row.confirmed or row.ordered or row.notified
+    return max(ordered - row.received, 0) if row.state == "open" else 0
+
+
+def _promise(now: int, coming: list[IncomingRow]) -> list[r.Promise]:
+    """What can be promised now, and with each day on which confirmed units come."""
+    promises = [r.Promise("", max(now, 0))]
+    for row in sorted((x for x in coming if x.confirmed and x.expected and _to_come(x)), key=lambda x: x.expected):
+        now += _to_come(row)
+        if promises[-1].day == row.expected:
+            promises.pop()
+        promises.append(r.Promise(row.expected, max(now, 0)))
+    return promises
+
+
+def demand(table: Table, key: str, log: PartitionRow) -> r.Demand:
+    """One day's demand of a SKU at a location; a day may have none, and be known for its stock-out alone."""
+    _, sku, location, day = key.split("|")
+    row: DemandRow = table.get(key) or DemandRow(0, sku, location, day, 0, 0, 0, 0)
+    stock: StockRow | None = table.get(stock_key(sku, location))
+    hours = {hour for hour in range(24) if row.hours >> hour & 1}
+    closed_at = 0
+    if stock is not None and (windows := _hours_out(stock, day)):
+        hours |= windows
+        closed_at = stock.outs_at
+    at = max(row.at, closed_at)
     return r.Demand(
-        id=f"{row.sku}|{row.location}|{row.day}:{row.at}", time=instant(log.state_ms) if log.state_ms else "",
-        sku=row.sku, location=row.location, day=row.day, ordered=row.ordered, orders=row.orders, refused=row.refused,
-        stockout_hours=[hour for hour in range(24) if row.hours >> hour & 1], version=version_of(log.log_id, row.at),
+        id=f"{sku}|{location}|{day}:{at}", time=instant(log.state_ms) if log.state_ms else "", sku=sku,
+        location=location, day=day, ordered=row.ordered, orders=row.orders, refused=row.refused,
+        stockout_hours=sorted(hours), version=version_of(log.log_id, at),
     )  # fmt: skip
+
+
+def _hours_out(stock: StockRow, day: str) -> set[int]:
+    """The UTC hours of the day that stock-outs which are over touched."""
+    first = ms_of(day)
+    return {
+        hour
+        for begin, end in stock.outs
+        for hour in range(max(begin - first, 0) // HOUR_MS, min(end - first, DAY_MS - 1) // HOUR_MS + 1)
+    } if first else set()  # fmt: skip

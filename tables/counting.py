@@ -117,7 +117,8 @@ def count_demand(view: View, rows: dict[str, Any], row: ReservationRow, at: At) 
         older.add(key)
         rows[key] = DemandRow(
             at.place, line.sku, location, row.day, demand.ordered + line.quantity,
-            demand.orders + (line.sku not in counted), demand.refused + (line.quantity if line.reason == "insufficient" else 0),
+            demand.orders + (line.sku not in counted),
+            demand.refused + (line.quantity if line.reason == "insufficient" else 0),
             demand.hours | (1 << row.hour if line.out else 0),
         )  # fmt: skip
         counted.add(line.sku)

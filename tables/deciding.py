@@ -169,7 +169,8 @@ def _backordered(view: View, one: Look, rest: int, floor: str) -> ReservedLine |
 def _expected(view: View, row: StockRow, units: int) -> str:
     """The day by which suppliers confirmed so many units for this location; "" if they did not."""
     coming = [view.get(key) for key in view.below(f"incoming|{row.sku}|{row.location}|")]
-    for one in sorted((x for x in coming if x.state == "open" and x.confirmed), key=lambda x: (x.expected, x.reference)):
+    confirmed = [x for x in coming if x.state == "open" and x.confirmed]
+    for one in sorted(confirmed, key=lambda x: (x.expected, x.reference)):
         units -= max(one.confirmed - one.received, 0)
         if units <= 0:
             return one.expected

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from tables import ledger
 from tables.outcome import At, InvariantBroken
 from tables.rows import (
@@ -17,12 +19,12 @@ from tables.rows import (
     CountEffect,
     CountRow,
     Effect,
+    Floor,
     IncomingEffect,
     IncomingRow,
     LotEffect,
     LotRow,
     PartitionRow,
-    Policy,
     PolicyEffect,
     RaisedAlert,
     Share,
@@ -39,35 +41,38 @@ MOVES_KEPT = 1_000  # movements a lot remembers; a count as of an older position
 def stock(
     row: StockRow | None, effects: Iterable[Effect], at: At, log: PartitionRow, alerts: list[RaisedAlert]
 ) -> StockRow:
-    """All of a record's effects on a stock row, as one move: nobody must hear of a stock between two of them."""
+    """All of a record's effects on a stock row, as one move: nobody must hear of a stock between two of them. A row
+    that is only made, or marked as changed, is no news."""
     on_hand = unavailable = allocated = backordered = 0
+    policy, made = None, row is None
+    floors: list[Floor] = []
+    channels: list[Share] = []
     for effect in effects:
         if isinstance(effect, PolicyEffect):
-            row = with_policy(row, effect.sku, effect.location, effect.policy, at.place)
-    assert row is not None  # noqa: S101 - its first record brings its policy
-    floors, shares = row.floors, row.shares
-    for effect in effects:
-        if isinstance(effect, StockEffect):
+            policy = effect.policy
+            row = row or ledger.new_stock(effect.sku, effect.location, at.place, policy)
+        elif isinstance(effect, ShareEffect):
+            channels.append(effect.share)
+        elif isinstance(effect, StockEffect):
             on_hand += effect.on_hand
             unavailable += effect.unavailable
             allocated += effect.allocated
             backordered += effect.backordered
-            for floor in effect.floors:
-                floors = ledger.with_floor(floors, floor.day, floor.units)
-        elif isinstance(effect, ShareEffect):
-            shares = with_share(shares, effect.share)
+            floors += effect.floors
+    if row is None:
+        raise InvariantBroken("a stock row is made together with its policy")
+    shares = row.shares
+    for share in channels:
+        shares = with_share(shares, share)
+    if not (on_hand or unavailable or allocated or backordered or floors) and (made or policy is None):
+        return replace(row, at=at.place, shares=shares)
+    row = row if policy is None else replace(row, policy=policy)
+    there = row.floors
+    for floor in floors:
+        there = ledger.with_floor(there, floor.day, floor.units)
     return ledger.move(
         row, at.place, log.state_ms, alerts, on_hand=on_hand, unavailable=unavailable, allocated=allocated,
-        backordered=backordered, floors=floors, shares=shares,
-    )  # fmt: skip
-
-
-def with_policy(row: StockRow | None, sku: str, location: str, policy: Policy, at: int) -> StockRow:
-    if row is None:
-        return ledger.new_stock(sku, location, at, policy)
-    return StockRow(
-        row.at, row.sku, row.location, row.on_hand, row.unavailable, row.claimed, row.held, row.allocated,
-        row.backordered, policy, row.level, row.short, row.floors, row.shares, row.out_since_ms, row.outs,
+        backordered=backordered, floors=there, shares=shares,
     )  # fmt: skip
 
 

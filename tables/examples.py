@@ -148,8 +148,8 @@ STOCK_LOG: tuple[r.Record, ...] = (
 PUBLISHED: tuple[r.Record, ...] = (
     r.OrderDecided(
         id=f"{ORDER}:decision", time=STAMP, order_id=ORDER, channel="web", status="confirmed", reason="",
-        lines=[r.DecidedLine(SKU, 3, AUSTIN, backordered=1)], occurred_at=OCCURRED, decided_at=STAMP, attempt=1, partition=0,
-        offset=17, index=0,
+        lines=[r.DecidedLine(SKU, 3, AUSTIN, backordered=1)], occurred_at=OCCURRED, decided_at=STAMP, attempt=1,
+        partition=0, offset=17, index=0,
     ),
     r.OrderStatus(
         id=f"{ORDER}:17408", time=STAMP, order_id=ORDER, channel="web", status="partially_shipped", reason="",

@@ -53,7 +53,8 @@ def _expire(view: View, at: At, log: PartitionRow, *, fresh: bool, always: bool 
 def _decided(view: View, at: At, log: PartitionRow) -> FactRow | None:
     m = Movements(view, at, log)
     day = ordinal(m.day)
-    due = view.lots_due(day, LOTS_MAX + 1)
+    # A lot that a later record has changed was not due when this one came first, else its row would be here by now.
+    due = [key for key in view.lots_due(day, LOTS_MAX + 1) if view.get(key).at < at.place]
     if not due:
         return None
     for key in due[:LOTS_MAX]:

@@ -53,7 +53,7 @@ def available(row: StockRow) -> int:
 
 def new_stock(sku: str, location: str, at: int, policy: Policy) -> StockRow:
     """An empty row. Its level is `ok`: nobody is alerted to stock that never was."""
-    return StockRow(at, sku, location, 0, 0, 0, 0, 0, 0, policy, "ok", False, (), (), 0, ())
+    return StockRow(at, sku, location, 0, 0, 0, 0, 0, 0, policy, "ok", False, (), (), 0, (), 0)
 
 
 def move(
@@ -79,6 +79,7 @@ def move(
         at, row.sku, row.location, row.on_hand + on_hand, row.unavailable + unavailable, row.claimed + claimed,
         row.held + held, row.allocated + allocated, row.backordered + backordered, row.policy, row.level, row.short,
         row.floors if floors is None else floors, row.shares if shares is None else shares, row.out_since_ms, row.outs,
+        row.outs_at,
     )  # fmt: skip
     return settle(row, state_ms, alerts)
 
@@ -108,8 +109,10 @@ def settle(row: StockRow, state_ms: int, alerts: list[RaisedAlert] | None) -> St
         return replace(row, level=level, short=short)
     if level == "out":
         return replace(row, level=level, short=short, out_since_ms=state_ms)
-    outs = (*row.outs, (row.out_since_ms, state_ms))[-OUTS_KEPT:] if row.out_since_ms else row.outs
-    return replace(row, level=level, short=short, out_since_ms=0, outs=outs)
+    if not row.out_since_ms:
+        return replace(row, level=level, short=short)
+    outs = (*row.outs, (row.out_since_ms, state_ms))[-OUTS_KEPT:]
+    return replace(row, level=level, short=short, out_since_ms=0, outs=outs, outs_at=row.at)
 
 
 def _level(row: StockRow, settled: int) -> str:

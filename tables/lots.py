@@ -98,8 +98,9 @@ def day_after(day: str, days: int) -> str:
 
 @lru_cache(maxsize=4096)
 def ordinal(day: str) -> int:
-    """`date.toordinal`; 0 for "" and for days that no calendar has."""
+    """`date.toordinal`; of a day that its month does not have (30 February), its last one's; 0 for "" and for years that
+    no calendar has."""
     try:
         return date.fromisoformat(day).toordinal()
     except ValueError:
-        return 0
+        return ordinal(f"{day[:8]}{int(day[8:]) - 1}") if day[8:] > "28" else 0

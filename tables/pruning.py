@@ -57,6 +57,7 @@ def _deleted(row: ReservationRow | OrderRow, at: At, forget_ms: int) -> Reservat
     if isinstance(row, ReservationRow):
         return replace(row, at=at.place, state=DELETED, forget_ms=forget_ms)
     return replace(
-        row, at=at.place, state=DELETED, checks=(), digest=b"", locations=(), lines=(), awaited=(), granted=(),
-        refused=(), entries=(), seen=(), waiting=(), late=(), forget_ms=forget_ms,
+        row, at=at.place, state=DELETED, checks=(), digest=b"", locations=(), kits=(), lines=(), awaited=(),
+        moving=(), granted=(), refused=(), could=(), sourcing="", entries=(), seen=(), waiting=(), edits=(), edit=None,
+        fulfilments=(), returns=(), late=(), alerts=(), forget_ms=forget_ms,
     )  # fmt: skip

@@ -896,7 +896,7 @@ class IncomingLevel(Struct, frozen=True, gc=False):
 
 
 class Promise(Struct, frozen=True, gc=False):
-    """Units that can be promised for this day (ATP)."""
+    """Units that can be promised for this day (ATP); `day` "": now."""
 
     day: str
     quantity: int
@@ -931,6 +931,7 @@ class LocationLevel(Struct, frozen=True, gc=False):
     incoming: list[IncomingLevel] = []
     promise: list[Promise] = []
     accuracy: Accuracy | None = None
+    out_since: str = ""  # since when it is out of stock
 
 
 class StockLevels(Record, tag="stock_levels"):
@@ -970,7 +971,9 @@ class Alert(Record, tag="alert"):
 
 
 class Demand(Record, tag="demand"):
-    """`demand`: units asked for on one day (first attempts only), and the UTC hours in which stock ran out."""
+    """`demand`: units asked for on one day (first attempts only), and the UTC hours of it in which there was no stock:
+    those in which an order met none, and those of stock-outs that are over (an open one: `stock-levels`, `out_since`).
+    """
 
     sku: str
     location: str

@@ -96,6 +96,7 @@ class StockRow(Row):
     shares: tuple[Share, ...]  # by channel
     out_since_ms: int  # state time at which `level` became out; 0: it is not (or state time had not begun)
     outs: tuple[tuple[int, int], ...]  # the last 20 closed stock-out windows, state time in ms
+    outs_at: int  # place of the record that closed the last of them
 
 
 class LotRow(Row):

@@ -2,7 +2,8 @@
 
 Guarantees: `get` gives the last row put, whether it is in memory or only in the store; what was not written yet is not
 dropped; `below`, `lots_of`, `lots_due` and `due` are pure functions of the rows. Memory: stock, SKU, channel, kit and
-count rows stay; the others stay for one to two generations of `RECENT_MAX` rows and are read again when asked for. Does not belong here: rules, Kafka, writers.
+count rows stay; the others stay for one to two generations of `RECENT_MAX` rows and are read again when asked for.
+Does not belong here: rules, Kafka, writers.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ class Table:
         return ((key, seen[key]) for key in sorted(seen) if key.startswith(prefix))
 
     def found(self, prefix: str) -> list[tuple[str, Any]]:
-        """(key, row) of the keys that start with `prefix`, sorted: what is in the store, and what is not written yet."""
+        """(key, row) of the keys that start with `prefix`, sorted: in the store, and not written yet."""
         there = dict(self._store.scan(prefix)) if not self._in_memory_alone else {}
         fresh = self.dirty if not self._in_memory_alone else {**self._older, **self._recent, **self._stay}
         there |= {key: row for key, row in fresh.items() if key.startswith(prefix)}

@@ -1,7 +1,7 @@
 """Do the rows of a partition add up? Worked out from lots, reservations and orders, not by the rules that made them.
 
-Pure. Guarantees (I1, I2, I4, I5): units of a location are those of its lots; its counters are those of its reservations; no
-reservation is open that no order wants. Does not belong here: folding records.
+Pure. Guarantees (I1, I2, I4, I5): units of a location are those of its lots; its counters are those of its
+reservations; no reservation is open that no order wants. Does not belong here: folding records.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tables.rows import (
 
 COUNTED = ("claimed", "held", "allocated")
 WANTED = {"claimed": ("pending",), "held": ("on_hold",), "allocated": ("confirmed", "picked", "packed")}
-_TELLS = ("picked", "scrapped", "to_supplier", "returned")  # kinds of movements that change no lot by themselves
+_TELLS = ("picked", "scrapped", "to_supplier")  # kinds of movements that change no lot by themselves
 
 
 def check_stock(table: Any, row: StockRow) -> None:
@@ -109,7 +109,8 @@ def check_promises(orders: dict[str, OrderRow], rows: dict[str, Any]) -> None:
                 held[effect.order_id, line.sku, line.location, effect.attempt, False] += effect.quantity
     for order in orders.values():
         for line in order.lines:
-            if min(line.shipped, line.cancelled, line.returned, line.back, line.open) < 0 or line.back > line.open:
+            counts = (line.shipped, line.cancelled, line.returned, line.back, line.open)
+            if line.quantity > 0 and (min(counts) < 0 or line.back > line.open):
                 raise Violation("I2", f"{order.order_id}: a line that cannot be: {line}")
         if order.state not in WANTED["allocated"]:
             continue

@@ -69,5 +69,5 @@ def view_key(record: Any) -> str:
 
 def _is_explained(decision: r.OrderDecided) -> None:
     """A confirmed line has a location, or says why it has none."""
-    if not all((line.location or line.reason) and line.quantity > 0 for line in decision.lines):
+    if not all(line.reason or (line.location and line.quantity > 0) for line in decision.lines):
         raise Violation("I4", f"confirmed in part, and nobody says why: {decision}")

@@ -1,7 +1,8 @@
 """The order agent's step: one record of the order log -> rows to put and records to send.
 
 Reads only the record, the rows of its partition and the state of the log; what an order may do is in `tables.orders`.
-Guarantees: pure; a record changes one order's row; a tick changes none, it wakes the orders whose deadline has come.
+Guarantees: pure; a record changes one order's row, or one rule's; a tick changes none, it wakes the orders whose
+deadline has come.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tables import log, orders, pruning
+from tables import log, orders, pruning, rules
 from tables import records as r
 from tables.outcome import At, Outcome, View
 from tables.rows import PARTITION_KEY, PartitionRow
@@ -34,5 +35,7 @@ _HANDLE: dict[type, Callable[[View, Any, At, PartitionRow], Outcome]] = {
     r.Tick: _tick,
     r.TickContinued: _tick_continued,
     r.Prune: pruning.prune,
+    r.ChannelSet: rules.channel_set,
+    r.KitSet: rules.kit_set,
     r.LogicVersionSet: lambda view, record, at, state: log.logic_version_set(record, at, state),
 }

@@ -5,13 +5,15 @@ Steps, tables and rows are the real ones; only the broker is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from streams.agents import order, stock
 from tables import records as r
+from tables.murmur2 import partition_of_sku
+from tables.order_document import status
 from tables.outcome import At, Outcome, place_of
 from tables.rows import (
     PARTITION_KEY,
@@ -112,6 +114,49 @@ class Log:
         return self.append(kind(id=f"{order_id}:{attempt}:0", order_id=order_id, attempt=attempt, **more))
 
 
+class OrderLog(Log):
+    """An order partition beside four stock partitions, and one order in it: `o1`, of 2 A and 1 B if nothing is said."""
+
+    def place(self, *lines: tuple[str, int], **more: Any) -> Outcome:
+        asked = [r.Line(sku, quantity) for sku, quantity in lines or (("A", 2), ("B", 1))]
+        return self.append(r.OrderPlaced(
+            id="o1", order_id="o1", channel="web", lines=asked,
+            **{"locations": ["W1", "W2"], "payment": "paid", **more},
+        ))  # fmt: skip
+
+    def answer(
+        self, *parts: r.Part, refused: Sequence[r.Refusal] = (), could: Sequence[int] = (), attempt: int = 0
+    ) -> Outcome:
+        """The partition of the first SKU answers the order's last attempt, or the one named."""
+        partition = partition_of_sku((*parts, *refused)[0].sku, 4)
+        attempt = attempt or self.order().attempt
+        return self.append(r.ReserveAnswered(
+            id=f"o1:{attempt}:{partition}", order_id="o1", attempt=attempt, partition=partition, parts=list(parts),
+            refused=list(refused), could=list(could),
+        ))  # fmt: skip
+
+    def grant(self, asked: Outcome, location: str = "W1") -> Outcome:
+        """Stock has all that this outcome asks for."""
+        for command in [x.record for x in asked.sends if isinstance(x.record, r.Reserve)]:
+            asked = self.answer(*[r.Part(x.sku, x.quantity, location) for x in command.lines], attempt=command.attempt)
+        return asked
+
+    def confirm(self, *lines: tuple[str, int], location: str = "W1", **more: Any) -> Outcome:
+        """Place it, and stock has everything at one location."""
+        return self.grant(self.place(*lines, **more), location)
+
+    def tell(self, kind: type, fact_id: str = "", **more: Any) -> Outcome:
+        """A fact or a wish about the order, each with an id of its own."""
+        return self.append(kind(id=fact_id or f"{kind.__name__}-{len(self.records)}", order_id="o1", **more))
+
+    def lines(self) -> list[tuple[str, int, str]]:
+        """(SKU, quantity, location) of the order's lines."""
+        return [(x.sku, x.quantity, x.location) for x in self.order().lines]
+
+    def document(self) -> r.OrderStatus:
+        return status(self.order(), self.state)
+
+
 ORDER_LIMITS = r.Limits(attempts=3, payment_seconds=600, check_seconds=1200)
 
 
@@ -119,9 +164,8 @@ def _stock_log() -> Log:
     return Log(stock.step)
 
 
-def _order_log() -> Log:
-    """An order partition beside four stock partitions."""
-    return Log(order.step, partitions=4, limits=ORDER_LIMITS)
+def _order_log() -> OrderLog:
+    return OrderLog(order.step, partitions=4, limits=ORDER_LIMITS)
 
 
 @pytest.fixture
@@ -130,7 +174,7 @@ def stock_log() -> Log:
 
 
 @pytest.fixture
-def order_log() -> Log:
+def order_log() -> OrderLog:
     return _order_log()
 
 
@@ -141,5 +185,5 @@ def new_stock_log() -> Callable[[], Log]:
 
 
 @pytest.fixture(scope="module")
-def new_order_log() -> Callable[[], Log]:
+def new_order_log() -> Callable[[], OrderLog]:
     return _order_log

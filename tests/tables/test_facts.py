@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tables import facts
+from tables import effects, lots
 from tables import records as r
 from tables.codec import STOCK_LOG, Unreadable, encode
 from tables.examples import example
@@ -94,7 +94,7 @@ def test_an_adjustment_of_each_sign(
 
 def test_units_found_where_nothing_is_known_belong_to_an_unknown_lot(stock_log: Any) -> None:
     adjust(stock_log, 5)
-    assert stock_log.lots() == {facts.UNKNOWN_LOT: 5}
+    assert stock_log.lots() == {lots.UNKNOWN_LOT: 5}
     assert stock_log.stock().on_hand == 5
 
 
@@ -159,7 +159,7 @@ def test_a_count_that_makes_sold_units_impossible_leaves_zero_and_says_what_is_m
 def test_a_count_older_than_the_lot_remembers_asks_for_a_recount_and_moves_nothing(
     stock_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facts, "MOVES_KEPT", 3)
+    monkeypatch.setattr(effects, "MOVES_KEPT", 3)
     for quantity in (10, 1, 1, 1):
         stock_log.receive(quantity)
     before = stock_log.rows("stock", "lot")
@@ -170,7 +170,7 @@ def test_a_count_older_than_the_lot_remembers_asks_for_a_recount_and_moves_nothi
 
 
 def test_a_lot_remembers_its_last_movements_only(stock_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "MOVES_KEPT", 3)
+    monkeypatch.setattr(effects, "MOVES_KEPT", 3)
     for quantity in (1, 2, 3, 4):
         stock_log.receive(quantity)
     assert [units for _, units in stock_log.lot("L1").moves] == [2, 3, 4]
@@ -260,7 +260,7 @@ def test_the_rest_of_a_partly_shipped_reservation_can_be_released(stock_log: Any
 
 def policy(log: Any, location: str = "W1") -> tuple[int, int, int]:
     row = log.stock(location=location)
-    return row.reorder_point, row.hysteresis, row.safety_stock
+    return row.policy.reorder_point, row.policy.hysteresis, row.policy.safety_stock
 
 
 def test_a_policy_holds_at_every_location_those_to_come_included(stock_log: Any) -> None:
@@ -302,7 +302,7 @@ def test_a_definition_keeps_the_policy_and_the_stock(stock_log: Any) -> None:
     before = stock_log.rows("stock", "lot")
     stock_log.append(r.SkuDefined(id="d", sku="A", flavor="teriyaki", discontinued=True))
     master = stock_log.table.get(sku_key("A"))
-    assert (master.flavor, master.discontinued, master.reorder_point) == ("teriyaki", True, 4)
+    assert (master.flavor, master.discontinued, master.policy.reorder_point) == ("teriyaki", True, 4)
     assert stock_log.rows("stock", "lot") == before
 
 

@@ -222,8 +222,9 @@ def test_no_more_is_backordered_than_the_limit_and_then_nothing_is_taken(stock_l
 
 def test_who_waits_comes_before_who_comes_later(stock_log: Any) -> None:
     """Two units arrive for somebody who waits for two: a new order may not have them, not even for a moment."""
-    with_backorders(stock_log, 0 + 1, 5)
+    with_backorders(stock_log, 1, 5)
     stock_log.reserve(("A", 3), policy="backorder")
+    stock_log.command(r.Allocate)
     stock_log.receive(2)
     assert reasons(stock_log.reserve(("A", 1), order_id="late")) == ["insufficient"]
 
@@ -272,6 +273,8 @@ def test_ring_fenced_stock_is_for_its_channel_alone_and_shrinks_as_it_buys(stock
     assert parts(stock_log.reserve(("A", 4), order_id="m2", channel="market")) == [("A", 4, "W1")]
     assert parts(stock_log.reserve(("A", 2), order_id="s1", channel="shop")) == [("A", 2, "W1")]
     assert stock_log.stock().shares[0].ring_fence == 4
+    for order_id in ("m2", "s1"):
+        stock_log.command(r.Allocate, order_id)
     assert reasons(stock_log.reserve(("A", 1), order_id="m3", channel="market")) == ["insufficient"]
     assert parts(stock_log.reserve(("A", 4), order_id="s2", channel="shop")) == [("A", 4, "W1")]
 

@@ -13,7 +13,7 @@ from tables import rows, store, table
 from tables.examples import example
 from tables.ledger import new_stock
 from tables.outcome import place_of
-from tables.rows import LotRow, OrderRow, StockRow, lot_key, order_key, stock_key
+from tables.rows import LotRow, OrderRow, Policy, StockRow, lot_key, order_key, stock_key
 from tables.store import RowStore, changelog_key, drop, reopen, split_changelog_key, take_mark, version_bytes
 from tables.table import Table
 
@@ -21,7 +21,7 @@ OURS, THEIRS, ANOTHER = "a" * 32, "b" * 32, "c" * 32
 
 
 def stock(location: str, at: int = 1) -> StockRow:
-    return new_stock("A", location, at, 0, 0, 0)
+    return new_stock("A", location, at, Policy())
 
 
 def lot(code: str, at: int = 1) -> LotRow:

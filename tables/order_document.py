@@ -1,0 +1,82 @@
+"""The order as it stands, for everybody: the document in `order-status`.
+
+Pure; reads the order's row. Guarantees: per line quantity = open + allocated + shipped + cancelled. Does not belong
+here: what is said once (`order_speech`).
+"""
+
+from __future__ import annotations
+
+from tables import records as r
+from tables.codec import instant
+from tables.order_progress import STEPS, at_location, held
+from tables.order_states import LOST, OWED
+from tables.outcome import version_of
+from tables.rows import Fulfilment, OrderLine, OrderRow, PartitionRow
+
+_GRANTED = (*OWED, "shipped", "delivered", "returned", "cancelled")
+_PARCELS = (  # the worst of a location's parcels speaks for it
+    "failure", "return_to_sender", "pre_transit", "in_transit", "out_for_delivery", "delivered",
+)  # fmt: skip
+
+
+def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
+    """The order document as it stands."""
+    places = _places(row) if row.state in _GRANTED else []
+    return r.OrderStatus(
+        id=f"{row.order_id}:{row.at}", time=instant(row.entries[-1].ms) if row.entries else "", order_id=row.order_id,
+        channel=row.channel, status=_state(row, places), reason=row.reason, payment=row.payment,
+        payment_wanted=payment_wanted(row), policy=row.policy, sourcing=row.sourcing, checks=list(row.checks),
+        lines=[_line(row, x) for x in row.lines],
+        fulfilments=[
+            r.FulfilmentStatus(x.location, x.state, list(x.cartons), [n for n, _ in x.tracking], _parcels(x))
+            for x in places
+        ],
+        returns=[r.ReturnStatus(x.return_id, x.state, sum(n for _, n in x.lines)) for x in row.returns],
+        kits={x.kit: x.quantity for x in row.kits}, exchange_of=row.exchange_of,
+        attempt=row.attempt, occurred_at=row.occurred_at, decided_at=instant(row.decided_ms) if row.decided_ms else "",
+        late=list(row.late), version=version_of(log.log_id, row.at),
+    )  # fmt: skip
+
+
+def payment_wanted(row: OrderRow) -> str:
+    """What whoever talks to the bank has to do now; "" if nothing."""
+    ended = row.state in (*LOST, "cancelled")
+    if row.payment == "authorized":
+        return "void" if ended else "capture" if row.state in (*OWED, "shipped", "delivered") else ""
+    if row.payment in ("captured", "partially_refunded") and (ended or row.state == "returned"):
+        return "refund"
+    return ""
+
+
+def _line(row: OrderRow, line: OrderLine) -> r.StatusLine:
+    waiting, allocated, cancelled = line.open, 0, line.cancelled
+    if row.state in LOST:
+        waiting, cancelled = 0, line.cancelled + line.open
+    elif row.state in OWED and (row.edit is None or row.edit.attempt != line.attempt):
+        waiting, allocated = line.back, held(line)
+    return r.StatusLine(
+        line.sku, line.quantity, line.location, waiting, allocated, line.shipped, cancelled, line.returned, line.due
+    )
+
+
+def _places(row: OrderRow) -> list[Fulfilment]:
+    """What each location does that holds or sent something, in the order of the lines."""
+    pending = row.edit.attempt if row.edit else 0
+    places = [x.location for x in row.lines if (held(x) > 0 or x.shipped) and not (pending and x.attempt == pending)]
+    places += [x.location for x in row.fulfilments]
+    return [at_location(row, place) for place in dict.fromkeys(places)]
+
+
+def _state(row: OrderRow, places: list[Fulfilment]) -> str:
+    """The state, and whether some of the order is further."""
+    if row.state not in OWED:
+        return row.state
+    if any(line.shipped for line in row.lines):
+        return "partially_shipped"
+    furthest = max((STEPS.index(x.state) for x in places if x.state in STEPS), default=0)
+    return f"partially_{STEPS[furthest]}" if furthest > STEPS.index(row.state) else row.state
+
+
+def _parcels(done: Fulfilment) -> str:
+    told = {status for _, status in done.tracking}
+    return next((status for status in _PARCELS if status in told), "")

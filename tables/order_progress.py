@@ -1,0 +1,95 @@
+"""How far an order is: each location does its part, and the order is where the least advanced of them is.
+
+Pure functions on the order's row. A location is written down once something happened there; until then it is confirmed.
+Does not belong here: what happened (`order_fulfilment`), what was cancelled (`order_cancels`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from tables.order_states import OWED, TRANSITIONS, move
+from tables.rows import Fulfilment, OrderLine, OrderRow
+
+STEPS = ("confirmed", "picked", "packed")  # of a location that holds units for the order
+SENT = ("shipped", "delivered")
+_EVENTS = {"picked": "pick", "packed": "pack", "confirmed": "back", "shipped": "ship", "cancelled": "cancel"}
+
+
+def owed_lines(row: OrderRow) -> Iterator[tuple[int, OrderLine]]:
+    """(number, line) of the order's lines, without those that an undecided edit asked for."""
+    if row.edit is None:
+        return iter(enumerate(row.lines))
+    attempt = row.edit.attempt
+    return iter([(n, x) for n, x in enumerate(row.lines) if x.attempt != attempt])
+
+
+def held(line: OrderLine) -> int:
+    """Units that lie there for the order."""
+    return line.open - line.back
+
+
+def held_at(row: OrderRow) -> dict[str, int]:
+    """Units per location that holds any, in the order of the lines."""
+    units: dict[str, int] = {}
+    for _, line in owed_lines(row):
+        if held(line) > 0:
+            units[line.location] = units.get(line.location, 0) + held(line)
+    return units
+
+
+def at_location(row: OrderRow, location: str) -> Fulfilment:
+    """What this location has done so far."""
+    known = next((x for x in row.fulfilments if x.location == location), None)
+    return known or Fulfilment(location, "confirmed", (), ())
+
+
+def with_fulfilment(row: OrderRow, done: Fulfilment) -> OrderRow:
+    """`row` with this in place of what was known of its location."""
+    if any(x.location == done.location for x in row.fulfilments):
+        after = tuple(done if x.location == done.location else x for x in row.fulfilments)
+    else:
+        after = (*row.fulfilments, done)
+    return replace(row, fulfilments=after)
+
+
+def advance(row: OrderRow) -> OrderRow:
+    """`row` in the state that its lines and locations give it."""
+    if row.state not in (*OWED, "shipped"):
+        return row
+    open_at: dict[str, int] = {}  # location -> the least advanced step of what is open there
+    shipped_at: set[str] = set()
+    steps = {x.location: x.state for x in row.fulfilments}
+    for _, line in owed_lines(row):
+        if line.shipped:
+            shipped_at.add(line.location)
+        if line.open:
+            state = steps.get(line.location, "confirmed")
+            step = 0 if line.back or state in SENT else STEPS.index(state)
+            open_at[line.location] = min(step, open_at.get(line.location, step))
+    holding = held_at(row)
+    row = replace(row, fulfilments=tuple(
+        _sent(x) if x.location not in holding and (x.state in SENT or x.location in shipped_at) else x
+        for x in row.fulfilments
+    ))  # fmt: skip
+    if open_at:
+        return _towards(row, STEPS[min(open_at.values())])
+    if not shipped_at:
+        return _towards(row, "cancelled")
+    row = _towards(row, "shipped")
+    sent = [x for x in row.fulfilments if x.state in SENT]
+    return move(row, "deliver") if sent and all(x.state == "delivered" for x in sent) else row
+
+
+def _sent(done: Fulfilment) -> Fulfilment:
+    """Nothing is left there: it is delivered once the carrier delivered every parcel."""
+    delivered = done.tracking and all(status == "delivered" for _, status in done.tracking)
+    return replace(done, state="delivered" if delivered or done.state == "delivered" else "shipped")
+
+
+def _towards(row: OrderRow, state: str) -> OrderRow:
+    if row.state == state or (row.state, _EVENTS[state]) not in TRANSITIONS:
+        return row
+    return move(row, _EVENTS[state])

@@ -1,0 +1,74 @@
+"""What comes back: allowed, received, inspected. Each shipped unit is inspected at most once.
+
+Pure steps on the order's row. Accepted units go to stock with what becomes of them; units beyond what was shipped are
+noted, and stock does not hear of them. Does not belong here: refunds, the order that replaces this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from tables import records as r
+from tables.order_states import TRANSITIONS, add, in_parts, late, move, noted
+from tables.outcome import At
+from tables.rows import Entry, EntryLine, OrderRow, PartitionRow, Return
+
+_STAGES = ("authorized", "received", "inspected")
+
+
+def authorized(row: OrderRow, record: r.ReturnAuthorized, at: At, log: PartitionRow) -> OrderRow:
+    return _noted(row, record.return_id, "authorized", [(x.sku, x.quantity) for x in record.lines])
+
+
+def received(row: OrderRow, record: r.ReturnReceived, at: At, log: PartitionRow) -> OrderRow:
+    return _noted(row, record.return_id, "received", [(x.sku, x.quantity) for x in record.lines])
+
+
+def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRow) -> OrderRow:
+    """Units that were shipped and not inspected before, first lines first; with the last of them all is returned."""
+    lines = list(row.lines)
+    numbers: dict[str, list[int]] = {}
+    for n, line in enumerate(lines):
+        if line.shipped > line.returned:
+            numbers.setdefault(line.sku, []).append(n)
+    told: list[EntryLine] = []
+    for wanted in record.lines:
+        for sku, quantity in in_parts(row, wanted.sku, wanted.quantity):
+            left = quantity
+            for n in numbers.get(sku, ()):
+                line = lines[n]
+                units = min(line.shipped - line.returned, left)
+                if units > 0:
+                    left -= units
+                    lines[n] = replace(line, returned=line.returned + units)
+                    where = wanted.location or line.location
+                    told.append(EntryLine(sku, units, where, wanted.lot or "", wanted.disposition))
+            if left:
+                row = noted(row, f"return of {left} {sku} beyond what was shipped")
+    if not told:
+        return row
+    row = add(replace(row, lines=tuple(lines)), Entry(at.place, "return", at.ms, row.attempt, lines=tuple(told)))
+    row = _noted(row, record.return_id, "inspected", [(x.sku, x.quantity) for x in told])
+    whole = all(x.returned == x.shipped and not x.open for x in lines)
+    return move(row, "return") if whole and (row.state, "return") in TRANSITIONS else row
+
+
+def returned(row: OrderRow, record: r.OrderReturned, at: At, log: PartitionRow) -> OrderRow:
+    """The carrier brought the whole order back."""
+    return move(row, "return") if (row.state, "return") in TRANSITIONS else late(row, "return")
+
+
+def _noted(row: OrderRow, return_id: str, state: str, units: Iterable[tuple[str, int]]) -> OrderRow:
+    """The return at this stage: units of the same stage add up, an earlier stage told late changes nothing."""
+    known = next((x for x in row.returns if x.return_id == return_id), None)
+    if known is not None and _STAGES.index(known.state) > _STAGES.index(state):
+        return row
+    summed = dict(known.lines) if known is not None and known.state == state else {}
+    for sku, quantity in units:
+        summed[sku] = summed.get(sku, 0) + quantity
+    after = Return(return_id, state, tuple(summed.items()))
+    if known is None:
+        return replace(row, returns=(*row.returns, after))
+    return replace(row, returns=tuple(after if x.return_id == return_id else x for x in row.returns))

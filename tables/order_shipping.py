@@ -1,0 +1,146 @@
+"""A parcel left: whose units it took, what stock hears of it, and what becomes of units that were not in it.
+
+Pure steps on the order's row. A shipment is a fact, never refused: stock hears of every unit, the order of its own.
+Units are taken from the parts at the location that was named first, and from those that lie there before those that
+wait for stock. Does not belong here: how far the order is (`order_progress`), the parcel's way (`order_fulfilment`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from tables import records as r
+from tables.order_cancels import taken_back
+from tables.order_progress import advance, at_location, held, held_at, owed_lines, with_fulfilment
+from tables.order_states import NOWHERE, OWED, add, in_parts, late
+from tables.outcome import At
+from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow
+
+# Lines for stock; units per number of the order's lines; of those units the ones that still waited for stock.
+Told = tuple[list[EntryLine], dict[int, int], list[EntryLine]]
+
+
+def shipped(row: OrderRow, record: r.OrderShipped, at: At, log: PartitionRow) -> OrderRow | str:
+    """A parcel left. Of an order that holds nothing it is gone all the same: stock hears of it, no reservation does."""
+    owed = row.state in OWED
+    told = _shipped_lines(row, record, owed) if record.lines else _all_that_is_held(row, record, owed)
+    if isinstance(told, str):
+        return told
+    sent, counts, unfilled = told
+    if not sent:
+        return late(row, "ship")
+    row = add(row, Entry(at.place, "ship", at.ms, row.attempt, status=row.channel, lines=tuple(sent)))
+    if not owed:
+        return late(row, "ship")
+    lines = list(row.lines)
+    for n, units in counts.items():
+        line = lines[n]
+        left = line.open - units
+        lines[n] = replace(line, shipped=line.shipped + units, back=min(line.back, left))
+    row = replace(row, lines=tuple(lines))
+    if unfilled:  # they left although stock had not come: nobody waits for it any more
+        row = add(row, Entry(at.place, "trim", at.ms, row.attempt, lines=tuple(unfilled)))
+    row = _parcels(row, record, sent)
+    return advance(_nothing_more(row, record, at) if record.final else row)
+
+
+def _all_that_is_held(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | str:
+    sent: list[EntryLine] = []
+    counts: dict[int, int] = {}
+    for n, line in owed_lines(row):
+        units = held(line)
+        if not 0 < units <= r.QUANTITY_MAX or (owed and record.location not in (None, line.location)):
+            continue
+        where = (line.location if owed else record.location or line.location) or (*row.locations, "")[0]
+        if not where:
+            return NOWHERE.format(line.sku)
+        sent.append(EntryLine(line.sku, units, where, attempt=line.attempt if owed else 0))
+        counts[n] = units
+    return sent, counts, []
+
+
+def _shipped_lines(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | str:
+    mine: dict[str, list[tuple[int, OrderLine]]] = {}
+    for n, line in owed_lines(row):
+        mine.setdefault(line.sku, []).append((n, line))
+    sent: list[EntryLine] = []
+    unfilled: list[EntryLine] = []
+    counts: dict[int, int] = {}
+    for wanted in record.lines:
+        named = wanted.location or record.location or ""
+        for sku, quantity in in_parts(row, wanted.sku, wanted.quantity):
+            parts = mine.get(sku, [])
+            first = parts[0][1] if parts else None
+            where = named or (first.location if first else "") or (*row.locations, "")[0]
+            if not where:
+                return NOWHERE.format(sku)
+            told: dict[tuple[str, int], int] = {}  # (location, attempt) -> units
+            for n, line, units, waiting in _own(parts, named, quantity, counts) if owed else ():
+                counts[n] = counts.get(n, 0) + units
+                key = named or line.location, line.attempt
+                told[key] = told.get(key, 0) + units
+                quantity -= units
+                if waiting:
+                    unfilled.append(EntryLine(sku, units, line.location, attempt=line.attempt))
+            if quantity:
+                key = next(reversed(told), (where, first.attempt if owed and first else 0))
+                told[key] = told.get(key, 0) + quantity
+            known = wanted.known if wanted.lot else ""
+            sent += [
+                EntryLine(sku, units, place, wanted.lot or "", known, attempt=attempt)
+                for (place, attempt), units in told.items()
+            ]
+    return sent, counts, unfilled
+
+
+def _own(
+    parts: list[tuple[int, OrderLine]], location: str, quantity: int, counts: dict[int, int]
+) -> Iterator[tuple[int, OrderLine, int, bool]]:
+    """(number, line, units, whether those wait) of a shipment's own units: what lies there before what waits."""
+    near = [x for x in parts if not location or x[1].location == location]
+    parts = [*near, *(x for x in parts if location and x[1].location != location)]
+    for waiting in (False, True):
+        for n, line in parts:
+            gone = counts.get(n, 0)
+            units = line.back - max(gone - held(line), 0) if waiting else held(line) - gone
+            units = min(units, quantity)
+            if units > 0:
+                quantity -= units
+                yield n, line, units, waiting
+
+
+def _parcels(row: OrderRow, record: r.OrderShipped, sent: list[EntryLine]) -> OrderRow:
+    """The parcel's number at each location it left from; a location that holds nothing more has shipped."""
+    here = held_at(row)
+    skus = {line.sku for _, line in owed_lines(row)}
+    for place in dict.fromkeys(line.location for line in sent if line.sku in skus):
+        done = at_location(row, place)
+        tracking = done.tracking
+        if record.tracking and record.tracking not in dict(tracking):
+            tracking = (*tracking, (record.tracking, "pre_transit"))
+        state = done.state if place in here else "shipped"
+        row = with_fulfilment(row, replace(done, tracking=tracking, state=state))
+    return row
+
+
+def _nothing_more(row: OrderRow, record: r.OrderShipped, at: At) -> OrderRow:
+    """A final shipment: what is missing waits for stock, or is given up, as the order's policy says."""
+    place = record.location or ""
+    if row.policy != "backorder":
+        units = {line.sku: r.WANTED_MAX for _, line in owed_lines(row)}
+        lines, given = taken_back(row, units, place)
+        if not given:
+            return row
+        entry = Entry(at.place, "cancel", at.ms, row.attempt, status="cancelled", reason="short", lines=given)
+        return add(replace(row, lines=lines), entry)
+    after = list(row.lines)
+    waits: list[EntryLine] = []
+    for n, line in owed_lines(row):
+        if held(line) > 0 and place in ("", line.location):
+            after[n] = replace(line, back=line.open, due="")
+            waits.append(EntryLine(line.sku, held(line), line.location, attempt=line.attempt))
+    if not waits:
+        return row
+    return add(replace(row, lines=tuple(after)), Entry(at.place, "back", at.ms, row.attempt, lines=tuple(waits)))
