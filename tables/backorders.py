@@ -22,7 +22,6 @@ from tables.rows import (
     Change,
     FactRow,
     FillEffect,
-    Floor,
     LotRow,
     PartitionRow,
     QueueRow,
@@ -90,9 +89,9 @@ def _part(view: View, queued: QueueRow, key: str) -> tuple[int, ReservedLine | N
     place = int(key.rpartition("|")[2], 16)
     if row is not None and row.state in _OPEN:
         for n, line in enumerate(row.lines):
-            if line.back and line.open and (line.sku, line.location) == (queued.sku, queued.location):
-                if next(x.at for x in row.changes if n < len(x.amounts)) == place:
-                    return n, line
+            waits_here = line.back and line.open and (line.sku, line.location) == (queued.sku, queued.location)
+            if waits_here and next(x.at for x in row.changes if n < len(x.amounts)) == place:
+                return n, line
     return 0, None
 
 

@@ -1,8 +1,8 @@
 """How recorded effects are counted: an older row and what happened to it -> the row as it is from now on.
 
-Pure functions on one row each. Guarantees: what they give follows from the row, the effects and the place alone, so that
-a record delivered again leaves what it left before. Does not belong here: what the effects are (whoever decides them),
-which rows are older (`facts`).
+Pure functions on one row each. Guarantees: what they give follows from the row, the effects and the place alone, so
+that a record delivered again leaves what it left before. Does not belong here: what the effects are (whoever decides
+them), which rows are older (`facts`).
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ ORDER_LOG: tuple[r.Record, ...] = (
 
 STOCK_LOG: tuple[r.Record, ...] = (
     r.SkuDefined(id=f"sku:{SKU}", time=STAMP, sku=SKU, flavor="original", packaging="bag", size="70 g",
-                 gtin="04006381333931", discontinued=False),
+                 gtin="04006381333931", discontinued=False, case_units=24, channels=["web", "market"]),
     r.PolicySet(id=f"policy:{SKU}", time=STAMP, sku=SKU, location=AUSTIN, reorder_point=20, hysteresis=5,
                 safety_stock=2, expiring_days=60, count_tolerance=10, backorder_limit=50, backorder_due="2026-03-20"),
     r.ChannelStockSet(id=f"fence:{SKU}:web", time=STAMP, sku=SKU, location=AUSTIN, channel="web", ring_fence=40,

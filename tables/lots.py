@@ -98,8 +98,8 @@ def day_after(day: str, days: int) -> str:
 
 @lru_cache(maxsize=4096)
 def ordinal(day: str) -> int:
-    """`date.toordinal`; of a day that its month does not have (30 February), its last one's; 0 for "" and for years that
-    no calendar has."""
+    """`date.toordinal`; of a day that its month does not have (30 February), its last one's; 0 for "" and for years
+    that no calendar has."""
     try:
         return date.fromisoformat(day).toordinal()
     except ValueError:

@@ -55,7 +55,7 @@ class Movements:
     def __init__(
         self, view: View, at: At, log: PartitionRow, *, occurred_at: str | None = None, order_id: str | None = None,
         channel: str = "",
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.view, self.at, self.log = view, at, log
         self.day = lots.today(log)
         self.missing = 0
@@ -104,7 +104,7 @@ class Movements:
         self, lot: LotRow, units: int = 0, kind: str = "", *, blocked: int | None = None,
         best_before: str | None = None, status: str | None = None, expired: bool | None = None,
         warned: bool | None = None, known: str = "", reference: str = "",
-    ) -> LotRow:
+    ) -> LotRow:  # fmt: skip
         """Signed `units` of a lot, with their trace; and what it is from now on (None: as it was).
 
         `blocked`: signed; None: as many as there are units left for, those in good condition leave first.
@@ -134,9 +134,7 @@ class Movements:
         if after != lot or new:
             self._effects.append(effect)
             self._lots[key] = after
-        self.stock(
-            lot.sku, lot.location, on_hand=units, unavailable=lots.unavailable(after) - lots.unavailable(lot)
-        )
+        self.stock(lot.sku, lot.location, on_hand=units, unavailable=lots.unavailable(after) - lots.unavailable(lot))
         if units and kind:
             self.trace(lot, units, kind, known=known, reference=reference)
         return after
@@ -144,7 +142,7 @@ class Movements:
     def leave(
         self, sku: str, location: str, units: int, named: str | None, kind: str, *, known: str = "",
         reference: str = "",
-    ) -> list[tuple[LotRow, int]]:
+    ) -> list[tuple[LotRow, int]]:  # fmt: skip
         """Units leave, the named lot first. `known`: how it is known that they were of the named lot."""
         taken, missing = lots.take(self.lots(sku, location), units, named, self.day)
         self.stock(sku, location)
@@ -159,7 +157,7 @@ class Movements:
     def stock(
         self, sku: str, location: str, *, on_hand: int = 0, unavailable: int = 0, allocated: int = 0,
         floors: tuple[Floor, ...] = (),
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Signed units of the stock row. Without any it is marked as changed: its version is that of all that is shown
         with it."""
         key = stock_key(sku, location)
@@ -193,9 +191,7 @@ class Movements:
             PolicyEffect(x.sku, x.location, self.policy(x.sku, x.location))
             for key, x in self._stock.items() if self.view.get(key) is None
         ]  # fmt: skip
-        return Decision(
-            (*first, *self._effects, *self._stock.values()), self.missing, tuple(self.alerts), self.more
-        )
+        return Decision((*first, *self._effects, *self._stock.values()), self.missing, tuple(self.alerts), self.more)
 
 
 def _if_new(was: object, now: object) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tables import records as r
 from tables.codec import instant
-from tables.order_progress import STEPS, at_location, held
+from tables.order_progress import STEPS, at_location, held, owed_lines
 from tables.order_states import LOST, OWED
 from tables.outcome import version_of
 from tables.rows import Fulfilment, OrderLine, OrderRow, PartitionRow
@@ -60,9 +60,9 @@ def _line(row: OrderRow, line: OrderLine) -> r.StatusLine:
 
 
 def _places(row: OrderRow) -> list[Fulfilment]:
-    """What each location does that holds or sent something, in the order of the lines."""
-    pending = row.edit.attempt if row.edit else 0
-    places = [x.location for x in row.lines if (held(x) > 0 or x.shipped) and not (pending and x.attempt == pending)]
+    """What each location does that holds something or did something, in the order of the lines."""
+    known = {x.location for x in row.fulfilments}
+    places = [x.location for _, x in owed_lines(row) if held(x) > 0 or x.location in known]
     places += [x.location for x in row.fulfilments]
     return [at_location(row, place) for place in dict.fromkeys(places)]
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from tables.order_states import OWED, TRANSITIONS, move
-from tables.rows import Fulfilment, OrderLine, OrderRow
+from tables.murmur2 import partition_of_sku
+from tables.order_states import OWED, TRANSITIONS, add, move
+from tables.outcome import At
+from tables.rows import Entry, Fulfilment, OrderLine, OrderRow, PartitionRow
 
 STEPS = ("confirmed", "picked", "packed")  # of a location that holds units for the order
 SENT = ("shipped", "delivered")
@@ -55,32 +57,56 @@ def with_fulfilment(row: OrderRow, done: Fulfilment) -> OrderRow:
     return replace(row, fulfilments=after)
 
 
+def left_from(row: OrderRow) -> set[str]:
+    """Locations from which units of the order were shipped; a part may have been shipped from another than its own."""
+    return {line.location for entry in row.entries if entry.kind == "ship" for line in entry.lines if line.attempt}
+
+
 def advance(row: OrderRow) -> OrderRow:
     """`row` in the state that its lines and locations give it."""
     if row.state not in (*OWED, "shipped"):
         return row
     open_at: dict[str, int] = {}  # location -> the least advanced step of what is open there
-    shipped_at: set[str] = set()
+    shipped = False
     steps = {x.location: x.state for x in row.fulfilments}
     for _, line in owed_lines(row):
-        if line.shipped:
-            shipped_at.add(line.location)
+        shipped = shipped or line.shipped > 0
         if line.open:
             state = steps.get(line.location, "confirmed")
             step = 0 if line.back or state in SENT else STEPS.index(state)
             open_at[line.location] = min(step, open_at.get(line.location, step))
-    holding = held_at(row)
-    row = replace(row, fulfilments=tuple(
-        _sent(x) if x.location not in holding and (x.state in SENT or x.location in shipped_at) else x
-        for x in row.fulfilments
-    ))  # fmt: skip
+    if row.fulfilments:
+        holding, left = held_at(row), left_from(row)
+        row = replace(row, fulfilments=tuple(
+            _sent(x) if x.location in left and x.location not in holding else x for x in row.fulfilments
+        ))  # fmt: skip
     if open_at:
         return _towards(row, STEPS[min(open_at.values())])
-    if not shipped_at:
+    if not shipped:
         return _towards(row, "cancelled")
     row = _towards(row, "shipped")
     sent = [x for x in row.fulfilments if x.state in SENT]
     return move(row, "deliver") if sent and all(x.state == "delivered" for x in sent) else row
+
+
+def closed_out(before: OrderRow, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
+    """`row`, and a release of whatever stock still holds where this record closed the last of an attempt's lines.
+
+    Of orders with backorders only: units may leave before their stock came, or while the word that it came is on its
+    way, and then the two sides do not count the same parts. Stock holds too much meanwhile, never too little.
+    """
+    was, still = _open_in(before, log), _open_in(row, log)
+    for attempt in sorted({attempt for attempt, _ in was - still}):
+        partitions = tuple(sorted(partition for mine, partition in was - still if mine == attempt))
+        row = add(row, Entry(at.place, "give_back", at.ms, attempt, partitions))
+    return row
+
+
+def _open_in(row: OrderRow, log: PartitionRow) -> set[tuple[int, int]]:
+    """(attempt, warehouse partition) with units that are owed."""
+    if row.state not in OWED:
+        return set()
+    return {(x.attempt, partition_of_sku(x.sku, log.partitions)) for _, x in owed_lines(row) if x.open and x.attempt}
 
 
 def _sent(done: Fulfilment) -> Fulfilment:

@@ -13,13 +13,12 @@ from msgspec.structs import replace
 
 from tables import records as r
 from tables.order_cancels import taken_back
-from tables.order_progress import advance, at_location, held, held_at, owed_lines, with_fulfilment
+from tables.order_progress import advance, at_location, held, owed_lines, with_fulfilment
 from tables.order_states import NOWHERE, OWED, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow
 
-# Lines for stock; units per number of the order's lines; of those units the ones that still waited for stock.
-Told = tuple[list[EntryLine], dict[int, int], list[EntryLine]]
+Told = tuple[list[EntryLine], dict[int, int]]  # lines for stock; units per number of the order's lines
 
 
 def shipped(row: OrderRow, record: r.OrderShipped, at: At, log: PartitionRow) -> OrderRow | str:
@@ -28,7 +27,7 @@ def shipped(row: OrderRow, record: r.OrderShipped, at: At, log: PartitionRow) ->
     told = _shipped_lines(row, record, owed) if record.lines else _all_that_is_held(row, record, owed)
     if isinstance(told, str):
         return told
-    sent, counts, unfilled = told
+    sent, counts = told
     if not sent:
         return late(row, "ship")
     row = add(row, Entry(at.place, "ship", at.ms, row.attempt, status=row.channel, lines=tuple(sent)))
@@ -39,10 +38,7 @@ def shipped(row: OrderRow, record: r.OrderShipped, at: At, log: PartitionRow) ->
         line = lines[n]
         left = line.open - units
         lines[n] = replace(line, shipped=line.shipped + units, back=min(line.back, left))
-    row = replace(row, lines=tuple(lines))
-    if unfilled:  # they left although stock had not come: nobody waits for it any more
-        row = add(row, Entry(at.place, "trim", at.ms, row.attempt, lines=tuple(unfilled)))
-    row = _parcels(row, record, sent)
+    row = _parcels(replace(row, lines=tuple(lines)), record, sent)
     return advance(_nothing_more(row, record, at) if record.final else row)
 
 
@@ -58,7 +54,7 @@ def _all_that_is_held(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told
             return NOWHERE.format(line.sku)
         sent.append(EntryLine(line.sku, units, where, attempt=line.attempt if owed else 0))
         counts[n] = units
-    return sent, counts, []
+    return sent, counts
 
 
 def _shipped_lines(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | str:
@@ -66,7 +62,6 @@ def _shipped_lines(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | 
     for n, line in owed_lines(row):
         mine.setdefault(line.sku, []).append((n, line))
     sent: list[EntryLine] = []
-    unfilled: list[EntryLine] = []
     counts: dict[int, int] = {}
     for wanted in record.lines:
         named = wanted.location or record.location or ""
@@ -77,13 +72,11 @@ def _shipped_lines(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | 
             if not where:
                 return NOWHERE.format(sku)
             told: dict[tuple[str, int], int] = {}  # (location, attempt) -> units
-            for n, line, units, waiting in _own(parts, named, quantity, counts) if owed else ():
+            for n, line, units in _own(parts, named, quantity, counts) if owed else ():
                 counts[n] = counts.get(n, 0) + units
                 key = named or line.location, line.attempt
                 told[key] = told.get(key, 0) + units
                 quantity -= units
-                if waiting:
-                    unfilled.append(EntryLine(sku, units, line.location, attempt=line.attempt))
             if quantity:
                 key = next(reversed(told), (where, first.attempt if owed and first else 0))
                 told[key] = told.get(key, 0) + quantity
@@ -92,13 +85,13 @@ def _shipped_lines(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | 
                 EntryLine(sku, units, place, wanted.lot or "", known, attempt=attempt)
                 for (place, attempt), units in told.items()
             ]
-    return sent, counts, unfilled
+    return sent, counts
 
 
 def _own(
     parts: list[tuple[int, OrderLine]], location: str, quantity: int, counts: dict[int, int]
-) -> Iterator[tuple[int, OrderLine, int, bool]]:
-    """(number, line, units, whether those wait) of a shipment's own units: what lies there before what waits."""
+) -> Iterator[tuple[int, OrderLine, int]]:
+    """(number, line, units) of a shipment's own units: what lies there before what waits."""
     near = [x for x in parts if not location or x[1].location == location]
     parts = [*near, *(x for x in parts if location and x[1].location != location)]
     for waiting in (False, True):
@@ -108,20 +101,17 @@ def _own(
             units = min(units, quantity)
             if units > 0:
                 quantity -= units
-                yield n, line, units, waiting
+                yield n, line, units
 
 
 def _parcels(row: OrderRow, record: r.OrderShipped, sent: list[EntryLine]) -> OrderRow:
-    """The parcel's number at each location it left from; a location that holds nothing more has shipped."""
-    here = held_at(row)
-    skus = {line.sku for _, line in owed_lines(row)}
-    for place in dict.fromkeys(line.location for line in sent if line.sku in skus):
+    """The parcel's number at each location it left from."""
+    for place in dict.fromkeys(line.location for line in sent if line.attempt):
         done = at_location(row, place)
         tracking = done.tracking
         if record.tracking and record.tracking not in dict(tracking):
             tracking = (*tracking, (record.tracking, "pre_transit"))
-        state = done.state if place in here else "shipped"
-        row = with_fulfilment(row, replace(done, tracking=tracking, state=state))
+        row = with_fulfilment(row, replace(done, tracking=tracking))
     return row
 
 

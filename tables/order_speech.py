@@ -42,7 +42,7 @@ def _alert(row: OrderRow, kind: str, at: At, log: PartitionRow) -> Send:
     return Send(ALERTS, None, sku, record)
 
 
-def settled(row: OrderRow | None, record: r.ReservationOverdue, at: At) -> list[Send]:
+def settled(row: OrderRow | None, record: r.ReservationOverdue, at: At, log: PartitionRow) -> list[Send]:
     """Once more, to a partition that still holds units of the attempt: what was decided about them. Nothing while the
     attempt is undecided."""
     owed = False
@@ -50,7 +50,10 @@ def settled(row: OrderRow | None, record: r.ReservationOverdue, at: At) -> list[
         undecided = row.state in ("pending", "on_hold") and row.attempt == record.attempt
         if undecided or (row.edit is not None and row.edit.attempt == record.attempt):
             return []
-        owed = row.state in OWED and any(x.open and x.attempt == record.attempt for x in row.lines)
+        owed = row.state in OWED and any(
+            x.open and x.attempt == record.attempt and partition_of_sku(x.sku, log.partitions) == record.partition
+            for x in row.lines
+        )
     kind = r.Allocate if owed else r.Release
     command = kind(
         id=f"{record.order_id}:{record.attempt}:{record.partition}", time=instant(at.ms), order_id=record.order_id,

@@ -3,8 +3,8 @@
 Reads and gives the order's row; everything it says is derived from the row's entries (`order_speech`), so that a record
 delivered again says the same again. Facts are never refused: one that comes too late is noted (`late`), and changes
 nothing else. The rules stand by topic: `order_states` (the table), `order_placing`, `order_answers`, `order_payments`,
-`order_cancels`, `order_edits`, `order_fulfilment`, `order_shipping`, `order_returns`. Does not belong here: stock, other
-orders, what the entries turn into.
+`order_cancels`, `order_edits`, `order_fulfilment`, `order_shipping`, `order_returns`. Does not belong here: stock,
+other orders, what the entries turn into.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tables import records as r
 from tables.codec import digest
 from tables.order_cancels import cancelled
 from tables.order_placing import HOPS_BITS_MAX, PLACED_OTHERWISE
+from tables.order_progress import closed_out
 from tables.order_speech import say, settled
 from tables.order_states import OWED, TRANSITIONS, asked, check_lines, decide
 from tables.outcome import At, Outcome, View
@@ -50,7 +51,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
         row = None
     kind = type(record)
     if kind is r.ReservationOverdue:
-        return Outcome(sends=settled(row, record, at))
+        return Outcome(sends=settled(row, record, at, log))
     if row is None or row.at < at.place:
         before = row or _unplaced(record, at)
         if kind is r.OrderPlaced:
@@ -65,6 +66,8 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             after = order_edits.follow_up(after, at, log)
         if after.lines is not before.lines:
             check_lines(after)
+            if before.policy == "backorder":
+                after = closed_out(before, after, at, log)
         owed = after.state in ("pending", "on_hold", *OWED) or bool(after.awaited)
         row = replace(after, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
     elif why := _was_dead(row, record, at):
@@ -129,9 +132,10 @@ def _once(handle: Handler, *, bounded: bool = True) -> Handler:
 
 
 def _lines_told(row: OrderRow) -> int:
-    """Lines that the row remembers beside the order's own."""
+    """Lines, numbers and notes that the row remembers beside the order's own."""
     named = (*row.entries, *row.waiting, *row.edits, *row.returns)
-    return sum(len(x.lines) for x in named) + sum(len(x.cartons) + len(x.tracking) for x in row.fulfilments)
+    numbers = sum(len(x.cartons) + len(x.tracking) for x in row.fulfilments)
+    return sum(len(x.lines) for x in named) + numbers + len(row.late)
 
 
 _FACTS: dict[type, Handler] = {

@@ -1,4 +1,4 @@
-"""What holds for a lot wherever it is: its batch's data and status, and recalls. Decides; counts nothing but the recall.
+"""What holds for a lot wherever it is: its batch's data and status, and recalls. Decides; counts only the recall.
 
 Reads the lot rows of one code. Guarantees: a lot that is recalled is so at every location of the partition, those to
 come included, until its recall is closed; no record changes more than `LOTS_MAX` lots: the rest follows in others.
@@ -66,7 +66,7 @@ def _batch(view: View, sku: str, lot: str) -> BatchEffect:
 def _bring_in_line(
     m: Movements, code: str, skus: list[str], *, recall: RecallRow | None, batch: BatchEffect | None = None,
     freezing: bool | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """The first lots of this code that are not what their recall and batch say, in key order, become so.
 
     `skus`: only of these; empty: of all. `batch`: as it is from now on. `freezing`: only those that are to be frozen
@@ -90,7 +90,8 @@ def _bring_in_line(
         changed += 1
         m.move(lot, status=status, best_before=best_before)
         if status == "recalled" and lot.status != "recalled" and lot.on_hand:
-            m.alert(lot.sku, lot.location, "recalled", lot=code, units=lot.on_hand, note=recall.reason if recall else "")
+            why = recall.reason if recall else ""
+            m.alert(lot.sku, lot.location, "recalled", lot=code, units=lot.on_hand, note=why)
 
 
 def recall_row(row: RecallRow | None, fact: r.RecallOpened | r.RecallClosed, at: At) -> RecallRow:
@@ -107,8 +108,9 @@ def recall_row(row: RecallRow | None, fact: r.RecallOpened | r.RecallClosed, at:
     return RecallRow(at.place, fact.lot, fact.id, skus, fact.reason, fact.mock, "open", at.ms, 0)
 
 
-def continued(fact: r.RecallOpened | r.RecallClosed | r.LotsContinued | r.LotDefined | r.LotStatusSet,
-              log: PartitionRow) -> Send:  # fmt: skip
+def continued(
+    fact: r.RecallOpened | r.RecallClosed | r.LotsContinued | r.LotDefined | r.LotStatusSet, log: PartitionRow
+) -> Send:
     """The note to this partition itself that brings the next lots in line, numbered from 1."""
     if isinstance(fact, r.LotsContinued):
         number = int(fact.id.rpartition(":")[2]) + 1

@@ -32,7 +32,8 @@ def received(view: View, fact: r.Received, at: At, log: PartitionRow) -> Decisio
             fact.sku, fact.lot, fact.best_before or "", fact.produced or "", fact.supplier, fact.status
         ),
     )  # fmt: skip
-    row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.location, fact.reference)) if fact.reference else None
+    key = incoming_key(fact.sku, fact.location, fact.reference)
+    row: IncomingRow | None = view.get(key) if fact.reference else None
     if row is not None and row.kind == "purchase" and row.state == "open":
         now = _settled(replace(_effect(row), received=row.received + fact.quantity))
         m.add(now)

@@ -67,7 +67,7 @@ def condition_changed(view: View, fact: r.ConditionChanged, at: At, log: Partiti
 
 
 def policy_set(view: View, fact: r.PolicySet, at: At, log: PartitionRow) -> Decision:
-    """The whole policy, at one location (made if it is new) or at all there are; and when its lots are to be told of."""
+    """The whole policy, at one location (made if it is new) or at all of them; and when its lots are to be told of."""
     m = Movements(view, at, log)
     policy = policy_of(fact)
     keys = [stock_key(fact.sku, fact.location)] if fact.location else list(view.below(f"stock|{fact.sku}|"))

@@ -43,7 +43,8 @@ class Traffic:
         self._orders = self._ids = 0
 
     def stock(self) -> list[r.Record]:
-        """What there is before the first order."""
+        """What there is before the first order. Two SKUs are mostly at one place each, so that orders have to move."""
+        nowhere = {("S1", "W1"), ("S2", "W2")} if self._chance.random() < 0.6 else set()
         return [
             r.KitSet(id=self._id(), kit=KIT, parts=[r.KitPart("S0", 2), r.KitPart("S1", 1)]),
             r.ChannelSet(id=self._id(), channel="grocer", minimum_life_days=30, promise_days=1),
@@ -53,7 +54,7 @@ class Traffic:
                     id=self._id(), sku=sku, location=place, lot="A", quantity=self._chance.randint(1, self._units),
                     best_before=self._chance.choice(BEST_BEFORE),
                 )
-                for sku in SKUS for place in PLACES
+                for sku in SKUS for place in PLACES if (sku, place) not in nowhere
             ),
         ]  # fmt: skip
 

@@ -18,17 +18,30 @@ NOON = "2023-11-14T22:13:20.000Z"
 
 
 def sku(name="JERKY", offset=1):
-    return {f"sku|{name}": rows.SkuRow(place_of(offset), name, "teriyaki", "bag", "60 g", "", False, 0, 0, 0)}
+    row = rows.SkuRow(place_of(offset), name, "teriyaki", "bag", "60 g", "", False, 12, (), rows.Policy())
+    return {f"sku|{name}": row}
 
 
 def stock(on_hand, offset, location="W1", name="JERKY", **more):
-    row = rows.StockRow(place_of(offset), name, location, on_hand, 0, 0, 0, 0, 0, 5, 2, "ok", False)
+    row = rows.StockRow(
+        place_of(offset), name, location, on_hand, 0, 0, 0, 0, 0, rows.Policy(5, 2), "ok", False, (), (), 0, (), 0
+    )  # fmt: skip
     return {f"stock|{name}|{location}": msgspec.structs.replace(row, **more)}
 
 
-def lot(on_hand, offset, code="L1", location="W1"):
-    row = rows.LotRow(place_of(offset), "JERKY", location, code, "2027-01-31", place_of(1), on_hand, ())
-    return {f"lot|JERKY|{location}|{code}": row}
+def lot(on_hand, offset, code="L1", location="W1", **more):
+    row = rows.LotRow(
+        place_of(offset), "JERKY", location, code, "2027-01-31", place_of(1), on_hand, 0, "approved", False, False, 0,
+        (),
+    )  # fmt: skip
+    return {f"lot|JERKY|{location}|{code}": msgspec.structs.replace(row, **more)}
+
+
+def incoming(reference, confirmed, expected, **more):
+    row = rows.IncomingRow(
+        place_of(3), "JERKY", "W1", reference, "purchase", "", confirmed, confirmed, 0, 0, expected, (), "open"
+    )  # fmt: skip
+    return {f"incoming|JERKY|W1|{reference}": msgspec.structs.replace(row, **more)}
 
 
 def day(ordered, offset, name="JERKY"):
@@ -36,10 +49,13 @@ def day(ordered, offset, name="JERKY"):
     return {f"demand|{name}|W1|2023-11-14": row}
 
 
+DAY = "demand|JERKY|W1|2023-11-14"
+
+
 def order(n, offset):
     row = rows.OrderRow(
-        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, ("W1",), (), (), (),
-        (), "", 0, (), (), (), (), 0,
+        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, "all_or_nothing",
+        ("W1",), (), (), (), (), (), (), (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
     )  # fmt: skip
     return {f"order|o{n}": row}
 
@@ -114,7 +130,8 @@ async def test_an_order_changed_often_is_published_once_with_its_newest_version(
 
 
 async def test_levels_add_up_over_locations_and_each_has_its_own_version(shelves):
-    shelves.put(sku(), stock(10, 4, claimed=1, held=2, allocated=3, safety_stock=1), stock(5, 9, "W2", unavailable=2))
+    first = stock(10, 4, claimed=1, held=2, allocated=3, policy=rows.Policy(5, 2, 1))
+    shelves.put(sku(), first, stock(5, 9, "W2", unavailable=2))
     levels = stock_levels(shelves.table, "JERKY", LOG)
     first, second = levels.locations
     assert (levels.on_hand, levels.available, levels.version, levels.time) == (15, 6, (7, 9, 0), NOON)
@@ -137,8 +154,91 @@ async def test_a_version_names_the_item_within_a_packed_record(shelves):
 
 def test_before_the_first_tick_there_is_no_time():
     early = msgspec.structs.replace(LOG, state_ms=0, first_ms=0)
-    (row,) = day(1, 2).values()
-    assert demand(row, early).time == ""
+    table = Table()
+    table.put(day(1, 2))
+    assert demand(table, DAY, early).time == ""
+
+
+def level(table):
+    return stock_levels(table, "JERKY", LOG).locations[0]
+
+
+async def test_a_lot_shows_why_it_is_not_sold(shelves):
+    shelves.put(
+        sku(), stock(20, 4), lot(4, 4, "A", blocked=3), lot(4, 4, "B", status="on_hold"), lot(4, 4, "C", expired=True),
+        lot(4, 4, "D", expired=True, status="recalled"),
+    )  # fmt: skip
+    shown = [(x.lot, x.status, x.blocked) for x in level(shelves.table).lots]
+    assert shown == [("A", "approved", 3), ("B", "on_hold", 0), ("C", "expired", 0), ("D", "recalled", 0)]
+
+
+async def test_each_channel_with_stock_of_its_own_sees_what_it_may_take(shelves):
+    """20 are free: 6 only the shop may take, the market leaves 3 alone."""
+    shelves.put(sku(), stock(20, 4, shares=(rows.Share("market", 0, 3), rows.Share("shop", 6, 0))))
+    shown = level(shelves.table)
+    assert shown.channels == [r.ChannelLevel("market", 11, 0, 3), r.ChannelLevel("shop", 20, 6, 0)]
+    assert shown.open_to_all == 14
+
+
+async def test_what_is_promised_for_a_day_is_what_is_free_and_what_is_confirmed_until_then(shelves):
+    """2 are free and 5 wait; 7 come on the 20th (of 10, 3 came), 4 on the 25th; what is not confirmed is no promise."""
+    shelves.put(
+        sku(), stock(2, 4, backordered=5), incoming("P1", 10, "2023-11-20", received=3),
+        incoming("P2", 4, "2023-11-25"), incoming("P3", 0, "2023-11-18", ordered=50),
+        incoming("P4", 9, "2023-11-19", state="closed"),
+    )  # fmt: skip
+    shown = level(shelves.table)
+    assert shown.promise == [r.Promise("", 0), r.Promise("2023-11-20", 4), r.Promise("2023-11-25", 8)]
+    assert [(x.reference, x.quantity, x.confirmed) for x in shown.incoming] == [
+        ("P1", 7, True), ("P2", 4, True), ("P3", 50, False)
+    ]  # fmt: skip
+    assert shown.backordered == 5
+
+
+async def test_counts_show_how_good_the_books_were(shelves):
+    shelves.put(sku(), stock(2, 4))
+    assert level(shelves.table).accuracy is None
+    shelves.put({"count|JERKY|W1": rows.CountRow(place_of(5), "JERKY", "W1", 9, 8, 940, 2)})
+    assert level(shelves.table).accuracy == r.Accuracy(9, 8, 940, 2)
+
+
+# -- stock-out hours ---------------------------------------------------------------------------------------------------
+
+MIDNIGHT_MS, HOUR_MS = 1_699_920_000_000, 3_600_000  # of 14 November 2023
+
+
+def window(begin_hour, end_hour):
+    return int(MIDNIGHT_MS + begin_hour * HOUR_MS), int(MIDNIGHT_MS + end_hour * HOUR_MS)
+
+
+@pytest.mark.parametrize(
+    ("outs", "hours"),
+    [
+        ((), [9, 23]),  # what reserve commands found
+        ((window(2, 4), window(5.5, 6.5)), [2, 3, 4, 5, 6, 9, 23]),
+        ((window(-30, 1),), [0, 1, 9, 23]),  # since the day before
+        ((window(22, 50),), [9, 22, 23]),  # until the day after
+        ((window(24, 30),), [9, 23]),  # another day's
+        ((window(-30, -1),), [9, 23]),
+    ],
+)
+def test_hours_without_stock_are_those_that_orders_met_and_those_of_stock_outs_that_are_over(outs, hours):
+    table = Table()
+    table.put(day(1, 2) | stock(0, 3, outs=outs, outs_at=place_of(3)))
+    assert demand(table, DAY, LOG).stockout_hours == hours
+
+
+async def test_an_open_stock_out_is_told_by_the_level_and_its_hours_when_it_is_over(shelves):
+    shelves.put(sku(), stock(9, 3), day(4, 4))
+    await shelves.published("demand", r.Demand)
+    shelves.put(stock(0, 5, level="out", out_since_ms=window(2, 4)[0]))
+    assert level(shelves.table).out_since == "2023-11-14T02:00:00.000Z"
+    assert await shelves.published("demand", r.Demand) == []
+    shelves.put(stock(9, 7, outs=(window(2, 4),), outs_at=place_of(7)))
+    (told,) = await shelves.published("demand", r.Demand)
+    assert (told.version, told.stockout_hours) == ((7, 7, 0), [2, 3, 4, 9, 23])
+    shelves.put(stock(8, 8, outs=(window(2, 4),), outs_at=place_of(7)))
+    assert await shelves.published("demand", r.Demand) == [], "nothing new about its hours"
 
 
 # -- everything again --------------------------------------------------------------------------------------------------

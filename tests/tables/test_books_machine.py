@@ -88,9 +88,7 @@ class Books(RuleBasedStateMachine):
         sku=skus, location=places, quantity=st.integers(0, 12), lot=codes, age=st.integers(0, 6), chance=new_or_old,
         recount=st.booleans(),
     )  # fmt: skip
-    def counted(
-        self, sku: str, location: str, quantity: int, lot: str, age: int, chance: int, recount: bool
-    ) -> None:
+    def counted(self, sku: str, location: str, quantity: int, lot: str, age: int, chance: int, recount: bool) -> None:
         as_of = max(self.log.end - age, 0)
         self.fact(
             r.Counted, chance, sku=sku, location=location, quantity=quantity, lot=lot, as_of_offset=as_of,
@@ -125,9 +123,7 @@ class Books(RuleBasedStateMachine):
         sku=skus, location=places, quantity=units, lot=st.none() | codes, chance=new_or_old,
         disposition=st.sampled_from(("restock", "scrap", "quarantine", "to_supplier")),
     )  # fmt: skip
-    def returned(
-        self, sku: str, location: str, quantity: int, lot: str | None, disposition: str, chance: int
-    ) -> None:
+    def returned(self, sku: str, location: str, quantity: int, lot: str | None, disposition: str, chance: int) -> None:
         self.fact(
             r.Returned, chance, sku=sku, location=location, quantity=quantity, lot=lot, disposition=disposition
         )  # fmt: skip
@@ -136,9 +132,7 @@ class Books(RuleBasedStateMachine):
         sku=skus, location=places, quantity=units, lot=codes, chance=new_or_old,
         condition=st.sampled_from(("damaged", "quarantined", "good")),
     )  # fmt: skip
-    def condition_changed(
-        self, sku: str, location: str, quantity: int, lot: str, condition: str, chance: int
-    ) -> None:
+    def condition_changed(self, sku: str, location: str, quantity: int, lot: str, condition: str, chance: int) -> None:
         self.fact(
             r.ConditionChanged, chance, sku=sku, location=location, quantity=quantity, lot=lot, condition=condition
         )  # fmt: skip
@@ -167,9 +161,7 @@ class Books(RuleBasedStateMachine):
         sku=skus, location=places, quantity=units, reference=references, chance=new_or_old,
         kind=st.sampled_from((r.PurchaseOrdered, r.PurchaseConfirmed, r.PurchaseNotified, r.PurchaseClosed)),
     )  # fmt: skip
-    def purchase(
-        self, sku: str, location: str, quantity: int, reference: str, kind: type, chance: int
-    ) -> None:
+    def purchase(self, sku: str, location: str, quantity: int, reference: str, kind: type, chance: int) -> None:
         more: dict[str, Any] = {} if kind is r.PurchaseClosed else {"quantity": quantity, "expected": "2023-12-01"}
         self.fact(kind, chance, sku=sku, location=location, reference=reference, **more)
 
@@ -198,9 +190,7 @@ class Books(RuleBasedStateMachine):
         sku=skus, location=st.none() | places, safety_stock=st.integers(0, 4), expiring_days=st.integers(0, 5),
         chance=new_or_old,
     )  # fmt: skip
-    def policy_set(
-        self, sku: str, location: str | None, safety_stock: int, expiring_days: int, chance: int
-    ) -> None:
+    def policy_set(self, sku: str, location: str | None, safety_stock: int, expiring_days: int, chance: int) -> None:
         self.fact(
             r.PolicySet, chance, sku=sku, location=location, safety_stock=safety_stock, reorder_point=3,
             backorder_limit=15, expiring_days=expiring_days,
@@ -252,9 +242,7 @@ class Books(RuleBasedStateMachine):
         kind=st.sampled_from((r.Release, r.Backorder)), order=orders, attempt=attempts, sku=skus, quantity=units,
         location=st.just("") | places, number=st.integers(1, 3),
     )  # fmt: skip
-    def some(
-        self, kind: type, order: str, attempt: int, sku: str, quantity: int, location: str, number: int
-    ) -> None:
+    def some(self, kind: type, order: str, attempt: int, sku: str, quantity: int, location: str, number: int) -> None:
         self.write(kind(
             id=f"{order}:{attempt}:0:{number}", order_id=order, attempt=attempt,
             lines=[r.ReleaseLine(sku, quantity, location)],
@@ -391,9 +379,7 @@ def words(outcome: Outcome) -> list[Any]:
     return [x for x in outcome.sends if not isinstance(x.record, r.FillBackorders)]
 
 
-def test_the_books_add_up_whatever_comes_and_whoever_dies(
-    new_stock_log: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_books_add_up_whatever_comes_and_whoever_dies(new_stock_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With limits so small that whatever goes on in further records does so."""
     monkeypatch.setattr(log_rules, "TICK_MS_MAX", DAY_MS + 1_000)
     monkeypatch.setattr(backorders, "FILLS_MAX", 1)

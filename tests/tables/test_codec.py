@@ -246,8 +246,18 @@ def test_a_row_is_read_as_it_was_written(stock_log: Any, order_log: Any) -> None
     stock_log.reserve(("A", 5))
     stock_log.command(r.Allocate)
     stock_log.append(r.Shipped(id="s", sku="A", location="W1", quantity=2, order_id="o1", attempt=1))
-    stock_log.append(r.PolicySet(id="p", sku="A", reorder_point=5))
-    for record in (example(r.OrderPlaced), example(r.CancelRequested), example(r.Tick)):
+    stock_log.append(r.PolicySet(id="p", sku="A", reorder_point=5, backorder_limit=9))
+    stock_log.append(r.Counted(id="c", sku="A", location="W1", lot="L1", quantity=3))
+    stock_log.reserve(("A", 5), order_id="o2", policy="backorder")
+    for record in (example(r.PurchaseOrdered, sku="A"), example(r.RecallOpened), example(r.ChannelSet)):
+        stock_log.append(record)
+    stock_log.receive(5, lot="L2", best_before="2020-01-01")
+    stock_log.append(r.LotDefined(id="l", sku="A", lot="L1", best_before="2023-11-14"))
+    stock_log.append(r.Tick(id="t", now_ms=stock_log.start_ms + 86_400_000), ms=stock_log.start_ms + 86_400_000)
+    for _ in range(200):  # state time moves a minute a tick
+        now_ms = stock_log.state.state_ms + 60_000
+        stock_log.append(r.Tick(id=f"t{now_ms}", now_ms=now_ms), ms=now_ms)
+    for record in (example(r.KitSet), example(r.OrderPlaced), example(r.CancelRequested), example(r.Tick)):
         order_log.append(record)
     every = [*stock_log.rows().items(), *order_log.rows().items(), (rows.PARTITION_KEY, order_log.state)]
     assert {key.partition("|")[0] for key, _ in every} == set(TYPES)

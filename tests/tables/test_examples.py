@@ -60,10 +60,13 @@ def test_an_example_fills_every_field_that_the_record_type_has() -> None:
         for field in record.__struct_fields__
         if f'"{field}"'.encode() not in encode(record)
     }
-    assert empty == {
-        ("OrderPlaced", "payment"),  # the default is the common one
+    assert empty == {  # the default is the common one
+        ("OrderPlaced", "payment"),
         ("SkuDefined", "discontinued"),
-        ("ReserveAnswered", "locations"),  # an answer grants or refuses
+        ("Reserve", "demand"),
+        ("TransferredIn", "final"),
+        ("Counted", "reason"),
+        ("RecallOpened", "mock"),
     }
 
 

@@ -42,7 +42,7 @@ def released(log: Any) -> None:
 def released_in_parts(log: Any) -> None:
     log.reserve(("A", 2), asked_ms=log.start_ms)
     log.command(r.Allocate)
-    log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.CancelLine("A", 2)]))
+    log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 2)]))
 
 
 def shipped(log: Any) -> None:

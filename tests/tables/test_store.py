@@ -25,7 +25,7 @@ def stock(location: str, at: int = 1) -> StockRow:
 
 
 def lot(code: str, at: int = 1) -> LotRow:
-    return LotRow(at, "A", "W1", code, "", at, at, ())
+    return LotRow(at, "A", "W1", code, "", at, at, 0, "approved", False, False, 0, ())
 
 
 def value(row: Any) -> bytes:

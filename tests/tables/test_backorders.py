@@ -1,0 +1,162 @@
+"""Backorders: who waits is served when stock comes, the oldest first, from lots that live long enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tables import backorders
+from tables import records as r
+from tables.outcome import ORDERS, WAREHOUSE, Outcome
+
+
+@pytest.fixture
+def queue(stock_log: Any) -> Any:
+    """Nothing is there; at most 50 units may be promised without stock."""
+    stock_log.append(r.ChannelSet(id="c", channel="picky", minimum_life_days=30))
+    stock_log.append(r.PolicySet(id="limit", sku="A", location="W1", backorder_limit=50))
+    return stock_log
+
+
+def wait(log: Any, order_id: str, quantity: int, *, command: type | None = r.Allocate, channel: str = "") -> None:
+    log.reserve(("A", quantity), order_id=order_id, policy="backorder", locations=["W1"], channel=channel)
+    if command:
+        log.command(command, order_id=order_id)
+
+
+def notes(outcome: Outcome) -> list[Any]:
+    return [x.record for x in outcome.sends if x.topic == WAREHOUSE]
+
+
+def filled(outcome: Outcome) -> list[tuple[str, int]]:
+    told = [x.record for x in outcome.sends if x.topic == ORDERS]
+    return [(x.order_id, x.quantity) for x in told if isinstance(x, r.BackorderFilled)]
+
+
+def settle(log: Any, outcome: Outcome) -> list[tuple[str, int]]:
+    """Follow the notes to their end; who got how many, in order."""
+    told, waiting = [], notes(outcome)
+    while waiting:
+        outcome = log.append(waiting.pop(0))
+        told += filled(outcome)
+        waiting += notes(outcome)
+    return told
+
+
+def counters(log: Any) -> tuple[int, int, int, int, int]:
+    row = log.stock()
+    return row.on_hand, row.claimed, row.held, row.allocated, row.backordered
+
+
+def open_parts(log: Any, order_id: str) -> list[tuple[int, bool]]:
+    return [(x.open, x.back) for x in log.reservation(order_id).lines]
+
+
+def test_stock_that_comes_goes_to_who_waits_oldest_first(queue: Any) -> None:
+    for order_id, quantity in (("o1", 3), ("o2", 4), ("o3", 2)):
+        wait(queue, order_id, quantity)
+    assert settle(queue, queue.receive(5)) == [("o1", 3), ("o2", 2)]
+    assert counters(queue) == (5, 0, 0, 5, 4)
+    assert open_parts(queue, "o2") == [(2, True), (2, False)]
+    assert settle(queue, queue.receive(10)) == [("o2", 2), ("o3", 2)]
+    assert counters(queue) == (15, 0, 0, 9, 0)
+    assert queue.table.below("queue|A|W1|") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "after"), [(None, (5, 3, 0, 0, 0)), (r.Hold, (5, 0, 3, 0, 0)), (r.Allocate, (5, 0, 0, 3, 0))]
+)
+def test_filled_units_are_what_the_rest_of_the_reservation_is(queue: Any, command: type | None, after: Any) -> None:
+    wait(queue, "o1", 3, command=command)
+    settle(queue, queue.receive(5))
+    assert counters(queue) == after
+
+
+def test_a_fill_is_told_to_the_orders_partition_with_its_part(queue: Any) -> None:
+    wait(queue, "o1", 3)
+    (note,) = notes(queue.receive(5))
+    (sent,) = [x for x in queue.append(note).sends if x.topic == ORDERS]
+    place = queue.end << 10
+    assert (sent.partition, sent.record.id) == (queue.reservation().order_partition, f"o1:1:0:{place}:0")
+    assert (sent.record.sku, sent.record.location, sent.record.quantity) == ("A", "W1", 3)
+
+
+def test_safety_stock_is_not_given_to_who_waits(queue: Any) -> None:
+    queue.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=50, safety_stock=4))
+    wait(queue, "o1", 3)
+    assert settle(queue, queue.receive(5)) == [("o1", 1)]
+    assert settle(queue, queue.append(
+        r.PolicySet(id="p2", sku="A", location="W1", backorder_limit=50, safety_stock=3)
+    )) == [("o1", 1)], "a policy that frees units fills, too"  # fmt: skip
+
+
+def test_units_that_are_free_again_go_to_who_waits(queue: Any) -> None:
+    queue.receive(5, status="on_hold")
+    wait(queue, "o1", 3)
+    approved = queue.append(r.LotStatusSet(id="q", sku="A", lot="L1", status="approved"))
+    assert settle(queue, approved) == [("o1", 3)]
+
+
+def test_who_needs_a_longer_life_waits_for_it_and_keeps_nobody_else_waiting(queue: Any) -> None:
+    """State time is 14 November 2023: o1 needs a lot that lives until 14 December."""
+    wait(queue, "o1", 3, channel="picky")
+    wait(queue, "o2", 2)
+    short_lived = queue.receive(4, lot="SHORT", best_before="2023-12-01")
+    assert settle(queue, short_lived) == [("o2", 2)]
+    assert open_parts(queue, "o1") == [(3, True)]
+    long_lived = queue.receive(2, lot="LONG", best_before="2024-12-01")
+    assert settle(queue, long_lived) == [("o1", 2)]
+    assert [(x.day, x.units) for x in queue.stock().floors] == [("2023-12-14", 2)]
+
+
+def test_a_long_queue_is_filled_in_several_steps(queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backorders, "FILLS_MAX", 2)
+    for n in range(5):
+        wait(queue, f"o{n}", 1)
+    (note,) = notes(queue.receive(4))
+    first = queue.append(note)
+    assert filled(first) == [("o0", 1), ("o1", 1)]
+    (note,) = notes(first)
+    second = queue.append(note)
+    assert (filled(second), notes(second)) == ([("o2", 1), ("o3", 1)], [])
+
+
+def test_who_was_released_meanwhile_gets_nothing(queue: Any) -> None:
+    wait(queue, "o1", 3)
+    wait(queue, "o2", 2)
+    outcome = queue.receive(4)
+    queue.command(r.Release, order_id="o1")
+    assert settle(queue, outcome) == [("o2", 2)]
+    assert counters(queue) == (4, 0, 0, 2, 0)
+
+
+def test_a_note_that_comes_twice_or_finds_nothing_free_changes_nothing(queue: Any) -> None:
+    wait(queue, "o1", 3)
+    (note,) = notes(queue.receive(5))
+    queue.append(note)
+    before = queue.rows()
+    assert queue.append(note) == Outcome()
+    assert queue.rows() == before
+    late = r.FillBackorders(id="late", sku="A", location="W1")
+    assert filled(queue.append(late)) == []
+    assert queue.rows("stock", "res", "queue") == {k: v for k, v in before.items() if k[0] in "rq" or k[:2] == "st"}
+
+
+def test_a_fill_delivered_again_is_counted_only_in_rows_that_are_older(queue: Any) -> None:
+    """The stock row was lost; the order was released since."""
+    for order_id in ("o1", "o2"):
+        wait(queue, order_id, 2)
+    (note,) = notes(queue.receive(3))
+    old = queue.stock()
+    said = list(queue.append(note).sends)
+    offset, rows = queue.end, queue.rows()
+    queue.table.put({"stock|A|W1": old})
+    assert list(queue.deliver(offset).sends) == said
+    assert queue.rows() == rows
+    queue.command(r.Release, order_id="o1")
+    after = queue.rows()
+    queue.table.put({"stock|A|W1": old})
+    queue.deliver(offset)
+    queue.deliver(queue.end)
+    assert queue.rows() == after

@@ -1,0 +1,152 @@
+"""Money: what is known of it whatever order it is told in, when it decides, and what is wanted of the bank.
+
+`order_log` is the partition of one order, `o1`, of 2 A and 1 B, which live in stock partitions of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tables import records as r
+from tables.outcome import ALERTS, RESERVATIONS, Outcome
+
+AUTHORIZED, CAPTURED, FAILED = r.PaymentAuthorized, r.PaymentCaptured, r.PaymentFailed
+VOIDED, REFUNDED = r.PaymentVoided, r.PaymentRefunded
+
+
+def decisions(outcome: Outcome) -> list[tuple[str, str]]:
+    return [(x.record.status, x.record.reason) for x in outcome.sends if x.topic == RESERVATIONS]
+
+
+def wanted(log: Any) -> tuple[str, str, str]:
+    document = log.document()
+    return document.status, document.payment, document.payment_wanted
+
+
+def expire(log: Any) -> None:
+    log.tell(r.DeadlineReached, deadline_ms=log.order().deadline_ms)
+    assert log.order().state == "expired"
+
+
+def test_an_authorized_order_is_confirmed_and_asks_for_its_money(order_log: Any) -> None:
+    assert decisions(order_log.confirm(payment="authorized")) == [("confirmed", "")]
+    assert wanted(order_log) == ("confirmed", "authorized", "capture")
+    order_log.tell(CAPTURED)
+    assert wanted(order_log) == ("confirmed", "captured", "")
+    assert order_log.order().late == ()
+
+
+def test_an_authorization_confirms_an_order_that_waited_for_it(order_log: Any) -> None:
+    order_log.confirm(payment="pending")
+    assert decisions(order_log.tell(AUTHORIZED)) == [("confirmed", "")]
+
+
+def test_an_authorized_order_that_waits_for_a_check_has_the_checks_deadline(order_log: Any) -> None:
+    order_log.confirm(payment="pending", checks=["fraud"])
+    order_log.tell(AUTHORIZED)
+    row = order_log.order()
+    limits = order_log.state.limits
+    assert (row.state, row.deadline_ms) == ("on_hold", order_log.state.state_ms + limits.check_seconds * 1000)
+
+
+@pytest.mark.parametrize("reached", [r.OrderPicked, r.OrderPacked, r.OrderShipped])
+def test_the_money_of_an_authorized_order_is_wanted_until_it_is_taken(order_log: Any, reached: type) -> None:
+    order_log.confirm(payment="authorized")
+    order_log.tell(reached)
+    assert wanted(order_log)[1:] == ("authorized", "capture")
+
+
+@pytest.mark.parametrize(("payment", "then"), [("authorized", "void"), ("paid", "refund")])
+def test_the_money_of_an_order_that_came_to_nothing_is_wanted_back(order_log: Any, payment: str, then: str) -> None:
+    order_log.confirm(payment=payment)
+    order_log.tell(r.CancelRequested)
+    assert wanted(order_log)[2] == then
+
+
+@pytest.mark.parametrize(("payment", "then"), [("authorized", "void"), ("paid", "refund"), ("pending", "")])
+def test_the_money_of_a_rejected_or_expired_order_is_wanted_back(order_log: Any, payment: str, then: str) -> None:
+    order_log.place(payment=payment)
+    expire(order_log)
+    assert wanted(order_log)[2] == then
+
+
+def test_a_returned_order_wants_its_money_back_until_it_was_given(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.OrderShipped)
+    order_log.tell(r.OrderReturned)
+    assert wanted(order_log) == ("returned", "captured", "refund")
+    order_log.tell(REFUNDED, partial=True)
+    assert wanted(order_log) == ("returned", "partially_refunded", "refund")
+    order_log.tell(REFUNDED)
+    assert wanted(order_log) == ("returned", "refunded", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "payment", "then"), [(AUTHORIZED, "authorized", "void"), (CAPTURED, "captured", "refund")]
+)
+def test_money_for_an_expired_order_raises_one_alert_and_says_it_again(
+    order_log: Any, kind: type, payment: str, then: str
+) -> None:
+    order_log.confirm(payment="pending")
+    expire(order_log)
+    lines = order_log.order().lines
+    outcome = order_log.tell(kind)
+    offset = order_log.end
+    ((topic, key, alert),) = [(x.topic, x.key, x.record) for x in outcome.sends]
+    assert (topic, key, alert.kind, alert.order_id, alert.units) == (ALERTS, "A", "paid_unallocated", "o1", 3)
+    assert wanted(order_log) == ("paid_unallocated", payment, then)
+    assert order_log.tell(CAPTURED).sends == []
+    assert (order_log.order().state, order_log.order().lines) == ("paid_unallocated", lines)
+    assert order_log.deliver(offset).sends == outcome.sends
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ([CAPTURED, AUTHORIZED], "captured"), ([FAILED, AUTHORIZED], "authorized"), ([AUTHORIZED, FAILED], "failed"),
+        ([CAPTURED, FAILED], "captured"), ([CAPTURED, VOIDED], "captured"), ([AUTHORIZED, VOIDED], "voided"),
+        ([VOIDED, AUTHORIZED], "voided"), ([REFUNDED, CAPTURED], "refunded"), ([CAPTURED, REFUNDED], "refunded"),
+    ],
+)  # fmt: skip
+def test_what_is_known_of_the_money_is_the_furthest_that_was_told(
+    order_log: Any, told: list[type], known: str
+) -> None:
+    for kind in told:
+        order_log.tell(kind)
+    assert order_log.order().payment == known
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(FAILED, "payment_failed"), (VOIDED, "payment_voided"), (REFUNDED, "payment_refunded")]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_money_that_is_gone_rejects_an_order_that_waits(
+    order_log: Any, kind: type, reason: str, first: bool
+) -> None:
+    if first:
+        order_log.tell(kind)
+        outcome = order_log.confirm(payment="authorized")
+    else:
+        order_log.confirm(payment="authorized", checks=["fraud"])
+        outcome = order_log.tell(kind)
+    assert decisions(outcome) == [("rejected", reason)]
+
+
+def test_a_capture_that_fails_after_the_order_was_confirmed_is_noted_and_shown(order_log: Any) -> None:
+    order_log.confirm(payment="authorized")
+    lines = order_log.order().lines
+    assert order_log.tell(FAILED).sends == []
+    assert wanted(order_log) == ("confirmed", "failed", "")
+    assert (order_log.order().late, order_log.order().lines) == (("payment_failed while confirmed",), lines)
+
+
+@pytest.mark.parametrize("kind", [FAILED, VOIDED])
+def test_captured_money_does_not_fail_any_more(order_log: Any, kind: type) -> None:
+    order_log.confirm()
+    before = order_log.order()
+    assert order_log.tell(kind).sends == []
+    after = order_log.order()
+    assert (after.state, after.payment, after.lines) == (before.state, "captured", before.lines)
+    assert len(after.late) == 1

@@ -1,0 +1,150 @@
+"""Returns: each shipped unit is inspected at most once, and stock hears what becomes of it.
+
+`order_log` is the partition of one order, `o1`, of 2 A and 1 B, which live in stock partitions of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tables import records as r
+from tables.murmur2 import partition_of_sku
+from tables.outcome import WAREHOUSE, Outcome
+
+A, B = "A", "B"
+
+
+def shipped(log: Any) -> None:
+    log.confirm()
+    log.tell(r.OrderShipped)
+
+
+def inspect(log: Any, *lines: r.InspectedLine, return_id: str = "R1") -> Outcome:
+    return log.tell(r.ReturnInspected, return_id=return_id, lines=list(lines))
+
+
+def to_stock(outcome: Outcome) -> list[tuple[str, int, str, str, str | None]]:
+    """(SKU, units, location, disposition, lot) that stock hears of."""
+    assert all(x.topic == WAREHOUSE and x.partition == partition_of_sku(x.record.sku, 4) for x in outcome.sends)
+    told = [x.record for x in outcome.sends]
+    return [(x.sku, x.quantity, x.location, x.disposition, x.lot) for x in told]
+
+
+def returns(log: Any) -> list[tuple[str, str, int]]:
+    return [(x.return_id, x.state, x.units) for x in log.document().returns]
+
+
+def returned(log: Any) -> list[tuple[str, int]]:
+    return [(x.sku, x.returned) for x in log.order().lines]
+
+
+def test_a_return_is_allowed_received_and_inspected(order_log: Any) -> None:
+    shipped(order_log)
+    lines = order_log.order().lines
+    order_log.tell(r.ReturnAuthorized, return_id="R1", lines=[r.CancelLine(A, 2)])
+    assert returns(order_log) == [("R1", "authorized", 2)]
+    order_log.tell(r.ReturnReceived, return_id="R1", lines=[r.CancelLine(A, 1)])
+    assert returns(order_log) == [("R1", "received", 1)]
+    assert order_log.order().lines == lines, "nobody has looked at them yet"
+    outcome = inspect(order_log, r.InspectedLine(A, 1))
+    assert to_stock(outcome) == [(A, 1, "W1", "scrap", None)]
+    assert outcome.sends[0].record.id == "o1:return:3:0"
+    assert (returns(order_log), returned(order_log)) == ([("R1", "inspected", 1)], [(A, 1), (B, 0)])
+    assert order_log.order().state == "shipped"
+
+
+def test_what_becomes_of_each_unit_is_said_with_its_place_and_lot(order_log: Any) -> None:
+    shipped(order_log)
+    outcome = inspect(
+        order_log, r.InspectedLine(A, 1, "restock", "W2", "L1"), r.InspectedLine(A, 1, "quarantine"),
+        r.InspectedLine(B, 1, "to_supplier"),
+    )  # fmt: skip
+    assert to_stock(outcome) == [
+        (A, 1, "W2", "restock", "L1"), (A, 1, "W1", "quarantine", None), (B, 1, "W1", "to_supplier", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("reached", [None, r.OrderDelivered])
+def test_an_order_of_which_everything_came_back_is_returned(order_log: Any, reached: type | None) -> None:
+    shipped(order_log)
+    if reached:
+        order_log.tell(reached)
+    inspect(order_log, r.InspectedLine(A, 2))
+    assert order_log.order().state == ("delivered" if reached else "shipped")
+    inspect(order_log, r.InspectedLine(B, 1), return_id="R2")
+    assert order_log.order().state == "returned"
+
+
+def test_an_order_that_still_owes_units_is_not_returned(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 2)])
+    inspect(order_log, r.InspectedLine(A, 2))
+    assert (order_log.order().state, returned(order_log)) == ("confirmed", [(A, 2), (B, 0)])
+
+
+@pytest.mark.parametrize("sku", [A, "C"])
+def test_units_beyond_what_was_shipped_are_noted_and_stock_does_not_hear_of_them(order_log: Any, sku: str) -> None:
+    order_log.confirm()
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1)])
+    inspect(order_log, r.InspectedLine(A, 1))
+    before = order_log.order()
+    assert inspect(order_log, r.InspectedLine(sku, 3), return_id="R2").sends == []
+    after = order_log.order()
+    assert after.late == (f"return of 3 {sku} beyond what was shipped",)
+    assert (after.lines, after.returns, after.state) == (before.lines, before.returns, before.state)
+
+
+def test_of_a_return_that_names_too_many_the_shipped_ones_are_taken(order_log: Any) -> None:
+    shipped(order_log)
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 3), r.InspectedLine(A, 1, "restock"))) == [
+        (A, 2, "W1", "scrap", None)
+    ]
+    assert order_log.order().late == (
+        "return of 1 A beyond what was shipped", "return of 1 A beyond what was shipped",
+    )  # fmt: skip
+
+
+def test_units_come_back_to_the_parts_in_their_order(order_log: Any) -> None:
+    order_log.place()
+    order_log.answer(r.Part(A, 1, "W1"), r.Part(A, 1, "W2"))
+    order_log.answer(r.Part(B, 1, "W1"))
+    order_log.tell(r.OrderShipped)
+    outcome = inspect(order_log, r.InspectedLine(A, 2))
+    assert to_stock(outcome) == [(A, 1, "W1", "scrap", None), (A, 1, "W2", "scrap", None)]
+
+
+def test_a_kit_that_comes_back_is_its_parts(order_log: Any) -> None:
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart(A, 2), r.KitPart(B, 1)]))
+    order_log.confirm(("BOX", 2))
+    order_log.tell(r.OrderShipped)
+    inspect(order_log, r.InspectedLine("BOX", 1))
+    assert returned(order_log) == [(A, 2), (B, 1)]
+
+
+def test_a_stage_that_was_overtaken_changes_nothing(order_log: Any) -> None:
+    shipped(order_log)
+    inspect(order_log, r.InspectedLine(A, 1))
+    order_log.tell(r.ReturnReceived, return_id="R1", lines=[r.CancelLine(A, 2)])
+    order_log.tell(r.ReturnAuthorized, return_id="R1", lines=[r.CancelLine(A, 2)])
+    assert (returns(order_log), order_log.order().late) == ([("R1", "inspected", 1)], ())
+
+
+def test_a_return_may_be_inspected_in_several_goes(order_log: Any) -> None:
+    shipped(order_log)
+    inspect(order_log, r.InspectedLine(A, 1))
+    inspect(order_log, r.InspectedLine(A, 1), r.InspectedLine(B, 1))
+    assert returns(order_log) == [("R1", "inspected", 3)]
+
+
+def test_units_of_an_order_that_the_carrier_brought_back_are_inspected_too(order_log: Any) -> None:
+    shipped(order_log)
+    order_log.tell(r.OrderReturned)
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 2, "restock"))) == [(A, 2, "W1", "restock", None)]
+    assert order_log.order().state == "returned"
+
+
+def test_an_order_says_which_one_it_replaces(order_log: Any) -> None:
+    order_log.place(exchange_of="o0")
+    assert order_log.document().exchange_of == "o0"
