@@ -46,10 +46,7 @@ def trace(
 
 def _expect_all(answers: Answers) -> None:
     if answers.missing or not answers.found:
-        raise Problem(
-            503, "partitions-missing", answers.trouble or f"Nothing is known: {NOBODY}.", {"Retry-After": "5"},
-            missing=sorted(answers.missing),
-        )  # fmt: skip
+        raise Problem(503, "partitions-missing", answers.trouble or f"Nothing is known: {NOBODY}.", {"Retry-After": "5"})
 
 
 def _json(value: object) -> Response:
