@@ -46,7 +46,8 @@ def trace(
 
 def _expect_all(answers: Answers) -> None:
     if answers.missing or not answers.found:
-        raise Problem(503, "partitions-missing", answers.trouble or f"Nothing is known: {NOBODY}.", {"Retry-After": "5"})
+        detail = answers.trouble or f"Nothing is known: {NOBODY}."
+        raise Problem(503, "partitions-missing", detail, {"Retry-After": "5"})
 
 
 def _json(value: object) -> Response:
