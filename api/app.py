@@ -19,7 +19,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import health, live, orders, planning, problems, recalls, stock
+from api import explanations, health, live, orders, planning, problems, recalls, stock
+from api.explanations import Explain, Explainer
 from api.feed import Feed
 from api.live import Live
 from api.workers import Workers
@@ -36,7 +37,8 @@ HEADERS = {
 }
 
 
-def build_app(settings: Settings) -> FastAPI:
+def build_app(settings: Settings, explain: Explain | None = None) -> FastAPI:
+    """`explain`: how an order is explained, if this process can; it reads the logs itself."""
     feed = Feed(settings)
     hub, workers = Live(feed), Workers(settings.run_dir)
 
@@ -62,9 +64,10 @@ def build_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )  # fmt: skip
     app.state.feed, app.state.live, app.state.workers, app.state.run_dir = feed, hub, workers, settings.run_dir
+    app.state.explainer = Explainer(explain)
     problems.install(app)
     for router in (
-        stock.router, orders.router, planning.router, recalls.router, live.router, health.router,
+        stock.router, explanations.router, orders.router, planning.router, recalls.router, live.router, health.router,
     ):  # fmt: skip
         app.include_router(router)
     app.add_api_route("/", page, include_in_schema=False)

@@ -133,6 +133,105 @@ class OrderAnswer(BaseModel):
     as_of: list[AsOf]
 
 
+class Position(BaseModel):
+    """A record of a log: the partition, the offset, and the place within a packed record."""
+
+    topic: str
+    partition: int
+    offset: int
+    index: int
+    time: str = Field(description="When it was written (RFC 3339)")
+
+
+class AskedLine(BaseModel):
+    sku: str
+    quantity: int
+
+
+class Request(BaseModel):
+    position: Position
+    channel: str
+    lines: list[AskedLine]
+    locations: list[str] = Field(description="Where it may be served from, best first")
+    payment: str
+    checks: list[str]
+    occurred_at: str
+
+
+class SkuThere(AskedLine):
+    levels: SkuStock | None = Field(description="Just before it was asked; null: the SKU was unknown")
+
+
+class Rule(BaseModel):
+    what: str = Field(examples=["policy of JRK-ORIG-50 at BERLIN"])
+    position: str = Field(description="Since when it stood so, in the partition asked: OFFSET.INDEX")
+
+
+class Granted(AskedLine):
+    location: str
+
+
+class Refused(AskedLine):
+    reason: str = Field(examples=["insufficient", "contended", "unknown_sku"])
+    available: int = Field(description="Units there were")
+
+
+class Answered(BaseModel):
+    granted: list[Granted]
+    refused: list[Refused]
+    position: Position | None = Field(description="Where the order log has it; null: not yet")
+
+
+class Question(BaseModel):
+    """One attempt at one partition of the stock log."""
+
+    attempt: int
+    position: Position
+    locations: list[str]
+    there: list[SkuThere]
+    rules: list[Rule]
+    answer: Answered | None
+
+
+class Change(BaseModel):
+    row: str
+    field: str
+    before: bool | int | str
+    after: bool | int | str
+
+
+class Event(BaseModel):
+    position: Position
+    type: str
+    id: str
+    text: str
+    said: list[str] = Field(description="What it made the agents say")
+    changes: list[Change]
+    dead: str = Field(description="Why it was not applied; empty: it was")
+
+
+class ExplainedDecision(BaseModel):
+    position: Position
+    status: str
+    reason: str
+    attempt: int
+
+
+class Explanation(BaseModel):
+    order_id: str
+    log_id: int
+    status: str
+    asked: Request | None
+    questions: list[Question]
+    decision: ExplainedDecision | None = Field(description="null: undecided")
+    happened: list[Event]
+
+
+class ExplanationAnswer(BaseModel):
+    explanation: Explanation
+    as_of: list[AsOf]
+
+
 class OrderSummary(BaseModel):
     order_id: str
     channel: str

@@ -26,6 +26,8 @@ _COMMANDS = {
     "status": "operating:status",
     "stock": "reading:stock_app",
     "orders": "reading:orders_app",
+    "explain": "explaining:explain",
+    "replay": "replaying:replay",
     "tail": "reading:tail",
     "recall": "recalling:recall_app",
     "export": "exporting:export",

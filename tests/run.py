@@ -29,6 +29,7 @@ SUITES: list[tuple[str, list[str]]] = [
     ("repository", []),
     ("tables", []),
     ("proof", []),
+    ("history", []),
     ("brokers", []),
     ("streams", []),
     ("connectors", []),

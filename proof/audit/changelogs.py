@@ -18,14 +18,14 @@ from proof.audit.seen import INDEX_BITS, Seen
 
 _VERSION = Struct(">QQI")
 _VERSION_BYTES = _VERSION.size
-STOCK = (
-    "at", "sku", "location", "on_hand", "unavailable", "claimed", "held", "allocated", "safety_stock", "reorder_point",
-    "hysteresis",
-)  # fmt: skip
-LOT = ("at", "sku", "location", "lot", "best_before", "received", "on_hand")
-PROMISE = ("at", "order_id", "attempt", "order_partition", "state", "asked", "asked_ms", "first_location", "day",
-           "hour", "lines")  # fmt: skip
-PROMISE_LINE = ("sku", "quantity", "location", "reason", "available", "out", "open")
+STOCK = ("at", "sku", "location", "on_hand", "unavailable", "claimed", "held", "allocated", "backordered", "policy",
+         "level", "short", "floors", "shares", "out_since_ms", "outs")  # fmt: skip
+LOT = ("at", "sku", "location", "lot", "best_before", "received", "on_hand", "blocked", "status", "expired", "warned",
+       "due", "moves")  # fmt: skip
+PROMISE = ("at", "order_id", "attempt", "order_partition", "channel", "state", "asked", "asked_ms", "first_location",
+           "day", "hour", "demand", "lines", "wanted", "could", "changes", "seen", "moved", "moved_ok", "order_ms",
+           "forget_ms")  # fmt: skip
+PROMISE_LINE = ("sku", "quantity", "location", "reason", "available", "out", "open", "back", "floor", "fenced", "due")
 ORDER = ("at", "order_id", "state")
 FOLLOWED = ("stock|", "lot|", "res|")  # kinds of rows that are compared at every version
 

@@ -1,27 +1,33 @@
-"""Compares what was told about orders, and what stock holds for them, with the auditor's own fold of the order log.
+"""Compares what was told about orders with the auditor's own fold of the order log.
 
-Reads `reservations`, `order-status`, the order changelog and both books; adds findings. Guarantees: one decision per
-order; all or nothing; nothing held for an order that has no claim to it. Does not belong here: quantities of SKUs.
+Reads `reservations`, `order-status`, the order changelog and the order book; adds findings. Guarantees: one decision
+per order; every line's equation in every document ever published. Does not belong here: what stock holds for orders
+(`check_promises`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from proof.audit.changelogs import ORDER, Changelog
 from proof.audit.findings import Findings, Spot
 from proof.audit.intake import Intake, LogState
-from proof.audit.order_book import OWED, Decision, Order, OrderBook, is_due
+from proof.audit.order import OWED, Decision, Order, Told
+from proof.audit.order_book import OrderBook, is_due
+from proof.audit.order_facts import wanted_payment
 from proof.audit.seen import INDEX_BITS, ORDERS, WAREHOUSE, Cut, Seen, spot_of
-from proof.audit.shelves import Promise, Room
 from tables import records as r
 from tables.codec import instant
-from tables.murmur2 import partition_of_sku
 
 OVERDUE_MS = 180_000  # of state time past its deadline: then the agent missed it
-HELD = {"pending": "claimed", "on_hold": "held", **dict.fromkeys(OWED, "allocated")}
+LATER = ("cancelled", "edited")
+UNSERVED = ("rejected", "expired", "paid_unallocated")  # all that was wanted counts as cancelled
+SERVED = (*OWED, "shipped", "delivered", "returned", "cancelled")
+TRACKING = ("failure", "return_to_sender", "pre_transit", "in_transit", "out_for_delivery", "delivered")
 _decided = msgspec.json.Decoder(r.OrderDecided).decode
 _status = msgspec.json.Decoder(r.OrderStatus).decode
 
@@ -31,16 +37,17 @@ class Orders:
 
     def __init__(self, book: OrderBook, logs: dict[int, LogState], cut: Cut, findings: Findings) -> None:
         self.orders, self._logs, self._cut, self._findings = book.orders, logs, cut, findings
-
-    def _settled(self, order: Order) -> bool:
-        return self._cut.is_settled(ORDERS, order.partition, order.at)
+        findings.checked["line_equation"] += len(book.orders)
+        for order_id, partition, place in book.broken:
+            findings.add("line_equation", order_id, spot_of(ORDERS, partition, place),
+                         "quantity = waiting + allocated + shipped + cancelled", "another sum")  # fmt: skip
 
     # ---- reservations
 
     def check_decisions(self, messages: Iterable[Seen]) -> None:
-        """One decision per order, the right one; every cancellation, as often as it was told."""
+        """One decision per order, the right one; every cancellation and edit, as often as it was told."""
         first: dict[str, bytes] = {}  # order -> its first decision
-        told: set[tuple[str, int]] = set()  # (order, place) of cancellations
+        told: set[tuple[str, int]] = set()  # (order, place) of cancellations and edits
         for message in messages:
             spot = Spot(message.topic, message.partition, message.offset)
             try:
@@ -54,10 +61,10 @@ class Orders:
             if order is None:
                 self._findings.checked["unknown_order"] += 1
                 self._findings.add("unknown_order", said.order_id, spot, "no decision: no such order", said.status)
-            elif said.status == "cancelled":
+            elif said.status in LATER:
                 place = said.offset << INDEX_BITS | said.index
                 told.add((said.order_id, place))
-                self._cancellation(order, said, place, spot)
+                self._later(order, said, place, spot)
             elif said.order_id not in first:
                 first[said.order_id] = message.value or b""
                 self._decision(order, said, spot)
@@ -76,14 +83,15 @@ class Orders:
         elif (wrong := _differs(order, order.decision, said)) is not None:
             self._findings.add("decision", said.order_id, spot, *wrong)
 
-    def _cancellation(self, order: Order, said: r.OrderDecided, place: int, spot: Spot) -> None:
-        self._findings.checked["cancellation"] += 1
-        due = [x for x in order.cancels if x.place == place]
+    def _later(self, order: Order, said: r.OrderDecided, place: int, spot: Spot) -> None:
+        rule = "edit" if said.status == "edited" else "cancellation"
+        self._findings.checked[rule] += 1
+        due = [x for x in order.later if x.place == place and x.status == said.status]
         wrongs = [_differs(order, x, said) for x in due]
         if not due:
-            self._findings.add("cancellation", said.order_id, spot, "nothing to give back", _told(said))
+            self._findings.add(rule, said.order_id, spot, "nothing of this kind here", _told(said))
         elif all(wrongs):
-            self._findings.add("cancellation", said.order_id, spot, *(wrongs[0] or ()))
+            self._findings.add(rule, said.order_id, spot, *(wrongs[0] or ()))
 
     def _all_told(self, order_id: str, order: Order, first: dict[str, bytes], told: set[tuple[str, int]]) -> None:
         decision, sure = order.decision, self._cut.is_sure
@@ -91,10 +99,11 @@ class Orders:
         if decision is not None and order_id not in first and sure(ORDERS, order.partition, decision.place):
             spot = spot_of(ORDERS, order.partition, decision.place)
             self._findings.add("lost_decision", order_id, spot, f"{decision.status} {decision.reason}", "no decision")
-        for cancel in order.cancels:
-            if (order_id, cancel.place) not in told and sure(ORDERS, order.partition, cancel.place):
-                spot = spot_of(ORDERS, order.partition, cancel.place)
-                self._findings.add("cancellation", order_id, spot, f"told: {cancel.lines}", "not told")
+        for later in order.later:
+            if (order_id, later.place) not in told and sure(ORDERS, order.partition, later.place):
+                spot = spot_of(ORDERS, order.partition, later.place)
+                rule = "edit" if later.status == "edited" else "cancellation"
+                self._findings.add(rule, order_id, spot, f"told: {later.lines}", "not told")
 
     # ---- undecided
 
@@ -102,79 +111,20 @@ class Orders:
         """Orders that nothing is under way for any more. An order on hold waits for others, until its deadline."""
         found = []
         for order_id, order in self.orders.items():
-            if order.state not in ("pending", "on_hold") or not self._settled(order):
+            waits = order.state in ("pending", "on_hold") or order.edit is not None
+            if not waits or not self._cut.is_settled(ORDERS, order.partition, order.at):
                 continue
             self._findings.checked["undecided"] += 1
             spot = spot_of(ORDERS, order.partition, order.at)
-            if order.state == "pending":
+            if order.state != "on_hold":
                 found.append(order_id)
                 if not allowed:
-                    waits = f"attempt {order.attempt} waits for partitions {sorted(order.awaited)}"
-                    self._findings.add("undecided", order_id, spot, "a decision", waits)
+                    awaited = sorted(order.awaited | order.moving)
+                    told = f"attempt {order.attempt} waits for partitions {awaited}"
+                    self._findings.add("undecided", order_id, spot, "a decision", told)
             if is_due(order, self._logs[order.partition], OVERDUE_MS):
                 self._findings.add("undecided", order_id, spot, "expired by its deadline", order.state)
         return found
-
-    # ---- against the stock fold
-
-    def check_promises(self, rooms: dict[int, Room]) -> None:
-        """All or nothing; no leaked reservation; a cancellation gave back what was held."""
-        for partition, room in rooms.items():
-            for (order_id, attempt), promise in room.promises.items():
-                if any(part.open for part in promise.parts):
-                    self._findings.checked["leak"] += 1
-                    self._may_hold(partition, order_id, attempt, promise)
-        for order_id, order in self.orders.items():
-            if order.decision is not None and order.decision.status == "confirmed" and self._settled(order):
-                self._findings.checked["all_or_nothing"] += 1
-                self._whole(order_id, order, rooms)
-
-    def _may_hold(self, partition: int, order_id: str, attempt: int, promise: Promise) -> None:
-        order = self.orders.get(order_id)
-        if order is None or order.state == "unplaced":
-            if not self._cut.is_sure(WAREHOUSE, partition, promise.asked):
-                return
-            wanted, state = "nothing", "unknown"
-        elif not self._settled(order):
-            return
-        else:
-            wanted = HELD.get(order.state, "nothing") if attempt == order.attempt else "nothing"
-            state = order.state
-        if promise.state == wanted:
-            return
-        parts = [part for part in promise.parts if part.open]
-        held = ", ".join(f"{part.open} {part.sku} at {part.location}" for part in parts)
-        self._findings.add(
-            "leak", order_id, spot_of(WAREHOUSE, partition, promise.at), f"{wanted}: the order is {state}",
-            f"attempt {attempt} has {promise.state} {held}", location=parts[0].location,
-        )  # fmt: skip
-
-    def _whole(self, order_id: str, order: Order, rooms: dict[int, Room]) -> None:
-        for line in order.lines:
-            partition = partition_of_sku(line.sku, self._logs[order.partition].partitions)
-            if partition in rooms and (order_id, order.attempt) in rooms[partition].forgotten:
-                continue
-            promise = rooms[partition].promises.get((order_id, order.attempt)) if partition in rooms else None
-            part = next((x for x in promise.parts if x.sku == line.sku), None) if promise else None
-            at = order.decision.place if order.decision else order.at
-            spot = spot_of(WAREHOUSE, partition, promise.at) if promise else spot_of(ORDERS, order.partition, at)
-            expected = f"{line.quantity} {line.sku} at {line.location}"
-            if promise is None or part is None or promise.state not in ("allocated", "released"):
-                found = "nothing" if promise is None or part is None else promise.state
-                self._findings.add("all_or_nothing", order_id, spot, f"allocated {expected}", found,
-                                   location=line.location)  # fmt: skip
-                continue
-            if (part.quantity, part.location) != (line.quantity, line.location):
-                self._findings.add("all_or_nothing", order_id, spot, expected,
-                                   f"{part.quantity} at {part.location}", location=line.location)  # fmt: skip
-            self._findings.checked["cancellation"] += line.cancelled > 0
-            # A shipment that stock heard of from others leaves less to give back and to ship than the order knows.
-            if part.released + part.foreign < line.cancelled or part.released > line.cancelled:
-                self._findings.add("cancellation", order_id, spot, f"{line.cancelled} {line.sku} given back",
-                                   f"{part.released} given back", location=line.location)  # fmt: skip
-            elif part.open + part.foreign < line.open or part.open > line.open:
-                self._findings.add("all_or_nothing", order_id, spot, f"{line.open} {line.sku} still allocated",
-                                   f"{part.open}", location=line.location)  # fmt: skip
 
     # ---- the order's own views
 
@@ -196,7 +146,7 @@ class Orders:
                     self._findings.add("changelog", order_id, copy.spot, expected, found)
 
     def check_status(self, messages: Iterable[Seen]) -> None:
-        """The order documents, those that name the order's newest version."""
+        """The order documents: their lines' equation, and those that name the order's newest version whole."""
         for message in messages:
             if message.value is None:
                 continue
@@ -206,17 +156,96 @@ class Orders:
             except (msgspec.MsgspecError, ValueError) as error:
                 self._findings.add("order_status", str(message.key), spot, "an order document", error)
                 continue
+            self._equation(said, spot)
             order = self.orders.get(said.order_id)
-            if order is None or (said.version[1] << INDEX_BITS | said.version[2]) != order.at:
+            if order is None or (said.version[1] << INDEX_BITS | said.version[2]) != order.at or order.deleted:
                 continue
             self._findings.checked["order_status"] += 1
-            state = order.state
-            if state in OWED and any(line.shipped for line in order.lines):
-                state = "partially_shipped"
-            lines = [(x.sku, x.quantity, x.shipped, x.cancelled) for x in order.lines]
-            found = [(x.sku, x.quantity, x.shipped, x.cancelled) for x in said.lines]
-            if (said.status, found) != (state, lines):
-                self._findings.add("order_status", said.order_id, spot, (state, lines), (said.status, found))
+            expected, found = _document(order), _published(said, order)
+            if order.edit is not None:  # its lines wait for stock: nobody owns them yet
+                expected["lines"], expected["totals"] = found["lines"], found["totals"]
+            wrong = [name for name, value in expected.items() if found[name] != value]
+            if wrong:
+                self._findings.add("order_status", said.order_id, spot, {x: expected[x] for x in wrong},
+                                   {x: found[x] for x in wrong})  # fmt: skip
+
+    def _equation(self, said: r.OrderStatus, spot: Spot) -> None:
+        for line in said.lines:
+            self._findings.checked["line_equation"] += 1
+            parts = (line.open, line.allocated, line.shipped, line.cancelled)
+            if sum(parts) != line.quantity or (min(parts) < 0 and line.quantity > 0):
+                self._findings.add("line_equation", said.order_id, spot, f"{sum(parts)} {line.sku}, the sum of {parts}",
+                                   f"quantity {line.quantity}", location=line.location)  # fmt: skip
+            if not 0 <= line.returned <= line.shipped:
+                self._findings.add("returned_once", said.order_id, spot, f"at most {line.shipped} {line.sku} returned",
+                                   line.returned, location=line.location)  # fmt: skip
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+
+
+def _document(order: Order) -> dict[str, Any]:
+    """What the order's document says, by the book."""
+    lines: Counter[Any] = Counter()
+    totals: Counter[Any] = Counter()
+    for x in order.lines:
+        totals[x.sku, "quantity"] += x.quantity
+        if order.state in UNSERVED:
+            totals[x.sku, "cancelled"] += x.quantity
+        elif order.was_confirmed:
+            totals[x.sku, "cancelled"] += x.cancelled
+            counts = (("open", x.back), ("allocated", x.allocated), ("shipped", x.shipped), ("returned", x.returned))
+            for name, units in counts:
+                lines[x.sku, x.location, name] += units
+    return {
+        "status": published_state(order), "payment": order.payment, "payment_wanted": wanted_payment(order),
+        "policy": order.policy, "exchange_of": order.exchange_of, "lines": _some(lines), "totals": _some(totals),
+        "kits": {kit: units for kit, (units, _) in order.kits.items()},
+        "fulfilments": {
+            x.location: (x.state, sorted(x.cartons), sorted(x.tracking), _worst(x.tracking.values()))
+            for x in order.places() if order.state in SERVED
+        },
+        "returns": {name: (x.state, sum(x.units.values())) for name, x in order.returns.items()},
+    }  # fmt: skip
+
+
+def _published(said: r.OrderStatus, order: Order) -> dict[str, Any]:
+    lines: Counter[Any] = Counter()
+    totals: Counter[Any] = Counter()
+    for x in said.lines:
+        totals[x.sku, "quantity"] += x.quantity
+        if order.was_confirmed or order.state in UNSERVED:
+            totals[x.sku, "cancelled"] += x.cancelled
+        if order.was_confirmed:
+            for name in ("open", "allocated", "shipped", "returned"):
+                lines[x.sku, x.location, name] += getattr(x, name)
+    return {
+        "status": said.status, "payment": said.payment, "payment_wanted": said.payment_wanted, "policy": said.policy,
+        "exchange_of": said.exchange_of, "lines": _some(lines), "totals": _some(totals), "kits": said.kits,
+        "fulfilments": {
+            x.location: (x.state, sorted(x.cartons), sorted(x.tracking), x.tracking_status) for x in said.fulfilments
+        },
+        "returns": {x.return_id: (x.state, x.units) for x in said.returns},
+    }  # fmt: skip
+
+
+def _worst(statuses: Iterable[str]) -> str:
+    """What is told of a location's parcels: the one somebody has to look at first."""
+    return min(statuses, key=TRACKING.index, default="")
+
+
+def _some(counts: Counter[Any]) -> dict[Any, int]:
+    return {key: units for key, units in counts.items() if units}
+
+
+def published_state(order: Order) -> str:
+    """The order's state; `partially_...` where its locations, or its lines, differ."""
+    if order.state not in OWED:
+        return order.state
+    if any(x.shipped for x in order.lines):
+        return "partially_shipped"
+    furthest = max((OWED.index(x.state) for x in order.places() if x.state in OWED), default=0)
+    return f"partially_{OWED[furthest]}" if furthest > OWED.index(order.state) else order.state
 
 
 def check_dead_letters(intakes: Iterable[Intake], messages: Iterable[Seen], cut: Cut, findings: Findings) -> int:
@@ -245,19 +274,32 @@ def check_dead_letters(intakes: Iterable[Intake], messages: Iterable[Seen], cut:
     return elsewhere
 
 
+# -- decisions ---------------------------------------------------------------------------------------------------------
+
+
 def _differs(order: Order, expected: Decision, said: r.OrderDecided) -> tuple[str, str] | None:
-    """(expected, found), if they differ."""
-    lines = tuple((x.sku, x.quantity, x.location, x.reason, x.available) for x in said.lines)
+    """(expected, found), if they differ; lines are compared as sums per SKU, location and reason."""
     place = said.offset << INDEX_BITS | said.index
-    ours = (expected.status, expected.reason, expected.attempt, expected.lines, order.partition, expected.place,
+    theirs = [Told(x.sku, x.quantity, x.location, x.reason, x.available, x.backordered) for x in said.lines]
+    ours = (expected.status, expected.reason, expected.attempt, _sums(expected.lines), order.partition, expected.place,
             instant(expected.ms), order.channel)  # fmt: skip
-    found = (said.status, said.reason, said.attempt, lines, said.partition, place, said.decided_at, said.channel)
+    found = (said.status, said.reason, said.attempt, _sums(theirs), said.partition, place, said.decided_at,
+             said.channel)  # fmt: skip
     if ours == found:
         return None
     names = ("status", "reason", "attempt", "lines", "partition", "place", "decided_at", "channel")
     wrong = [n for n in range(len(names)) if ours[n] != found[n]]
     told = ({names[n]: side[n] for n in wrong} for side in (ours, found))
     return str(next(told)), str(next(told))
+
+
+def _sums(lines: Iterable[Told]) -> dict[Any, tuple[int, int]]:
+    sums: dict[Any, tuple[int, int]] = {}
+    for x in lines:
+        key = (x.sku, x.location, x.reason, x.available)
+        units, backordered = sums.get(key, (0, 0))
+        sums[key] = (units + x.quantity, backordered + x.backordered)
+    return sums
 
 
 def _told(said: r.OrderDecided) -> str:

@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 from proof.audit.changelogs import Changelog
 from proof.audit.check_orders import Orders, check_dead_letters
+from proof.audit.check_promises import Promises
 from proof.audit.check_stock import StockRows
 from proof.audit.findings import Finding, Findings
 from proof.audit.intake import Intake, LogState
 from proof.audit.levels import Levels
 from proof.audit.order_book import OrderBook
+from proof.audit.room import Room
 from proof.audit.seen import (
     DEAD_LETTERS,
     ORDER_CHANGELOG,
@@ -31,9 +33,8 @@ from proof.audit.seen import (
     Seen,
     spot_of,
 )
-from proof.audit.shelves import Room
-from proof.audit.stock_book import Answers, StockBook
-from tables import records as r
+from proof.audit.stock_book import StockBook
+from proof.audit.told import ANSWERS, Told
 
 Source = Callable[[str], Iterable[Seen]]
 _ALL = Cut()
@@ -54,12 +55,11 @@ def audit(
 ) -> dict[str, Any]:
     """The report: counts of what was checked, of items and orders, and the findings."""
     findings = Findings()
-    answers: Answers = {}
+    told = Told(cut, findings)
 
     def order_record(log: LogState, record: Any, place: int) -> None:
-        if type(record) is r.ReserveAnswered:
-            _note_answer(answers, log, record, place, findings)
-        elif look is not None:
+        told.hear(log, record, place)
+        if look is not None and type(record) not in ANSWERS:
             look.record(record)
 
     def stock_record(log: LogState, record: Any, place: int) -> None:
@@ -76,7 +76,7 @@ def audit(
     levels = Levels(partitions, findings)
     levels.read(source(STOCK_LEVELS))
 
-    stock_book = StockBook(answers, cut, findings)
+    stock_book = StockBook(told, cut, findings)
     rows = StockRows(changelog, cut, findings)
 
     def compare(room: Room, log: LogState, place: int) -> None:
@@ -86,7 +86,8 @@ def audit(
     stock_book.compare = compare
     stock_in = Intake(WAREHOUSE, stock_book, cut, findings, stock_record)
     stock_in.read(source(WAREHOUSE))
-    stock_book.check_answers()
+    told.check_rest()
+    stock_book.check_kits()
     rows.check_rest()
     rows.check_newest(stock_book.rooms)
     levels.check_rest(stock_in.ends, cut)
@@ -99,7 +100,7 @@ def audit(
     orders.check_status(source(ORDER_STATUS))
     orders.check_decisions(source(RESERVATIONS))
     undecided = orders.check_undecided(allowed=allow_undecided)
-    orders.check_promises(stock_book.rooms)
+    Promises(order_book.orders, stock_book.rooms, cut, findings).check()
 
     if look is not None:
         for order_id, order in orders.orders.items():
@@ -111,18 +112,6 @@ def audit(
     for intake in both:
         _check_items(intake, cut, findings)
     return _report(findings, both, orders, undecided, elsewhere)
-
-
-def _note_answer(answers: Answers, log: LogState, record: r.ReserveAnswered, place: int, findings: Findings) -> None:
-    """All answers ever given to one attempt by one partition are equal."""
-    key = (record.order_id, record.attempt, record.partition)
-    known = answers.get(key)
-    findings.checked["one_answer"] += 1
-    if known is None:
-        answers[key] = (record, spot_of(ORDERS, log.number, place))
-    elif known[0] != record and not any(x.reason == "too_old" for x in record.refused):
-        findings.add("one_answer", record.order_id, spot_of(ORDERS, log.number, place), known[0], record,
-                     note=f"the first answer stands at offset {known[1].offset}.{known[1].index}")  # fmt: skip
 
 
 def _check_items(intake: Intake, cut: Cut, findings: Findings) -> None:

@@ -21,6 +21,8 @@ from tables.murmur2 import partition_of, partition_of_sku
 HOPS = "smokehouse.hops"  # the header of a record that was forwarded once
 KNOWN_LOGIC = 1  # the newest rules this auditor knows
 TICK_MS_MAX = 60_000
+# Written to an explicit partition by an agent.
+_TO_A_PARTITION = (r.Hold, r.Allocate, r.Release, r.Move, r.Backorder, r.LotsContinued)
 
 
 class Counts(Struct):
@@ -53,7 +55,6 @@ class LogState:
             self.state_ms = self.first_ms = told
         elif told > self.state_ms:
             self.state_ms = min(told, self.state_ms + TICK_MS_MAX)
-
 
     def from_now(self, seconds: int, other_ms: int = 0) -> int:
         """State time in so many seconds, by the later of both clocks; negative: counted from the first tick."""
@@ -129,11 +130,9 @@ class Intake:
         elif kind is r.Tick:
             counts.ticks += 1
             log.tick(record.now_ms, message.ms)
+            self._book.take(log, record, place, message.ms)
             return self._book.after(log, place)
-        elif kind is r.TickContinued:
-            counts.ticks += 1
-            return None
-        elif kind is r.Prune:
+        elif kind in (r.TickContinued, r.Prune):
             counts.ticks += 1
             self._book.take(log, record, place, message.ms)
             return self._book.after(log, place)
@@ -189,12 +188,12 @@ class Intake:
 
     def _home(self, record: Any, log: LogState) -> int:
         """The partition a record belongs to; -1: to several."""
+        kind = type(record)
+        if kind in r.EVERYWHERE or kind in _TO_A_PARTITION:
+            return log.number
         if self.topic == ORDERS:
             return partition_of(record.order_id, log.partitions)
-        kind = type(record)
         if kind is r.Reserve:
             homes = {partition_of_sku(line.sku, log.partitions) for line in record.lines}
             return homes.pop() if len(homes) == 1 else -1
-        if kind in (r.Hold, r.Allocate, r.Release):
-            return log.number  # written to an explicit partition
         return partition_of_sku(record.sku, log.partitions)

@@ -7,14 +7,15 @@ level that never was is found, not only the last one. Does not belong here: chan
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from proof.audit.findings import Findings, Spot
 from proof.audit.intake import LogState
+from proof.audit.room import Room
 from proof.audit.seen import INDEX_BITS, WAREHOUSE, Cut, Seen
-from proof.audit.shelves import Master, Room
+from proof.audit.shelves import Lot, Master, Shelf
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 
@@ -68,23 +69,40 @@ class Levels:
             if total != level.on_hand or min(level.on_hand, *(getattr(level, x) for x in PARTS)) < 0:
                 add("identity", said.sku, spot, f"on_hand {total}, the sum of its parts", f"on_hand {level.on_hand}",
                     location=level.location)  # fmt: skip
+            self._lots(said, level, spot)
         for name in ("on_hand", "available"):
             total = sum(getattr(level, name) for level in said.locations)
             if total != getattr(said, name):
                 add("identity", said.sku, spot, f"{name} {total} over its locations", f"{name} {getattr(said, name)}")
+
+    def _lots(self, said: r.StockLevels, level: r.LocationLevel, spot: Spot) -> None:
+        """Lots add up to the location; nobody is promised, or left, less than nothing."""
+        add = self._findings.add
+        apart = sum(lot.on_hand if lot.status != "approved" else lot.blocked for lot in level.lots)
+        on_hand = sum(lot.on_hand for lot in level.lots)
+        if (on_hand, apart) != (level.on_hand, level.unavailable):
+            add("conservation", said.sku, spot, f"on_hand {on_hand}, unavailable {apart}: the sum of its lots",
+                f"on_hand {level.on_hand}, unavailable {level.unavailable}", location=level.location,
+                note="published level")  # fmt: skip
+        self._findings.checked["ring_fence"] += len(level.channels)
+        for channel in level.channels:
+            if min(channel.ring_fence, channel.buffer, channel.available) < 0:
+                add("ring_fence", said.sku, spot, "nothing below zero", channel, location=level.location)
+        quantities = [x.quantity for x in level.promise]
+        self._findings.checked["promised_by_day"] += len(quantities)
+        if quantities and (
+            quantities[0] != max(0, level.available - level.backordered) or quantities != sorted(quantities)
+        ):
+            add("promised_by_day", said.sku, spot, f"from {max(0, level.available - level.backordered)} on, growing",
+                level.promise, location=level.location)  # fmt: skip
 
     def compare(self, room: Room, log: LogState, place: int) -> None:
         """The record at `place` is folded: what was published of it must be so."""
         versions = self.versions.get(log.number)
         for said in versions.pop(place, ()) if versions else ():
             self._findings.checked["level"] += 1
-            shelf = room.shelf(said.sku, said.level.location)
-            if shelf is None or shelf.at != place:
-                self._findings.add("level", said.sku, said.spot, "no change of it at this version",
-                                   f"version {said.level.version}", location=said.level.location)  # fmt: skip
-                continue
-            expected = shelf.seen_as() | {"reorder_point": shelf.reorder_point}
-            found = {name: getattr(said.level, name) for name in expected}
+            expected = _expected(room.shown(said.sku, said.level.location))
+            found = {name: getattr(said.level, name) for name in expected if name not in _LISTS} | _lists(said.level)
             if found != expected:
                 differ = {x for x in expected if found[x] != expected[x]}
                 self._findings.add(
@@ -128,22 +146,54 @@ class Levels:
         version, said, spot = known
         if not cut.is_read(WAREHOUSE, partition, version[1]):
             return
-        if (version[1] << INDEX_BITS | version[2]) != place:
-            self._findings.add("level", sku, spot, f"version {place >> 10}.{place & 1023}", f"version {version}",
-                               note="not the ledger's newest")  # fmt: skip
-            return
         levels = {level.location: level for level in said.locations}
-        expected = {x: (shelf.on_hand, _lots(shelf.lots)) for x, shelf in master.shelves.items()}
-        found = {x: (level.on_hand, {lot.lot: lot.on_hand for lot in level.lots}) for x, level in levels.items()}
-        for location in sorted(expected.keys() | found.keys()):
+        behind = (version[1] << INDEX_BITS | version[2]) < place
+        for location in sorted(master.shelves.keys() | levels.keys()):
             self._findings.checked["conservation"] += 1
-            if expected.get(location) != found.get(location):
-                self._findings.add("conservation", sku, spot, f"(on_hand, lots) {expected.get(location)}",
-                                   found.get(location), location=location, note="published level")  # fmt: skip
+            shelf, level = master.shelves.get(location), levels.get(location)
+            expected = (shelf.on_hand, _lots(shelf)) if shelf else (0, {})
+            found = (level.on_hand, _told_lots(level)) if level else (0, {})
+            if expected != found:
+                self._findings.add("conservation", sku, spot, f"(on_hand, lots) {expected}", found, location=location,
+                                   note="published level")  # fmt: skip
+            elif behind and shelf and level and (wrong := _differ(shelf, level)):
+                self._findings.add("level", sku, spot, f"version {place >> 10}.{place & 1023}", f"version {version}",
+                                   location=location, note=f"not the ledger's newest: {wrong}")  # fmt: skip
 
 
-def _lots(lots: dict) -> dict[str, int]:
-    return {code: lot.on_hand for code, lot in lots.items() if lot.on_hand}
+_LISTS = ("lots", "channels")
+
+
+def _expected(shelf: Shelf) -> dict[str, Any]:
+    """A location's level by the books."""
+    channels = {
+        name: (max(0, shelf.free_to(name)), share.ring_fence, share.buffer) for name, share in shelf.shares.items()
+    }  # fmt: skip
+    policy = shelf.policy
+    return shelf.seen_as() | {"reorder_point": policy.reorder_point, "lots": _lots(shelf), "channels": channels}
+
+
+def _lists(level: r.LocationLevel) -> dict[str, Any]:
+    channels = {x.channel: (x.available, x.ring_fence, x.buffer) for x in level.channels}
+    return {"lots": _told_lots(level), "channels": channels}
+
+
+def _differ(shelf: Shelf, level: r.LocationLevel) -> list[str]:
+    lists = _lists(level)
+    return sorted(x for x, value in _expected(shelf).items()
+                  if (lists[x] if x in lists else getattr(level, x)) != value)  # fmt: skip
+
+
+def _lots(shelf: Shelf) -> dict[str, tuple[int, str, int, str]]:
+    return {x.code: (x.on_hand, _status(x), x.blocked, x.best_before) for x in shelf.lots.values() if x.on_hand}
+
+
+def _status(lot: Lot) -> str:
+    return "expired" if lot.expired and lot.status == "approved" else lot.status
+
+
+def _told_lots(level: r.LocationLevel) -> dict[str, tuple[int, str, int, str]]:
+    return {x.lot: (x.on_hand, x.status, x.blocked, x.best_before) for x in level.lots}
 
 
 _NO_ROOM = Room()

@@ -1,248 +1,246 @@
-"""The auditor's own books of physical stock: facts are summed per SKU, location and lot, and never refused.
+"""The auditor's own books of physical stock: SKUs, shelves (a SKU at a location), their lots, and what is expected.
 
-Reads stock facts, in order; keeps shelves (SKU at a location), lots and promises (what an attempt of an order holds).
-Guarantees: what a fact takes beyond the books is missing, never negative. Does not belong here: commands
-(`stock_book`), comparing (`check_stock`).
+Pure; one way in (`Shelf.change`, `Shelf.alter`), so that a shelf always is the sum of its lots: units, and those that
+nobody may have. Guarantees: no lot goes below nothing. Does not belong here: promises (`promises`), what a fact does
+(`stock_facts` and its siblings).
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
-
-from proof.audit.intake import LogState
-from proof.audit.seen import INDEX_BITS
-from tables import records as r
+from collections import Counter, deque
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 MOVES_KEPT = 1_000  # a count as of a position older than these changes nothing: it asks for a recount
 NO_LOT = "UNKNOWN"
 LAST = "9999"  # a lot without a best-before goes out last
 
 
+def day_of(state_ms: int) -> str:
+    """The UTC day of a state time; "" before the first tick."""
+    return datetime.fromtimestamp(state_ms / 1000, UTC).strftime("%Y-%m-%d") if state_ms else ""
+
+
+def later(day: str, days: int) -> str:
+    """The day so many days after `day`; the calendar's last if there is none."""
+    try:
+        return (date.fromisoformat(day) + timedelta(days)).isoformat()
+    except (ValueError, OverflowError):
+        return "9999-12-31"
+
+
+class Policy(NamedTuple):
+    """As `policy_set` tells it; the order of its row."""
+
+    reorder_point: int = 0
+    hysteresis: int = 0
+    safety_stock: int = 0
+    expiring_days: int = 0
+    count_tolerance: int = 0
+    backorder_limit: int = 0
+    backorder_due: str = ""
+
+
+class Batch:
+    """What is known of a production batch, wherever it is."""
+
+    __slots__ = ("best_before", "status")
+
+    def __init__(self, best_before: str, status: str) -> None:
+        self.best_before, self.status = best_before, status
+
+
 class Lot:
-    """`on_hand` = received + adjusted + counted - shipped, each as it was applied."""
+    """Units of one batch on one shelf. `moved`: units by kind of movement; they sum to `on_hand`."""
 
-    __slots__ = ("adjusted", "at", "best_before", "code", "counted", "first", "moves", "received", "shipped")
+    __slots__ = (
+        "at", "best_before", "blocked", "code", "expired", "first", "moved", "moves", "on_hand", "shelf", "status",
+        "warned",
+    )  # fmt: skip
 
-    def __init__(self, code: str, best_before: str, first: int) -> None:
-        self.code, self.best_before, self.first, self.at = code, best_before, first, first
-        self.received = self.adjusted = self.counted = self.shipped = 0
+    def __init__(self, shelf: Shelf, code: str, best_before: str, status: str, place: int) -> None:
+        self.shelf, self.code, self.best_before, self.status, self.first = shelf, code, best_before, status, place
+        self.at = place
+        self.on_hand = self.blocked = 0
+        self.expired = self.warned = False
+        self.moved: Counter[str] = Counter()
         self.moves: deque[tuple[int, int]] = deque(maxlen=MOVES_KEPT)
 
     @property
-    def on_hand(self) -> int:
-        return self.received + self.adjusted + self.counted - self.shipped
+    def key(self) -> str:
+        return f"lot|{self.shelf.sku}|{self.shelf.location}|{self.code}"
+
+    @property
+    def unavailable(self) -> int:
+        return self.on_hand if self.status != "approved" or self.expired else min(self.blocked, self.on_hand)
+
+    @property
+    def sellable(self) -> int:
+        return self.on_hand - self.unavailable
+
+    def ships_on(self, day: str) -> bool:
+        """Whether its units may leave on this day, whoever buys them; day "": no calendar yet."""
+        fresh = not day or not self.best_before or self.best_before >= day
+        return self.status == "approved" and not self.expired and fresh
+
+
+class Share:
+    """A channel's own stock on a shelf."""
+
+    __slots__ = ("buffer", "ring_fence")
+
+    def __init__(self, ring_fence: int, buffer: int) -> None:
+        self.ring_fence, self.buffer = ring_fence, buffer
 
 
 class Shelf:
-    """One SKU at one location. `at`: place of the last record that changed it."""
+    """One SKU at one location. `at`: place of the last record that changed it. `floors`: promised units by the
+    earliest best-before their lots may have. `queue`: backordered parts, oldest first."""
 
     __slots__ = (
-        "allocated", "at", "claimed", "held", "hysteresis", "location", "lots", "on_hand", "reorder_point", "safety",
-        "sku",
+        "allocated", "at", "backordered", "claimed", "count", "floors", "held", "location", "lots", "on_hand",
+        "policy", "queue", "shares", "sku", "unavailable",
     )  # fmt: skip
 
-    def __init__(self, sku: str, location: str, policy: tuple[int, int, int]) -> None:
-        self.sku, self.location, self.at = sku, location, 0
-        self.on_hand = self.claimed = self.held = self.allocated = 0
-        self.reorder_point, self.hysteresis, self.safety = policy
+    def __init__(self, sku: str, location: str, policy: Policy) -> None:
+        self.sku, self.location, self.policy, self.at = sku, location, policy, 0
+        self.on_hand = self.unavailable = self.claimed = self.held = self.allocated = self.backordered = 0
         self.lots: dict[str, Lot] = {}
+        self.floors: Counter[str] = Counter()
+        self.shares: dict[str, Share] = {}
+        self.queue: list[Any] = []  # promises.Wait
+        self.count = (0, 0, 0, 0)  # counts, exact ones, units counted, units off
 
     @property
     def free(self) -> int:
-        """Units that can be promised; negative if more is owed than is there."""
-        return self.on_hand - self.claimed - self.held - self.allocated - self.safety
+        """Units that nobody has a claim to; negative if more is owed than is there."""
+        return self.on_hand - self.unavailable - self.claimed - self.held - self.allocated - self.policy.safety_stock
+
+    def free_to(self, channel: str) -> int:
+        """Units this channel may take, by the same measure."""
+        fenced = sum(share.ring_fence for name, share in self.shares.items() if name != channel)
+        own = self.shares.get(channel)
+        return self.free - self.backordered - fenced - (own.buffer if own else 0)
+
+    def room(self, floor: str) -> int:
+        """Units of lots fresh enough for `floor` that no promise of the same or a later floor needs."""
+        room = None
+        for day in {floor, *(x for x, units in self.floors.items() if units and x <= floor)}:
+            fresh = sum(x.sellable for x in self.lots.values() if x.best_before and x.best_before >= day)
+            left = fresh - sum(units for x, units in self.floors.items() if x >= day)
+            room = left if room is None else min(room, left)
+        return room or 0
+
+    def lots_in_order(self, day: str, code: str | None = None) -> list[Lot]:
+        """Lots with units: the named one, then those that may leave, then the others; each first expired first."""
+        return sorted(
+            (x for x in self.lots.values() if x.on_hand > 0),
+            key=lambda x: (x.code != code, not x.ships_on(day), x.best_before or LAST, x.first, x.code),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it never held, nor owed, anything."""
+        owed = (self.claimed, self.held, self.allocated, self.backordered)
+        return not self.lots and not self.shares and not any(owed)
+
+    # ---- the one way its lots change
+
+    def change(self, lot: Lot, place: int, kind: str, units: int, blocked: int = 0) -> None:
+        """Signed units, and how many of them are set apart. Units that leave are unblocked ones first."""
+        before = lot.unavailable
+        lot.on_hand += units
+        lot.blocked += blocked
+        if units < 0:
+            lot.blocked = min(lot.blocked, lot.on_hand)
+        lot.moved[kind] += units
+        if units:
+            lot.moves.append((place, units))
+        self._count(lot, place, units, lot.unavailable - before)
+
+    def alter(self, lot: Lot, place: int, **what: Any) -> None:
+        """Its status, whether it is expired, its best-before."""
+        before = lot.unavailable
+        for name, value in what.items():
+            setattr(lot, name, value)
+        self._count(lot, place, 0, lot.unavailable - before)
+
+    def _count(self, lot: Lot, place: int, units: int, unavailable: int) -> None:
+        assert 0 <= lot.blocked <= lot.on_hand, f"{lot.key}: {lot.on_hand} units, {lot.blocked} of them blocked"
+        self.on_hand += units
+        self.unavailable += unavailable
+        lot.at = self.at = place
+
+    def leave(self, units: int, code: str | None, kind: str, place: int, day: str) -> list[tuple[Lot, int]]:
+        """Units go, from the lot named first; what no lot has is missing from the books. Returns what went."""
+        went = []
+        for lot in self.lots_in_order(day, code):
+            gone = min(lot.on_hand, units)
+            if gone:
+                self.change(lot, place, kind, -gone)
+                went.append((lot, gone))
+                units -= gone
+        return went
+
+    # ---- what others see
 
     def seen_as(self) -> dict[str, int]:
         """The quantities of the identity: what is there covers allocations first, then reservations, then safety."""
-        left = self.on_hand
+        left = self.on_hand - self.unavailable
         allocated = min(self.allocated, left)
         left -= allocated
         reserved = min(self.claimed + self.held, left)
         left -= reserved
-        safety = min(self.safety, left)
+        safety = min(self.policy.safety_stock, left)
+        fenced = sum(share.ring_fence for share in self.shares.values())
         return {
             "on_hand": self.on_hand, "available": left - safety, "reserved": reserved, "allocated": allocated,
-            "safety_stock": safety, "unavailable": 0,
+            "safety_stock": safety, "unavailable": self.unavailable,
             "shortage": self.allocated + self.claimed + self.held - allocated - reserved,
+            "backordered": self.backordered, "open_to_all": max(0, left - safety - self.backordered - fenced),
         }  # fmt: skip
 
 
-class Master:
-    """What is known of a SKU: whether it is still sold, and the policy for locations to come."""
+class Incoming:
+    """Units expected at a location: a line of a purchase order, or a transfer under way."""
 
-    __slots__ = ("at", "discontinued", "policy", "shelves")
+    __slots__ = ("confirmed", "expected", "kind", "lots", "notified", "ordered", "received", "state")
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self.expected, self.state = kind, "", "open"
+        self.ordered = self.confirmed = self.notified = self.received = 0
+        self.lots: dict[str, int] = {}  # units under way, in the order they left
+
+    def close_if_whole(self) -> None:
+        """As soon as all that was expected has come."""
+        expected = max(self.ordered, self.confirmed) or self.notified
+        if self.received >= expected > 0:
+            self.state = "closed"
+
+
+class Master:
+    """What is known of a SKU: whether and by whom it is sold, and the policy for locations to come."""
+
+    __slots__ = ("at", "batches", "channels", "discontinued", "incoming", "policy", "shelves")
 
     def __init__(self) -> None:
         self.at = 0
         self.discontinued = False
-        self.policy = (0, 0, 0)
+        self.channels: list[str] = []
+        self.policy = Policy()
         self.shelves: dict[str, Shelf] = {}
+        self.batches: dict[str, Batch] = {}
+        self.incoming: dict[tuple[str, str], Incoming] = {}  # (location, reference)
 
 
-class Part:
-    """One line of a promise. quantity = open + released + shipped + foreign, once it was granted."""
+class Recall:
+    """The last recall of a lot. `skus`: empty: all."""
 
-    __slots__ = ("foreign", "location", "open", "quantity", "released", "shipped", "sku")
+    __slots__ = ("mock", "open", "skus")
 
-    def __init__(self, sku: str, quantity: int, location: str) -> None:
-        self.sku, self.quantity, self.location = sku, quantity, location
-        self.open = quantity if location else 0
-        self.released = self.shipped = self.foreign = 0
+    def __init__(self, skus: Iterable[str], mock: bool) -> None:
+        self.skus, self.mock, self.open = list(skus), mock, True
 
-
-class Promise:
-    """What one attempt of an order holds here. `asked`: place of its reserve command, 0 before it came. `order_ms`:
-    state time of the order when it asked. `forget_ms`: from then on it counts as never made; 0 while it is open."""
-
-    __slots__ = ("asked", "at", "deleted", "forget_ms", "order_ms", "parts", "released_by", "state")
-
-    def __init__(self, at: int, asked: int, state: str) -> None:
-        self.at, self.asked, self.state = at, asked, state
-        self.deleted, self.forget_ms, self.order_ms = False, 0, 0
-        self.parts: list[Part] = []
-        self.released_by: set[str] = set()
-
-
-class Room:
-    """One partition's shelves and promises."""
-
-    def __init__(self) -> None:
-        self.skus: dict[str, Master] = {}
-        self.promises: dict[tuple[str, int], Promise] = {}
-        self.facts: dict[str, tuple[bytes, int]] = {}  # id -> (content, place)
-        self.forgotten: set[tuple[str, int]] = set()  # promises that are past their time
-
-    def shelf(self, sku: str, location: str) -> Shelf | None:
-        master = self.skus.get(sku)
-        return master.shelves.get(location) if master else None
-
-
-def close(promise: Promise, log: LogState) -> None:
-    """Note from when on a promise that holds nothing any more is forgotten."""
-    if promise.state in ("refused", "released") or (
-        promise.state == "allocated" and not any(part.open for part in promise.parts)
-    ):
-        promise.forget_ms = log.from_now(log.limits.reservation_keep_seconds, promise.order_ms)
-
-
-def apply_fact(room: Room, log: LogState, fact: Any, place: int) -> None:
-    """Count a fact that was not counted before."""
-    new = fact.sku not in room.skus
-    master = room.skus.setdefault(fact.sku, Master())
-    _DO[type(fact)](room, master, fact, place)
-    promise = room.promises.get((fact.order_id or "", fact.attempt)) if type(fact) is r.Shipped else None
-    if promise is not None and promise.at == place:
-        close(promise, log)
-    if new or type(fact) is r.SkuDefined or (type(fact) is r.PolicySet and not fact.location):
-        master.at = place
-
-
-def _shelf(master: Master, fact: Any, place: int) -> Shelf:
-    shelf = master.shelves.get(fact.location)
-    if shelf is None:
-        shelf = master.shelves[fact.location] = Shelf(fact.sku, fact.location, master.policy)
-    shelf.at = place
-    return shelf
-
-
-def _move(shelf: Shelf, lot: Lot, units: int, counter: str, place: int) -> None:
-    setattr(lot, counter, getattr(lot, counter) + (-units if counter == "shipped" else units))
-    lot.at = place
-    lot.moves.append((place, units))
-    shelf.on_hand += units
-
-
-def _lot(shelf: Shelf, code: str, place: int) -> Lot:
-    lot = shelf.lots.get(code)
-    if lot is None:
-        lot = shelf.lots[code] = Lot(code, "", place)
-    return lot
-
-
-def _fefo(shelf: Shelf) -> list[Lot]:
-    lots = [x for x in shelf.lots.values() if x.on_hand > 0]
-    return sorted(lots, key=lambda x: (x.best_before or LAST, x.first, x.code))
-
-
-def _take(shelf: Shelf, units: int, code: str | None, counter: str, place: int) -> None:
-    """From the lot named first, then first expired first; what no lot has is missing from the books."""
-    lots = _fefo(shelf)
-    for lot in [x for x in lots if x.code == code] + [x for x in lots if x.code != code]:
-        gone = min(lot.on_hand, units)
-        if gone:
-            _move(shelf, lot, -gone, counter, place)
-            units -= gone
-
-
-def _received(room: Room, master: Master, fact: r.Received, place: int) -> None:
-    shelf = _shelf(master, fact, place)
-    lot = _lot(shelf, fact.lot, place)
-    lot.best_before = lot.best_before or fact.best_before or ""
-    _move(shelf, lot, fact.quantity, "received", place)
-
-
-def _adjusted(room: Room, master: Master, fact: r.Adjusted, place: int) -> None:
-    shelf = _shelf(master, fact, place)
-    if fact.quantity < 0:
-        return _take(shelf, -fact.quantity, fact.lot, "adjusted", place)
-    code = fact.lot or next((x.code for x in _fefo(shelf)), NO_LOT)
-    return _move(shelf, _lot(shelf, code, place), fact.quantity, "adjusted", place)
-
-
-def _counted(room: Room, master: Master, fact: r.Counted, place: int) -> None:
-    known = master.shelves.get(fact.location)
-    lot = known.lots.get(fact.lot) if known else None
-    since = 0
-    if lot is not None and fact.as_of_offset is not None:
-        as_of = fact.as_of_offset << INDEX_BITS | fact.as_of_index
-        if len(lot.moves) == MOVES_KEPT and lot.moves[0][0] > as_of:
-            return
-        since = sum(units for moved, units in lot.moves if moved > as_of)
-    there = lot.on_hand if lot else 0
-    difference = max(fact.quantity - (there - since), -there)
-    shelf = _shelf(master, fact, place)
-    _move(shelf, _lot(shelf, fact.lot, place), difference, "counted", place)
-
-
-def _shipped(room: Room, master: Master, fact: r.Shipped, place: int) -> None:
-    shelf = _shelf(master, fact, place)
-    _take(shelf, fact.quantity, fact.lot, "shipped", place)
-    promise = room.promises.get((fact.order_id or "", fact.attempt))
-    if promise is None or promise.state != "allocated":
-        return
-    for part in promise.parts:
-        if part.sku == fact.sku:
-            owed = min(part.open, fact.quantity)
-            if owed:
-                part.open -= owed
-                if fact.id.startswith(f"{fact.order_id}:shipment:"):
-                    part.shipped += owed
-                else:
-                    part.foreign += owed
-                promise.at = place
-                source = master.shelves[part.location]
-                source.allocated -= owed
-                source.at = place
-            return
-
-
-def _policy_set(room: Room, master: Master, fact: r.PolicySet, place: int) -> None:
-    policy = (fact.reorder_point, fact.hysteresis, fact.safety_stock)
-    if fact.location:
-        shelves = [_shelf(master, fact, place)]
-    else:
-        master.policy, shelves = policy, list(master.shelves.values())
-    for shelf in shelves:
-        shelf.reorder_point, shelf.hysteresis, shelf.safety = policy
-        shelf.at = place
-
-
-def _sku_defined(room: Room, master: Master, fact: r.SkuDefined, place: int) -> None:
-    master.discontinued = fact.discontinued
-
-
-_DO = {
-    r.Received: _received, r.Adjusted: _adjusted, r.Counted: _counted, r.Shipped: _shipped, r.PolicySet: _policy_set,
-    r.SkuDefined: _sku_defined,
-}  # fmt: skip
+    def freezes(self, sku: str) -> bool:
+        return self.open and not self.mock and (not self.skus or sku in self.skus)

@@ -34,6 +34,11 @@ def put_json(data: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
 
 
+def put_line(text: str) -> None:
+    """A line of data for people on stdout; what others wrote in it cannot steer a terminal."""
+    sys.stdout.write("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text) + "\n")
+
+
 def put_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table on stdout; numbers stand right."""
     table = Table(title=title or None, title_justify="left")

@@ -2,25 +2,29 @@
 
 Reads `stock-levels`, `order-status`, `reservations`: of each, the one partition that holds the key. Writes nothing, and
 needs neither a worker nor the API. Exit codes: 1 there is none, 3 a topic cannot be read.
-Does not belong here: how topics are read (`published`), how they are followed (`tailing`).
+Does not belong here: how topics are read (`published`), how they are followed (`tailing`), how a past comes about
+(`past_stock`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 from msgspec.structs import replace
 
-from streams.commands.output import fail, put_json, put_table
+from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.published import Version, newest_of_keys, read_keys, version_text
 from streams.commands.session import connected
 from streams.commands.tailing import tail
 from streams.reader import ReadError
 from streams.topics import ORDER_STATUS, ORDERS, RESERVATIONS, STOCK_LEVELS
 from tables.records import OrderDecided, OrderStatus, StockLevels
+
+if TYPE_CHECKING:
+    from streams.commands.past_stock import PastStock
 
 __all__ = ["orders_app", "stock_app", "tail"]
 
@@ -36,7 +40,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 @stock_app.command(name="get")
-def get_stock(sku: str, /, *skus: str, location: str = "", json_output: Json = False) -> None:
+def get_stock(sku: str, /, *skus: str, location: str = "", at: str = "", json_output: Json = False) -> None:
     """Quantities of SKUs per location and lot, in whole units, each with the version it stands at.
 
     Parameters
@@ -47,10 +51,15 @@ def get_stock(sku: str, /, *skus: str, location: str = "", json_output: Json = F
         More of them.
     location
         Only this location; sums are then of this location alone.
+    at
+        As it stood then, with the reservations open then: a time (2026-03-01T10:00:00Z), or a position in the SKU's
+        partition of the stock log (OFFSET, OFFSET.INDEX, or a version as shown, LOG.OFFSET.INDEX).
     json_output
         One JSON list on stdout, a document per SKU in the order asked.
     """
     asked = list(dict.fromkeys([sku, *skus]))
+    if at:
+        return _get_past(asked, at, location, json_output=json_output)
     with _reading():
         there = newest_of_keys(connected(), STOCK_LEVELS, StockLevels, asked)
     found = [there[name] for name in asked if name in there]
@@ -64,6 +73,39 @@ def get_stock(sku: str, /, *skus: str, location: str = "", json_output: Json = F
         _show_stock(found)
     if lacking:
         fail("; ".join(lacking) + ". See which there are: smokehouse export levels --format csv --out -")
+    return None
+
+
+def _get_past(asked: Sequence[str], at: str, location: str, *, json_output: bool) -> None:
+    from streams.commands.past_stock import past_stock  # folding needs the agents, and they take a moment to load
+
+    found = past_stock(connected(), asked, at)
+    known = [(past, past.levels) for past in found if past.levels is not None]
+    lacking = [f"{past.sku!r}: unknown at {at}" for past in found if past.levels is None]
+    if location:
+        lacking += [_not_at(levels, location) for _, levels in known if location not in _locations(levels)]
+        known = [
+            (replace(past, reservations=[x for x in past.reservations if x.location == location]),
+             _only_at(levels, location))
+            for past, levels in known if location in _locations(levels)
+        ]  # fmt: skip
+    if json_output:
+        put_json([replace(past, levels=levels) for past, levels in known])
+    else:
+        for past, levels in known:
+            _show_past(past, levels)
+    if lacking:
+        fail("; ".join(lacking))
+
+
+def _show_past(past: PastStock, levels: StockLevels) -> None:
+    _show_stock([levels])
+    if past.reservations:
+        columns = ("order_id", "attempt", "state", "units", "location")
+        rows = [tuple(getattr(held, column) for column in columns) for held in past.reservations]
+        put_table(f"Held of {past.sku}", columns, rows)
+    as_of = past.as_of
+    say(f"as of {as_of.topic}[{as_of.partition}] {as_of.position}, {as_of.time} (log {as_of.log_id})")
 
 
 def _locations(levels: StockLevels) -> list[str]:

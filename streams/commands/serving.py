@@ -10,10 +10,14 @@ import errno
 import logging
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import Any
 
 from streams.commands.output import fail, say
 from streams.commands.session import connected
+from streams.reader import ReadError
 from streams.settings import LOOPBACK, Settings, split_address
 
 BROKER_SECONDS = 60.0  # it may be started beside us
@@ -45,7 +49,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     listening = _listen(host, port)
-    app = build_app(settings)
+    app = build_app(settings, partial(_explain, settings))
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -64,6 +68,25 @@ def serve(settings: Settings, host: str, port: int) -> None:
     Server(config).run(sockets=[listening])
     if app.state.feed.failed:
         fail("the read view cannot go on; its log names the reason")
+
+
+def _explain(settings: Settings, order_id: str, advance: Callable[[], None]) -> Any:
+    """An order's explanation, folded in this process; `advance` may end the reading."""
+    from proof.history.explain import explain  # the agents take a moment to load, and few ask
+    from proof.history.fold import Halted
+    from streams.commands.folding import ROLES, logs_of
+
+    class Waited:
+        def expect(self, records: int) -> None:
+            advance()
+
+        def advance(self, records: int) -> None:
+            advance()
+
+    try:
+        return explain(order_id, logs_of(settings, logging.getLogger("smokehouse").warning), ROLES, Waited())
+    except Halted as error:
+        raise ReadError(str(error)) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

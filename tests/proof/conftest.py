@@ -7,6 +7,7 @@ Steps, partitions, tables and views are the real ones.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,6 +29,71 @@ from tables.table import Table
 
 START_MS = 1_700_000_000_000
 Headers = list[tuple[str, bytes]]
+
+
+# Days around the belt's first one, 2023-11-14; the last is far off.
+DAYS = ("2023-11-10", "2023-11-15", "2023-11-16", "2023-11-20", "2024-03-01")
+
+
+def any_fact(
+    chance: random.Random, fact_id: str, skus: tuple[str, ...], places: tuple[str, ...], lots: tuple[str, ...]
+) -> Any:
+    """A stock fact of any kind; the last SKU is a kit of the first two where one is built or taken apart."""
+    pick = lambda *values: chance.choice(values)  # noqa: E731
+    sku, place, lot, units = pick(*skus), pick(*places), pick(*lots), chance.randint(1, 9)
+    where: dict[str, Any] = {"sku": sku, "location": place}
+    day, reference, perhaps = pick(None, *DAYS), pick("P1", "P2", "T1", "T2"), pick(None, lot)
+    used = [r.KitPartUsed(skus[0], units), r.KitPartUsed(skus[1], units, lot)]
+    kinds: list[tuple[type, dict[str, Any]]] = [
+        (r.Received, where | {"lot": lot, "quantity": units + 5, "best_before": day, "reference": reference,
+                              "status": pick("approved", "approved", "inspection")}),
+        *[(r.Received, where | {"lot": lot, "quantity": units + 9, "best_before": pick(day, "2024-03-01")})] * 4,
+        (r.LotDefined, {"sku": sku, "lot": lot, "best_before": day}),
+        (r.LotStatusSet, {"sku": sku, "lot": lot, "status": pick("approved", "approved", "on_hold")}),
+        (r.ConditionChanged, where | {"lot": lot, "quantity": units,
+                                      "condition": pick("damaged", "quarantined", "good", "good")}),
+        (r.Adjusted, where | {"lot": perhaps, "quantity": units - 5, "reason": "correction"}),
+        (r.Counted, where | {"lot": lot, "quantity": units, "as_of_offset": pick(None, units * 4),
+                             "recount": pick(True, False)}),
+        (r.Shipped, where | {"lot": perhaps, "quantity": units, "channel": "shop"}),
+        (r.Returned, where | {"lot": perhaps, "quantity": units,
+                              "disposition": pick("restock", "scrap", "quarantine", "to_supplier")}),
+        (r.TransferredOut, where | {"to": pick(*places), "quantity": units, "reference": reference, "lot": perhaps,
+                                    "expected": pick(*DAYS)}),
+        (r.TransferredIn, where | {"quantity": units - 1, "reference": reference, "lot": perhaps,
+                                   "final": pick(True, False)}),
+        (r.PurchaseOrdered, where | {"reference": reference, "quantity": units * 2, "expected": day}),
+        (r.PurchaseConfirmed, where | {"reference": reference, "quantity": units * 2, "expected": DAYS[3]}),
+        (r.PurchaseNotified, where | {"reference": reference, "quantity": units * 2}),
+        (r.PurchaseClosed, where | {"reference": reference}),
+        (r.KitAssembled, where | {"quantity": units, "lot": lot, "best_before": day, "parts": used}),
+        (r.KitDisassembled, where | {"quantity": units, "lot": perhaps, "parts": used[:1]}),
+        *[(r.PolicySet, {"sku": sku, "location": pick(None, place), "safety_stock": pick(0, 0, 2),
+                         "expiring_days": pick(0, 3), "count_tolerance": pick(0, 2),
+                         "backorder_limit": pick(0, 8, 50), "backorder_due": pick(None, DAYS[4])})] * 2,
+        (r.ChannelStockSet, where | {"channel": pick("shop", "web"), "ring_fence": pick(0, 3, 6),
+                                     "buffer": pick(0, 1, 2)}),
+        (r.SkuDefined, {"sku": sku, "discontinued": chance.random() < 0.05,
+                        "channels": pick([], [], ["shop", "web"])}),
+    ]  # fmt: skip
+    kind, fields = pick(*kinds)
+    return kind(id=fact_id, **fields)
+
+
+def any_rule(
+    chance: random.Random, rule_id: str, skus: tuple[str, ...], places: tuple[str, ...], lots: tuple[str, ...]
+) -> Any:
+    """A channel's rules, or a recall: what every partition hears."""
+    lot, some = chance.choice(lots), chance.choice(([], [skus[0]], list(skus[1:])))
+    channel = r.ChannelSet(
+        id=rule_id, channel=chance.choice(("shop", "web")), minimum_life_days=chance.choice((0, 0, 2, 30)),
+        promise_days=chance.choice((0, 1)), locations=chance.choice(([], [], list(places[1::-1]))),
+        closed=chance.random() < 0.05, policy=chance.choice(("all_or_nothing", "ship_available", "backorder")),
+    )  # fmt: skip
+    return chance.choice((
+        channel, r.RecallOpened(id=rule_id, lot=lot, skus=some, mock=chance.choice((True, False))),
+        r.RecallClosed(id=rule_id, lot=lot),
+    ))  # fmt: skip
 
 
 class Message:
@@ -93,6 +159,9 @@ class Outbox:
 class Belt:
     """`topics[name, partition]`: the records so far. `turn` handles what no agent has read yet."""
 
+    any_fact = staticmethod(any_fact)
+    any_rule = staticmethod(any_rule)
+
     def __init__(self, partitions: int = 3, limits: r.Limits | None = None) -> None:
         self.partitions = partitions
         self.ms = START_MS
@@ -129,8 +198,12 @@ class Belt:
         self.append(topic, partition, encode(record))
 
     def place(self, record: Any) -> None:
-        """A record from outside, by its key."""
-        if "order_id" in record.__struct_fields__ and not isinstance(record, r.Shipped):
+        """A record from outside, by its key; a rule to every partition that must know it."""
+        if isinstance(record, r.EVERYWHERE):
+            for topic, partition in self.agents:
+                if isinstance(record, r.ChannelSet) or (topic == "orders") == isinstance(record, r.KitSet):
+                    self.put(topic, partition, record)
+        elif isinstance(record, r.OrderRecord):
             self.put("orders", partition_of(record.order_id, self.partitions), record)
         else:
             self.put("warehouse", partition_of(record.sku, self.partitions), record)
@@ -228,7 +301,7 @@ class Belt:
         import msgspec
 
         said = [msgspec.json.decode(seen.value or b"") for seen in self.source("reservations")]
-        return {x["order_id"]: x["status"] for x in said if x["status"] != "cancelled"}
+        return {x["order_id"]: x["status"] for x in said if x["status"] not in ("cancelled", "edited")}
 
 
 @pytest.fixture

@@ -241,7 +241,7 @@ def test_an_instant_is_utc_to_the_millisecond() -> None:
 
 def test_a_row_is_read_as_it_was_written(stock_log: Any, order_log: Any) -> None:
     """Every kind of row: what is encoded twice is the same bytes."""
-    stock_log.append(example(r.SkuDefined, sku="A"))
+    stock_log.append(example(r.SkuDefined, sku="A", channels=[]))
     stock_log.receive(5)
     stock_log.reserve(("A", 5))
     stock_log.command(r.Allocate)

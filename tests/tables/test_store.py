@@ -111,8 +111,8 @@ def test_rows_gives_memory_before_the_store(shelf: Shelf) -> None:
 
 def order(order_id: str, deadline_ms: int) -> OrderRow:
     return OrderRow(
-        1, order_id, "pending", "", "none", 0, (), False, "", b"", deadline_ms, 0, (), (), (), (), (), "", 0, (), (),
-        (), (), 0,
+        1, order_id, "pending", "", "none", 0, (), False, "", b"", deadline_ms, 0, "all_or_nothing", (), (), (), (), (),
+        (), (), (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
     )  # fmt: skip
 
 

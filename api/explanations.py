@@ -1,0 +1,104 @@
+"""Why an order was decided as it was, found out anew for every question.
+
+Reads: both logs, through the function it is given (the command line hands in the fold; the API knows no agent).
+Guarantees: one question at a time, in a thread of its own; an answer within `SECONDS` or 503, and what takes longer is
+told to stop. Does not belong here: how an order is explained.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Request
+
+from api import models as m
+from api.problems import Problem, responses
+from streams.reader import ReadError
+
+SECONDS = 20.0
+Advance = Callable[[], None]  # called while it is read; raises `TimeoutError` when nobody waits any more
+Explain = Callable[[str, Advance], Any]  # order id -> a struct, None: no such order. Raises `ReadError`
+BY_COMMAND = "`smokehouse explain` has no such limit."
+
+router = APIRouter(prefix="/v1", tags=["orders"])
+
+
+class Explainer:
+    """Asks `explain`, one question at a time."""
+
+    def __init__(self, explain: Explain | None, seconds: float = SECONDS) -> None:
+        self._explain, self._seconds = explain, seconds
+        self._busy = threading.Lock()
+
+    def ask(self, order_id: str) -> Any:
+        """The explanation, None for an unknown order; a `Problem` when there is none to be had now."""
+        if self._explain is None:
+            raise Problem(503, "explanation-off", "This process cannot fold the logs; `smokehouse explain` can.")
+        if not self._busy.acquire(blocking=False):
+            raise Problem(
+                503, "explanation-busy", f"Another order is being explained; ask again. {BY_COMMAND}",
+                {"Retry-After": "1"},
+            )  # fmt: skip
+        asked = _Asked(self._explain, order_id, self._busy)
+        asked.start()
+        asked.join(self._seconds)
+        if asked.is_alive():
+            asked.given_up = True
+            raise Problem(
+                503, "explanation-too-long", f"The logs could not be folded within {self._seconds:.0f} s. What was "
+                f"folded is kept, so asking again may do. {BY_COMMAND}", {"Retry-After": "5"},
+            )  # fmt: skip
+        if asked.error is not None:
+            raise asked.error
+        return asked.found
+
+
+class _Asked(threading.Thread):
+    """One question. It holds the lock until its thread ends, however long somebody waits for it."""
+
+    def __init__(self, explain: Explain, order_id: str, busy: threading.Lock) -> None:
+        super().__init__(name="explanation", daemon=True)
+        self._explain, self._order_id, self._busy = explain, order_id, busy
+        self.given_up = False
+        self.found: Any = None
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self.found = self._explain(self._order_id, self._advance)
+        except TimeoutError:
+            pass
+        except ReadError as error:
+            self.error = Problem(503, "logs-unreadable", f"The logs cannot be read: {error}", {"Retry-After": "5"})
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request that asked has to hear of it
+            self.error = error
+        finally:
+            self._busy.release()
+
+    def _advance(self) -> None:
+        if self.given_up:
+            raise TimeoutError
+
+
+async def _explainer(request: Request) -> Explainer:
+    return request.app.state.explainer
+
+
+@router.get(
+    "/orders/{order_id:path}/explanation", response_model=m.ExplanationAnswer, responses=responses(404, 422, 503)
+)  # fmt: skip
+def explanation(
+    explainer: Annotated[Explainer, Depends(_explainer)],
+    order_id: Annotated[str, Path(min_length=1, max_length=128)],
+) -> dict:  # fmt: skip
+    """Why an order was decided as it was: what was asked, what there was just before, which rule chose or refused, and
+    every later record with what it changed. Read from the logs themselves, so it takes moments, not milliseconds."""
+    found = explainer.ask(order_id)
+    if found is None:
+        raise Problem(404, "unknown-order", f"No record of the order log names order {order_id!r}.")
+    plain = msgspec.to_builtins(found)
+    fresh = [one | {"lag": 0} for one in plain.pop("as_of")]
+    return {"explanation": plain, "as_of": fresh}

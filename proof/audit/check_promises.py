@@ -1,0 +1,127 @@
+"""Orders beside stock: nothing is held for an order that has no claim to it, and all that it owes is held.
+
+Reads both books once both logs are folded; adds findings. Guarantees: what an order may hold, what was shipped and
+what came back is counted once on both sides. Does not belong here: what was published.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from proof.audit.findings import Findings
+from proof.audit.order import OWED, Order
+from proof.audit.promise import Promise
+from proof.audit.room import Room
+from proof.audit.seen import ORDERS, WAREHOUSE, Cut, spot_of
+
+HELD = {"pending": "claimed", "on_hold": "held", **dict.fromkeys(OWED, "allocated")}
+SENT = {"shipment": "shipped_once", "pick": "picked_once", "return": "returned_once"}
+
+
+class Promises:
+    """All promises of all partitions beside the orders they were made to."""
+
+    def __init__(self, orders: dict[str, Order], rooms: dict[int, Room], cut: Cut, findings: Findings) -> None:
+        self._orders, self._rooms, self._cut, self._findings = orders, rooms, cut, findings
+        self._of: dict[str, list[tuple[int, int, Promise]]] = {}  # order -> (partition, attempt, promise)
+        self._forgotten = {order_id for room in rooms.values() for order_id, _ in room.forgotten}
+        for partition, room in rooms.items():
+            for (order_id, attempt), promise in room.promises.items():
+                self._of.setdefault(order_id, []).append((partition, attempt, promise))
+
+    def _settled(self, order: Order) -> bool:
+        return self._cut.is_settled(ORDERS, order.partition, order.at)
+
+    def check(self) -> None:
+        for order_id, promises in self._of.items():
+            for partition, attempt, promise in promises:
+                if promise.is_open:
+                    self._findings.checked["leak"] += 1
+                    self._may_hold(partition, order_id, attempt, promise)
+        for order_id, order in self._orders.items():
+            if order.was_confirmed and not order.deleted and self._settled(order):
+                self._findings.checked["all_or_nothing"] += 1
+                if order_id not in self._forgotten and order.edit is None:
+                    self._whole(order)
+        self._sent()
+
+    def _may_hold(self, partition: int, order_id: str, attempt: int, promise: Promise) -> None:
+        order = self._orders.get(order_id)
+        if order is None or order.state == "unplaced":
+            if not self._cut.is_sure(WAREHOUSE, partition, promise.asked):
+                return
+            wanted, state = "nothing", "unknown"
+        elif not self._settled(order):
+            return
+        else:
+            wanted, state = self._wanted(order, attempt), order.state
+        if promise.state == wanted:
+            return
+        parts = [part for part in promise.parts if part.open]
+        held = ", ".join(f"{part.open} {part.sku} at {part.location}" for part in parts)
+        self._findings.add(
+            "leak", order_id, spot_of(WAREHOUSE, partition, promise.at), f"{wanted}: the order is {state}",
+            f"attempt {attempt} has {promise.state} {held}", location=parts[0].location,
+        )  # fmt: skip
+
+    def _wanted(self, order: Order, attempt: int) -> str:
+        if order.edit is not None and attempt == order.edit.attempt:
+            return "claimed"
+        if not order.was_confirmed:
+            return HELD.get(order.state, "nothing") if attempt == order.attempt else "nothing"
+        return "allocated" if any(x.attempt == attempt and x.open > 0 for x in order.lines) else "nothing"
+
+    def _whole(self, order: Order) -> None:
+        """Every unit the order owes is allocated, or waits, where the order says; and no other."""
+        owed, told, foreign, given = Counter[Any](), Counter[Any](), Counter[Any](), Counter[Any]()
+        for line in order.lines:
+            if line.location:
+                owed[line.sku, line.location] += line.open
+                told[line.sku] += line.cancelled
+        told.update(order.trimmed)
+        spot = spot_of(ORDERS, order.partition, order.decision.place if order.decision else order.at)
+        held = Counter[Any]()
+        for partition, attempt, promise in self._of.get(order.id, ()):
+            if not any(x.attempt == attempt for x in order.lines):
+                continue
+            spot = spot_of(WAREHOUSE, partition, promise.at)
+            for part in promise.parts:
+                held[part.sku, part.location] += part.open if promise.state == "allocated" else 0
+                foreign[part.sku] += part.foreign
+                given[part.sku] += part.released
+        self._findings.checked["cancellation"] += any(told.values())
+        for sku in sorted({sku for sku, _ in (*owed, *held)}):
+            ours = {x: n for (s, x), n in owed.items() if s == sku and n}
+            theirs = {x: n for (s, x), n in held.items() if s == sku and n}
+            # What stock heard of others leaves less to give back and to ship than the order knows; what left before its
+            # stock came is held, or given back, until nothing of the SKU is open.
+            less, more = foreign[sku], order.ahead[sku]
+            if not told[sku] - less <= given[sku] <= told[sku] + more:
+                self._findings.add("cancellation", order.id, spot, f"{told[sku]} {sku} given back",
+                                   f"{given[sku]} given back")  # fmt: skip
+            elif not less and not more and ours != theirs:
+                self._findings.add("all_or_nothing", order.id, spot, f"{sku} still owed at {ours}", theirs,
+                                   location=next(iter(ours), next(iter(theirs), "")))  # fmt: skip
+            elif not sum(ours.values()) - less <= sum(theirs.values()) <= sum(ours.values()) + more:
+                self._findings.add("all_or_nothing", order.id, spot, f"{sum(ours.values())} {sku} still owed",
+                                   sum(theirs.values()))  # fmt: skip
+
+    def _sent(self) -> None:
+        """What the order's own facts told stock, stock heard once: parcels, picks, returns."""
+        heard: Counter[Any] = Counter()
+        for room in self._rooms.values():
+            heard.update(room.heard)
+        for order_id, order in self._orders.items():
+            if order.deleted or not self._settled(order):
+                continue
+            for (what, sku), units in order.said.items():
+                rule = SENT[what]
+                self._findings.checked[rule] += 1
+                if heard[order_id, what, sku] != units:
+                    self._findings.add(rule, order_id, spot_of(ORDERS, order.partition, order.at),
+                                       f"{units} {sku}", f"stock heard of {heard[order_id, what, sku]}")  # fmt: skip
+        for (order_id, what, sku), units in heard.items():
+            known = self._orders.get(order_id)
+            if known is not None and not known.deleted and self._settled(known) and (what, sku) not in known.said:
+                self._findings.add(SENT[what], order_id, spot_of(ORDERS, known.partition, known.at), f"no {sku}", units)

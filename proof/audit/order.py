@@ -1,0 +1,255 @@
+"""One order as its own records tell it: lines, fulfilments, returns, payment, and what was decided about it.
+
+Guarantees: each line: quantity = waiting + allocated + shipped + cancelled (`check_lines`). Does not belong here: which
+record does what (`order_book` and its siblings).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from proof.audit.intake import LogState
+from tables import records as r
+from tables.murmur2 import partition_of_sku
+
+OPEN = ("unplaced", "pending", "on_hold")
+OWED = ("confirmed", "picked", "packed")
+STEPS = ("confirmed", "picked", "packed", "shipped", "delivered")
+GOOD = ("authorized", "captured", "partially_refunded")  # enough to confirm
+
+
+class Told(NamedTuple):
+    """A line of a decision. `quantity`: units a line of it is about."""
+
+    sku: str
+    quantity: int
+    location: str
+    reason: str
+    available: int | None
+    backordered: int
+
+
+class Decision(NamedTuple):
+    """What must stand in `reservations`."""
+
+    status: str
+    reason: str
+    place: int
+    ms: int
+    attempt: int
+    lines: tuple[Told, ...]
+
+
+class Line:
+    """Units of a SKU at one location ("": nowhere), held by `attempt`'s reservation. `back`: they wait for stock.
+    `refused`: why there are none."""
+
+    __slots__ = ("attempt", "back", "cancelled", "due", "location", "quantity", "refused", "returned", "shipped", "sku")
+
+    def __init__(self, sku: str, quantity: int, location: str = "", *, attempt: int = 0, back: int = 0,
+                 due: str = "") -> None:  # fmt: skip
+        self.sku, self.quantity, self.location, self.attempt = sku, quantity, location, attempt
+        self.back, self.due = back, due
+        self.shipped = self.cancelled = self.returned = 0
+        self.refused: r.Refusal | None = None
+
+    @property
+    def open(self) -> int:
+        return self.quantity - self.shipped - self.cancelled
+
+    @property
+    def allocated(self) -> int:
+        """Of a confirmed order: units it owns and still owes."""
+        return self.open - self.back
+
+
+class Fulfilment:
+    """What one location does. `tracking`: number -> status."""
+
+    __slots__ = ("cartons", "location", "state", "tracking")
+
+    def __init__(self, location: str) -> None:
+        self.location, self.state = location, "confirmed"
+        self.cartons: list[str] = []
+        self.tracking: dict[str, str] = {}
+
+
+class Return:
+    __slots__ = ("state", "units")
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self.units: Counter[str] = Counter()
+
+
+class Edit:
+    """An edit that waits for stock's answers. `parts`: what was granted of it so far."""
+
+    __slots__ = ("attempt", "id", "less", "more", "parts")
+
+    def __init__(self, edit_id: str, attempt: int, more: dict[str, int], less: dict[str, int]) -> None:
+        self.id, self.attempt, self.more, self.less = edit_id, attempt, more, less
+        self.parts: list[Line] = []
+
+
+class Order:
+    """`at`: place of the last record that changed it. `deadline`: negative counts from the first tick, 0 is none.
+    `turns`: of the log, until a contended order asks again; None: it does not wait for that. `said`: units its own
+    facts told stock: (what, SKU)."""
+
+    def __init__(self, partition: int, order_id: str) -> None:
+        self.partition, self.id = partition, order_id
+        self.at = self.attempt = self.deadline = self.payment_seconds = self.lines_told = 0
+        self.state, self.channel, self.payment, self.placed = "unplaced", "", "none", b""
+        self.policy = self.exchange_of = ""
+        self.cancelled_early = self.check_failed = self.deleted = False
+        self.forget_ms = 0  # state time from which it counts as never there
+        self.checks: list[str] = []
+        self.wanted: dict[str, int] = {}  # units per SKU, kits exploded
+        self.alone: dict[str, int] = {}  # of them, units that are in no kit
+        self.kits: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = {}  # kit -> (how many, what is in one)
+        self.lines: list[Line] = []
+        self.locations: list[str] = []
+        self.awaited: set[int] = set()
+        self.moving: set[int] = set()
+        self.turns: int | None = None
+        self.refused: dict[str, r.Refusal] = {}  # by SKU, in the order they came
+        self.could: dict[str, int] = {}
+        self.waiting: list[tuple[str, Any]] = []  # cancellations of units, until it is decided
+        self.edits: list[Any] = []  # edits that wait for the one before, or for the decision
+        self.edit: Edit | None = None
+        self.trimmed: Counter[str] = Counter()  # units stock was told to give back that no line counts as cancelled
+        self.ahead: Counter[str] = Counter()  # units that left before their stock came: stock still waits for it
+        self.fulfilments: dict[str, Fulfilment] = {}
+        self.returns: dict[str, Return] = {}
+        self.seen: dict[str, bytes] = {}
+        self.facts = 0  # told from outside
+        self.said: Counter[tuple[str, str]] = Counter()
+        self.decision: Decision | None = None
+        self.later: list[Decision] = []  # cancellations, edits
+
+    @property
+    def was_confirmed(self) -> bool:
+        return self.decision is not None and self.decision.status == "confirmed"
+
+    def reset_lines(self) -> None:
+        """One line per SKU, nowhere: nothing is granted (any more)."""
+        self.lines = [Line(sku, units) for sku, units in self.wanted.items()]
+
+    def partitions(self, skus: Iterable[str], log: LogState) -> set[int]:
+        return {partition_of_sku(sku, log.partitions) for sku in skus}
+
+    def of(self, sku: str, *, first: str = "") -> list[Line]:
+        """Its lines of a SKU, those at a location first."""
+        return sorted((x for x in self.lines if x.sku == sku), key=lambda x: x.location != first)
+
+    def held_at(self, location: str) -> int:
+        return sum(x.allocated for x in self.lines if x.location == location)
+
+    def fulfilment(self, location: str) -> Fulfilment:
+        """What the location does; from its first pick, pack or shipment on it is kept."""
+        return self.fulfilments.setdefault(location, Fulfilment(location))
+
+    def places(self) -> list[Fulfilment]:
+        """What others see: locations that hold units, and all that did something."""
+        held = (x.location for x in self.lines if x.location and x.allocated > 0)
+        return [self.fulfilments.get(x) or Fulfilment(x) for x in dict.fromkeys((*held, *self.fulfilments))]
+
+    def apart(self, lines: Iterable[Any]) -> list[tuple[str, int, Any]]:
+        """(SKU, units, line), kits of this order taken apart as it was placed."""
+        units: list[tuple[str, int, Any]] = []
+        for line in lines:
+            kit = self.kits.get(line.sku)
+            if kit is None:
+                units.append((line.sku, line.quantity, line))
+            else:
+                units += [(sku, n * line.quantity, line) for sku, n in kit[1]]
+        return units
+
+    def units(self, lines: Iterable[Any]) -> dict[str, int]:
+        """Units per SKU of these lines."""
+        units: dict[str, int] = {}
+        for sku, count, _ in self.apart(lines):
+            units[sku] = units.get(sku, 0) + count
+        return units
+
+    def check_lines(self) -> bool:
+        """The equation of every line."""
+        return all(
+            min(x.shipped, x.cancelled, x.back, x.returned) >= 0 and (x.open >= x.back or x.quantity < 1)
+            and x.returned <= x.shipped
+            for x in self.lines
+        )  # fmt: skip
+
+
+def decide(order: Order, status: str, reason: str, place: int, ms: int) -> None:
+    """The one decision. A confirmed order owes what it was granted; any other is one line per SKU again."""
+    if status == "confirmed":
+        lines = [Told(x.sku, x.quantity, x.location, "", None, x.back) for x in order.lines if x.location]
+        lines += [Told(x.sku, x.refused.quantity, "", x.refused.reason, x.refused.available, 0)
+                  for x in order.lines if x.refused is not None]  # fmt: skip
+        for x in order.lines:
+            if x.refused is not None:
+                x.quantity = x.cancelled = max(0, x.quantity)
+    else:
+        why = order.refused
+        lines = [
+            Told(sku, units, "", why[sku].reason, why[sku].available, 0) if sku in why
+            else Told(sku, units, "", "", None, 0)
+            for sku, units in order.wanted.items()
+        ]  # fmt: skip
+        at = {x.sku: x.location for x in reversed(order.lines)}
+        order.lines = [Line(sku, units, at.get(sku, "")) for sku, units in order.wanted.items()]
+    order.state, order.deadline, order.moving = status, 0, set()
+    order.waiting = order.waiting if status == "confirmed" else []
+    order.decision = Decision(status, reason, place, ms, order.attempt, tuple(lines))
+
+
+def give_back(order: Order, reason: str, units: dict[str, int], place: int, ms: int) -> None:
+    """Cancel units that are not shipped, those that wait for stock first; with the last of them the order ends."""
+    if order.state not in OWED:
+        return
+    given: list[Told] = []
+    for sku, asked in units.items():
+        cancel(order, order.of(sku), asked, given)
+    if given:
+        order.later.append(Decision("cancelled", reason or "cancelled", place, ms, order.attempt, tuple(given)))
+        settle(order)
+
+
+def cancel(order: Order, lines: list[Line], units: int, given: list[Told]) -> None:
+    """Up to so many units of these lines: first those that wait, then those that are held."""
+    for line in lines:
+        count = min(line.back, units)
+        if count:
+            line.back -= count
+            _cancel(line, count, given)
+            units -= count
+    for line in lines:
+        count = min(line.allocated, units)
+        if count > 0:
+            _cancel(line, count, given)
+            units -= count
+
+
+def _cancel(line: Line, count: int, given: list[Told]) -> None:
+    line.cancelled += count
+    given.append(Told(line.sku, count, line.location, "", None, 0))
+
+
+def settle(order: Order) -> None:
+    """The state of an order that was confirmed follows from its lines and from how far their locations are."""
+    if order.state not in (*OWED, "shipped", "delivered"):
+        return
+    if any(x.open > 0 for x in order.lines):
+        waits = any(x.back for x in order.lines)
+        held = {x.location for x in order.lines if x.allocated > 0}
+        steps = [STEPS.index(order.fulfilments[x].state) if x in order.fulfilments else 0 for x in held]
+        order.state = STEPS[min([0] * waits + steps)]
+    elif any(x.shipped for x in order.lines):
+        shipped = [x.state for x in order.fulfilments.values() if x.state in ("shipped", "delivered")]
+        order.state = "delivered" if shipped and "shipped" not in shipped else "shipped"
+    else:
+        order.state = "cancelled"

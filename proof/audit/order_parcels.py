@@ -1,0 +1,196 @@
+"""What locations do for an order: pick, pack, ship, deliver; what is missing at the end; stock that came for it.
+
+Facts are never refused: what the order does not know goes to stock all the same. Does not belong here: what comes back
+(`order_returns`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proof.audit.intake import LogState
+from proof.audit.order import OWED, Decision, Line, Order, Told, cancel, settle
+from proof.audit.order_edits import end_edit, next_edit
+from tables import records as r
+
+STAY = ("delivered", "return_to_sender")  # the last word on a parcel
+
+
+def _from_nowhere(order: Order, sku: str, location: str | None) -> bool:
+    """Whether nothing tells where units of this SKU were."""
+    return not (location or any(x.location for x in order.of(sku)) or order.locations)
+
+
+def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogState) -> bool | str:
+    named = order.apart(record.lines)
+    if any(_from_nowhere(order, sku, record.location) for sku, _, _ in named):
+        return "unknown_location"
+    if order.state not in OWED:
+        for sku, units, said in named:
+            order.said["pick", sku] += units + _short(order, sku, said)
+        return True
+    touched: list[str] = []
+    if not record.lines:
+        for line in _held(order, record.location):
+            known = order.fulfilments.get(line.location)
+            if known is None or known.state == "confirmed":
+                order.said["pick", line.sku] += line.allocated
+                touched.append(line.location)
+    for sku, units, said in named:
+        wanted = units + _short(order, sku, said)
+        order.said["pick", sku] += wanted
+        for line in [x for x in _held(order, record.location) if x.sku == sku]:
+            if wanted > 0:
+                touched.append(line.location)
+                wanted -= line.allocated
+    for location in touched:
+        fulfilment = order.fulfilment(location)
+        if fulfilment.state == "confirmed":
+            fulfilment.state = "picked"
+    _began(order, bool(touched), place, ms, log)
+    settle(order)
+    return True
+
+
+def _short(order: Order, sku: str, said: Any) -> int:
+    kit = order.kits.get(said.sku)
+    return said.short if kit is None else said.short * dict(kit[1]).get(sku, 0)
+
+
+def _began(order: Order, worked: bool, place: int, ms: int, log: LogState) -> None:
+    """Somebody began to work on the order: an edit that waits for stock comes too late."""
+    if worked and order.edit is not None:
+        end_edit(order)
+        next_edit(order, place, ms, log)
+
+
+def packed(order: Order, record: r.OrderPacked, place: int, ms: int, log: LogState) -> bool:
+    if order.state not in OWED:
+        return True
+    locations = dict.fromkeys(x.location for x in _held(order, record.location))
+    for location in locations:
+        fulfilment = order.fulfilment(location)
+        if fulfilment.state != "packed" or record.cartons:
+            fulfilment.state = "packed"
+            fulfilment.cartons += [x for x in record.cartons if x not in fulfilment.cartons]
+    _began(order, bool(locations), place, ms, log)
+    settle(order)
+    return True
+
+
+# -- shipped -----------------------------------------------------------------------------------------------------------
+
+
+def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogState) -> bool | str:
+    named = [(sku, units, said.location or record.location) for sku, units, said in order.apart(record.lines)]
+    if any(_from_nowhere(order, sku, location) for sku, _, location in named):
+        return "unknown_location"
+    owed = order.state in OWED
+    left_from: list[str] = []
+    if record.lines:
+        for sku, units, location in named:
+            order.said["shipment", sku] += units
+            if owed:
+                left_from += _leave(order, sku, units, location)
+    else:
+        for line in [x for x in order.lines if x.allocated > 0]:
+            if owed and record.location not in (None, line.location):
+                continue  # nothing is held there; of an order that holds nothing all left from there
+            if not (line.location or record.location or order.locations):
+                return "unknown_location"
+            order.said["shipment", line.sku] += line.allocated
+            if owed:
+                left_from.append(line.location)
+                line.shipped += line.allocated
+    if not owed:
+        return True
+    if not left_from and not named and not record.final:
+        return True
+    for location in left_from:
+        if record.tracking:
+            order.fulfilment(location).tracking.setdefault(record.tracking, "pre_transit")
+        order.fulfilment(location)
+    if record.final:
+        _give_up(order, record.location, place, ms)
+    for location in left_from:
+        if not order.held_at(location):
+            order.fulfilments[location].state = "shipped"
+    _began(order, worked=bool(left_from) or record.final, place=place, ms=ms, log=log)
+    settle(order)
+    return True
+
+
+def _leave(order: Order, sku: str, units: int, location: str | None) -> list[str]:
+    """Units leave the order's lines, those held before those that wait; returns where they were said to leave from."""
+    lines = order.of(sku, first=location or "")
+    left_from = []
+    for waiting in (False, True):
+        for line in lines:
+            count = min(units, line.back if waiting else line.allocated)
+            if count > 0:
+                line.shipped += count
+                units -= count
+                left_from.append(location or line.location)
+                if waiting:
+                    line.back -= count
+                    order.ahead[sku] += count
+    if not left_from and lines:
+        left_from.append(location or lines[0].location)
+    return left_from
+
+
+def _give_up(order: Order, location: str | None, place: int, ms: int) -> None:
+    """Nothing more comes from there: it waits for stock, or is cancelled, as the order's policy says."""
+    if order.policy == "backorder":
+        for line in _held(order, location):
+            line.back += line.allocated
+            line.due = ""
+        return
+    given: list[Told] = []
+    for line in [x for x in order.lines if x.open > 0 and location in (None, x.location)]:
+        cancel(order, [line], line.open, given)
+    if given:
+        order.later.append(Decision("cancelled", "short", place, ms, order.attempt, tuple(given)))
+
+
+# -- afterwards --------------------------------------------------------------------------------------------------------
+
+
+def filled(order: Order, record: r.BackorderFilled, place: int, ms: int, log: LogState) -> bool | str:
+    if order.state == "unplaced":
+        return "unknown_order"
+    left = record.quantity
+    for line in order.lines:
+        if (line.sku, line.location, line.attempt) == (record.sku, record.location, record.attempt):
+            count = min(line.back, left)
+            line.back -= count
+            left -= count
+    known = order.fulfilments.get(record.location)
+    if left < record.quantity and known is not None:
+        known.state = "confirmed"  # there is something to pick again
+    settle(order)
+    return True
+
+
+def tracked(order: Order, record: r.TrackingUpdated, place: int, ms: int, log: LogState) -> bool:
+    for fulfilment in order.fulfilments.values():
+        known = fulfilment.tracking.get(record.tracking)
+        if known is None or known in STAY or record.status == "pre_transit":
+            continue
+        fulfilment.tracking[record.tracking] = record.status
+        if fulfilment.state == "shipped" and all(x == "delivered" for x in fulfilment.tracking.values()):
+            fulfilment.state = "delivered"
+    settle(order)
+    return True
+
+
+def delivered(order: Order, record: r.OrderDelivered, place: int, ms: int, log: LogState) -> bool:
+    for fulfilment in order.fulfilments.values():
+        if fulfilment.state == "shipped":
+            fulfilment.state = "delivered"
+    settle(order)
+    return True
+
+
+def _held(order: Order, location: str | None) -> list[Line]:
+    return [x for x in order.lines if x.location and x.allocated > 0 and location in (None, x.location)]

@@ -1,0 +1,92 @@
+"""One partition's books: its SKUs with their shelves, what it promised, which facts it knows, and its rules.
+
+Does not belong here: what changes them (`stock_facts`, `promises`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from proof.audit.intake import LogState
+from proof.audit.promise import Promise
+from proof.audit.shelves import Batch, Lot, Master, Policy, Recall, Shelf, day_of
+from tables import records as r
+
+
+class Room:
+    """`today`: the day of its state time. `heard`: units the orders' own facts told: (order, what, SKU)."""
+
+    def __init__(self) -> None:
+        self.today = ""
+        self.skus: dict[str, Master] = {}
+        self.promises: dict[tuple[str, int], Promise] = {}
+        self.facts: dict[str, tuple[bytes, int]] = {}  # id -> (content, place)
+        self.forgotten: set[tuple[str, int]] = set()  # promises that are past their time
+        self.channels: dict[str, r.ChannelSet] = {}
+        self.recalls: dict[str, Recall] = {}
+        self.lots_of: dict[str, dict[str, Lot]] = {}  # lot code -> row key -> lot
+        self.heard: Counter[tuple[str, str, str]] = Counter()
+        self.kits: dict[str, tuple[str, int, int]] = {}  # id a part's move must have -> (SKU, units, place)
+        self.told_kits: set[str] = set()
+
+    def shelf(self, sku: str, location: str) -> Shelf | None:
+        master = self.skus.get(sku)
+        return master.shelves.get(location) if master else None
+
+    def shown(self, sku: str, location: str) -> Shelf:
+        """The shelf, or one that holds nothing: a row of nothing may stand anywhere."""
+        master = self.skus.get(sku)
+        return self.shelf(sku, location) or Shelf(sku, location, master.policy if master else Policy())
+
+    def master(self, sku: str, place: int) -> Master:
+        """What is known of a SKU, from now on at the latest."""
+        known = self.skus.get(sku)
+        if known is None:
+            known = self.skus[sku] = Master()
+            known.at = place
+        return known
+
+    def shelf_of(self, sku: str, location: str, place: int) -> Shelf:
+        """The shelf, made if it is new, and changed by the record at `place`."""
+        master = self.master(sku, place)
+        shelf = master.shelves.get(location)
+        if shelf is None:
+            shelf = master.shelves[location] = Shelf(sku, location, master.policy)
+        shelf.at = place
+        return shelf
+
+    def lot_of(self, shelf: Shelf, code: str, place: int) -> Lot:
+        """The lot on this shelf; a new one is what its batch is, or recalled."""
+        lot = shelf.lots.get(code)
+        if lot is None:
+            batch = self.batch(shelf.sku, code)
+            lot = Lot(shelf, code, batch.best_before if batch else "", self.status(shelf.sku, code), place)
+            lot.expired = self.dated(lot.best_before)["expired"]
+            shelf.lots[code] = lot
+            self.lots_of.setdefault(code, {})[lot.key] = lot
+        return lot
+
+    def batch(self, sku: str, code: str) -> Batch | None:
+        master = self.skus.get(sku)
+        return master.batches.get(code) if master else None
+
+    def status(self, sku: str, code: str) -> str:
+        """Of a lot, by its recall, then by its batch."""
+        recall = self.recalls.get(code)
+        if recall is not None and recall.freezes(sku):
+            return "recalled"
+        batch = self.batch(sku, code)
+        return batch.status if batch else "approved"
+
+    def dated(self, best_before: str) -> dict[str, Any]:
+        """What a lot is that has this best-before from now on."""
+        expired = bool(best_before and self.today and best_before < self.today)
+        return {"best_before": best_before, "expired": expired, "warned": False}
+
+    def lots_everywhere(self, sku: str, code: str) -> list[Lot]:
+        """A SKU's lot rows of this code, at all locations."""
+        return [x for _, x in sorted(self.lots_of.get(code, {}).items()) if x.shelf.sku == sku]
+
+    def look_at_clock(self, log: LogState) -> None:
+        self.today = day_of(log.state_ms)

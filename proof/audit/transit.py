@@ -1,0 +1,110 @@
+"""Units on their way: transfers between locations, purchases, and units that go into kits and come out again.
+
+Each function changes a room by one fact. Guarantees: what is under way is part of no shelf. Does not belong here: units
+on shelves (`shelves`), what can be promised by date.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proof.audit.receipts import know_batch, receive
+from proof.audit.room import Room
+from proof.audit.shelves import NO_LOT, Incoming
+from tables import records as r
+
+
+def _incoming(room: Room, fact: Any, kind: str, location: str, place: int) -> Incoming:
+    known = room.skus[fact.sku].incoming
+    room.shelf_of(fact.sku, location, place)  # what comes is shown with its location, stocked or not
+    return known.setdefault((location, fact.reference), Incoming(kind))
+
+
+def _transferred_out(room: Room, fact: r.TransferredOut, place: int) -> None:
+    shelf = room.shelf_of(fact.sku, fact.location, place)
+    went = shelf.leave(fact.quantity, fact.lot, "transferred_out", place, room.today)
+    incoming = _incoming(room, fact, "transfer", fact.to, place)
+    incoming.expected = fact.expected or incoming.expected
+    incoming.kind, incoming.notified = "transfer", 0
+    incoming.ordered += fact.quantity
+    incoming.confirmed = incoming.ordered
+    for lot, units in went:
+        incoming.lots[lot.code] = incoming.lots.get(lot.code, 0) + units
+    incoming.state = "open"
+    if incoming.received >= incoming.ordered:  # it came before anybody said that it left
+        incoming.state, incoming.lots = "closed", {}
+
+
+def _transferred_in(room: Room, fact: r.TransferredIn, place: int) -> None:
+    shelf = room.shelf_of(fact.sku, fact.location, place)
+    incoming = _incoming(room, fact, "transfer", fact.location, place)
+    left, last = fact.quantity, fact.lot or NO_LOT
+    came: dict[str, int] = {}
+    for code in sorted(incoming.lots, key=lambda x: x != fact.lot):
+        units = min(incoming.lots[code], left)
+        incoming.lots[code] -= units
+        left -= units
+        last = fact.lot or code
+        if units:
+            came[last] = came.get(last, 0) + units
+    incoming.lots = {code: units for code, units in incoming.lots.items() if units}
+    incoming.received += fact.quantity
+    if fact.final or incoming.received >= incoming.ordered:
+        incoming.state, incoming.lots = "closed", {}
+    if left:
+        came[last] = came.get(last, 0) + left
+    for code, units in came.items():
+        know_batch(room, fact.sku, code, None, "approved")
+        receive(room, shelf, code, units, "transferred_in", place)
+
+
+def _purchase(room: Room, fact: Any, place: int) -> None:
+    kind = type(fact)
+    incoming = _incoming(room, fact, "purchase", fact.location, place)
+    if incoming.kind != "purchase":
+        return
+    if kind is r.PurchaseClosed:
+        incoming.state = "closed"
+        return
+    if kind is r.PurchaseOrdered:
+        incoming.ordered = fact.quantity
+    elif kind is r.PurchaseConfirmed:
+        incoming.confirmed = fact.quantity
+    else:
+        incoming.notified = fact.quantity
+    incoming.expected = fact.expected or incoming.expected
+    incoming.close_if_whole()
+
+
+def _kit_assembled(room: Room, fact: r.KitAssembled, place: int) -> None:
+    know_batch(room, fact.sku, fact.lot, fact.best_before, "approved")
+    shelf = room.shelf_of(fact.sku, fact.location, place)
+    receive(room, shelf, fact.lot, fact.quantity, "assembled", place)
+    _expect_parts(room, fact, place, -1)
+
+
+def _kit_disassembled(room: Room, fact: r.KitDisassembled, place: int) -> None:
+    shelf = room.shelf_of(fact.sku, fact.location, place)
+    shelf.leave(fact.quantity, fact.lot, "disassembled", place, room.today)
+    _expect_parts(room, fact, place, 1)
+
+
+def _expect_parts(room: Room, fact: Any, place: int, sign: int) -> None:
+    for n, part in enumerate(fact.parts):
+        room.kits[f"{fact.id}:part:{n}"] = (part.sku, sign * part.quantity, place)
+
+
+def _kit_part_moved(room: Room, fact: r.KitPartMoved, place: int) -> None:
+    shelf = room.shelf_of(fact.sku, fact.location, place)
+    if fact.quantity < 0:
+        shelf.leave(-fact.quantity, fact.lot, "made_into", place, room.today)
+    else:
+        shelf.change(room.lot_of(shelf, fact.lot or NO_LOT, place), place, "made_from", fact.quantity)
+    room.told_kits.add(fact.id)
+
+
+TRANSIT: dict[type, Any] = {
+    r.TransferredOut: _transferred_out, r.TransferredIn: _transferred_in, r.PurchaseOrdered: _purchase,
+    r.PurchaseConfirmed: _purchase, r.PurchaseNotified: _purchase, r.PurchaseClosed: _purchase,
+    r.KitAssembled: _kit_assembled, r.KitDisassembled: _kit_disassembled, r.KitPartMoved: _kit_part_moved,
+}  # fmt: skip

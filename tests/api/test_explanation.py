@@ -1,0 +1,100 @@
+"""An order's explanation is answered by the API as documented: one at a time, within a limit, or with what to do."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from api.explanations import Explainer
+from api.problems import Problem
+from streams.reader import ReadError
+
+PATH = "/v1/orders/{order_id}/explanation"
+
+
+def test_an_explanation_is_as_documented_and_says_what_was_decided(street):
+    street.place("why/1", {"JRK-BLAC-50": 1, "JRK-CHIL-200": 10_000})
+    street.wait(lambda: street.get("/v1/orders/why/1").json().get("order", {}).get("status") == "rejected")
+    response = street.get("/v1/orders/why/1/explanation", timeout=30)
+    assert response.status_code == 200, response.text
+    street.check_documented(PATH, response)
+    told = response.json()["explanation"]
+    assert (told["status"], told["decision"]["reason"]) == ("rejected", "insufficient")
+    refused = [x for question in told["questions"] for x in question["answer"]["refused"]]
+    assert [(x["sku"], x["reason"]) for x in refused] == [("JRK-CHIL-200", "insufficient")]
+    assert {one["topic"] for one in response.json()["as_of"]} == {"orders", "warehouse"}
+
+
+def test_an_order_that_never_was_is_a_documented_404(street):
+    response = street.get("/v1/orders/no-such/explanation", timeout=30)
+    assert response.status_code == 404
+    street.check_documented(PATH, response)
+
+
+@pytest.fixture
+def folding():
+    """A fold that goes on until `let_go`, and counts the times it was told to stop."""
+
+    class Folding:
+        def __init__(self):
+            self.let_go, self.began, self.ended = threading.Event(), threading.Event(), threading.Event()
+            self.stopped = 0
+
+        def __call__(self, order_id, advance):
+            self.began.set()
+            try:
+                while not self.let_go.wait(0.01):
+                    advance()
+            except TimeoutError:
+                self.stopped += 1
+                self.ended.set()
+                raise
+            return order_id
+
+    made = Folding()
+    yield made
+    made.let_go.set()
+
+
+def test_a_second_question_meanwhile_is_told_to_come_again(folding):
+    explainer = Explainer(folding)
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(explainer.ask("o-1")))
+    first.start()
+    assert folding.began.wait(5)
+    with pytest.raises(Problem) as refused:
+        explainer.ask("o-2")
+    assert (refused.value.status_code, refused.value.kind) == (503, "explanation-busy")
+    folding.let_go.set()
+    first.join(5)
+    assert answers == ["o-1"]
+    assert explainer.ask("o-2") == "o-2"
+
+
+def test_what_takes_too_long_is_answered_and_told_to_stop(folding):
+    explainer = Explainer(folding, seconds=0.05)
+    with pytest.raises(Problem) as late:
+        explainer.ask("o-1")
+    assert (late.value.status_code, late.value.kind) == (503, "explanation-too-long")
+    assert folding.ended.wait(5)
+    assert folding.stopped == 1
+
+
+def test_logs_that_cannot_be_read_are_a_503_and_the_next_question_is_answered():
+    def broken(order_id, advance):
+        if order_id == "o-1":
+            raise ReadError("orders/0: no such topic")
+        return order_id
+
+    explainer = Explainer(broken)
+    with pytest.raises(Problem, match="no such topic") as lost:
+        explainer.ask("o-1")
+    assert (lost.value.status_code, lost.value.kind) == (503, "logs-unreadable")
+    assert explainer.ask("o-2") == "o-2"
+
+
+def test_a_process_that_cannot_fold_says_who_can():
+    with pytest.raises(Problem, match="smokehouse explain") as off:
+        Explainer(None).ask("o-1")
+    assert off.value.status_code == 503
