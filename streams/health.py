@@ -18,6 +18,7 @@ from aiohttp import web
 from streams.lot_rows import lot_pieces, recalls
 from streams.owner import PartitionOwner
 from streams.settings import LOOPBACK, Settings
+from tables.records import Lot
 
 
 class Health:
@@ -66,10 +67,14 @@ class Health:
         return web.json_response(self._describe())
 
     async def _lot(self, request: web.Request) -> web.StreamResponse:
+        try:
+            lot = msgspec.convert(request.match_info["lot"], Lot)
+        except msgspec.ValidationError as error:
+            return web.json_response({"reason": str(error)}, status=400)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         traces = request.query.get("traces") != "0"
-        async for piece in lot_pieces(self._owner, request.match_info["lot"], traces=traces):
+        async for piece in lot_pieces(self._owner, lot, traces=traces):
             await response.write(piece)
         await response.write_eof()
         return response

@@ -125,7 +125,7 @@ class Workers:
             answer = self._http.get(address.url.rstrip("/") + path)
             if answer.status_code != 200:
                 return []
-            parts = msgspec.json.decode(answer.content, type=list[kind])  # type: ignore[valid-type]
+            parts: list[_Part] = msgspec.json.decode(answer.content, type=list[kind])  # type: ignore[valid-type]
         except (httpx2.HTTPError, httpx2.InvalidURL, msgspec.MsgspecError):
             return []
         return [part for part in parts if not isinstance(part, LotPartition) or part.whole]

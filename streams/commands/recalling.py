@@ -142,6 +142,10 @@ def report(
     """
     if json_output and csv:
         fail("give --json or --csv: both go to stdout", EXIT_ARGUMENTS)
+    try:
+        msgspec.convert(lot, r.Lot)
+    except msgspec.ValidationError as error:
+        fail(f"lot {lot!r}: {error}", EXIT_ARGUMENTS)
     with Workers(read_settings().run_dir) as workers:
         account, answers = workers.account(lot, sku or [])
     if answers.missing and not partial:
@@ -153,7 +157,8 @@ def report(
     if json_output:
         put_json(account)
     elif csv:
-        recall_report.put_csv(account, sys.stdout)
+        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
+            recall_report.put_csv(account, out)
     elif pdf is None:
         recall_report.put_text(account)
     if pdf is not None:

@@ -186,6 +186,7 @@ def test_what_is_wrong_is_said_and_nothing_is_written(warehouse):
     warehouse.receive(JERKY, 5)
     before = warehouse.written()
     assert "$.lot" in warehouse.recall("open", "no lot code", "--reason", "metal", code=2).stderr
+    assert "lot 'no|lot'" in warehouse.recall("report", "no|lot", code=2).stderr
     assert "$.skus" in warehouse.recall("open", LOT, "--reason", "metal", "--sku", "a b", code=2).stderr
     assert warehouse.written() == before
     warehouse.work()
