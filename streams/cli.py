@@ -32,6 +32,7 @@ _COMMANDS = {
     "explain": "explaining:explain",
     "replay": "replaying:replay",
     "tail": "reading:tail",
+    "recall": "recalling:recall_app",
     "export": "exporting:export",
     "audit": "auditing:audit",
     "prove": "proving:prove_app",
