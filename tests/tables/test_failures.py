@@ -120,7 +120,7 @@ def test_the_lock_is_there_the_recheck_is_wrong(shop: Shop) -> None:
 
 
 def test_hold_and_commit_are_separate_the_hold_expires_while_paying(shop: Shop) -> None:
-    """The payment comes in before its deadline is told: what was held is what is allocated, there is no second check."""
+    """The payment comes before its deadline: what was held is what is allocated, there is no second check."""
     shop.receive(1)
     shop.place("o1", ("A", 1), payment="pending", payment_seconds=60)
     assert shop.stock().reserved == 1
