@@ -94,15 +94,16 @@ class Promises:
         for sku in sorted({sku for sku, _ in (*owed, *held)}):
             ours = {x: n for (s, x), n in owed.items() if s == sku and n}
             theirs = {x: n for (s, x), n in held.items() if s == sku and n}
-            # A shipment that stock heard of from others leaves less to give back and to ship than the order knows.
-            slack = foreign[sku]
-            if given[sku] > told[sku] or given[sku] + slack < told[sku]:
+            # What stock heard of others leaves less to give back and to ship than the order knows; what left before its
+            # stock came is held, or given back, until nothing of the SKU is open.
+            less, more = foreign[sku], order.ahead[sku]
+            if not told[sku] - less <= given[sku] <= told[sku] + more:
                 self._findings.add("cancellation", order.id, spot, f"{told[sku]} {sku} given back",
                                    f"{given[sku]} given back")  # fmt: skip
-            elif not slack and ours != theirs:
+            elif not less and not more and ours != theirs:
                 self._findings.add("all_or_nothing", order.id, spot, f"{sku} still owed at {ours}", theirs,
                                    location=next(iter(ours), next(iter(theirs), "")))  # fmt: skip
-            elif sum(theirs.values()) + slack < sum(ours.values()) or sum(theirs.values()) > sum(ours.values()):
+            elif not sum(ours.values()) - less <= sum(theirs.values()) <= sum(ours.values()) + more:
                 self._findings.add("all_or_nothing", order.id, spot, f"{sum(ours.values())} {sku} still owed",
                                    sum(theirs.values()))  # fmt: skip
 

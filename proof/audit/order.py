@@ -66,16 +66,12 @@ class Line:
 
 
 class Fulfilment:
-    """What one location does. `tracking`: number -> status."""
+    """What one location does. `left`: something of the order left from there. `tracking`: number -> status."""
 
-    __slots__ = ("cartons", "location", "state", "tracking")
-
-    @property
-    def has_shipped(self) -> bool:
-        return self.state in ("shipped", "delivered") or bool(self.tracking)
+    __slots__ = ("cartons", "left", "location", "state", "tracking")
 
     def __init__(self, location: str) -> None:
-        self.location, self.state = location, "confirmed"
+        self.location, self.state, self.left = location, "confirmed", False
         self.cartons: list[str] = []
         self.tracking: dict[str, str] = {}
 
@@ -125,6 +121,7 @@ class Order:
         self.edits: list[Any] = []  # edits that wait for the one before, or for the decision
         self.edit: Edit | None = None
         self.trimmed: Counter[str] = Counter()  # units stock was told to give back that no line counts as cancelled
+        self.ahead: Counter[str] = Counter()  # units that left before their stock came: stock still waits for it
         self.fulfilments: dict[str, Fulfilment] = {}
         self.returns: dict[str, Return] = {}
         self.seen: dict[str, bytes] = {}
@@ -156,10 +153,9 @@ class Order:
         return self.fulfilments.setdefault(location, Fulfilment(location))
 
     def places(self) -> list[Fulfilment]:
-        """What others see: where units are held or were shipped from, in the order of the lines, then the others."""
-        own = dict.fromkeys(x.location for x in self.lines if x.location and (x.allocated > 0 or x.shipped))
-        others = [x.location for x in self.fulfilments.values() if x.location not in own and x.has_shipped]
-        return [self.fulfilments.get(x) or Fulfilment(x) for x in (*own, *others)]
+        """What others see: locations that hold units, and all that did something."""
+        held = (x.location for x in self.lines if x.location and x.allocated > 0)
+        return [self.fulfilments.get(x) or Fulfilment(x) for x in dict.fromkeys((*held, *self.fulfilments))]
 
     def apart(self, lines: Iterable[Any]) -> list[tuple[str, int, Any]]:
         """(SKU, units, line), kits of this order taken apart as it was placed."""
@@ -194,6 +190,9 @@ def decide(order: Order, status: str, reason: str, place: int, ms: int) -> None:
         lines = [Told(x.sku, x.quantity, x.location, "", None, x.back) for x in order.lines if x.location]
         lines += [Told(x.sku, x.refused.quantity, "", x.refused.reason, x.refused.available, 0)
                   for x in order.lines if x.refused is not None]  # fmt: skip
+        for x in order.lines:
+            if x.refused is not None:
+                x.quantity = x.cancelled = max(0, x.quantity)
     else:
         why = order.refused
         lines = [
@@ -244,6 +243,11 @@ def settle(order: Order) -> None:
     """The state of an order that was confirmed follows from its lines and from how far their locations are."""
     if order.state not in (*OWED, "shipped", "delivered"):
         return
+    for done in order.fulfilments.values():
+        if done.left and done.state in OWED and not order.held_at(done.location):
+            done.state = "shipped"
+        if done.state == "shipped" and done.tracking and all(x == "delivered" for x in done.tracking.values()):
+            done.state = "delivered"
     if any(x.open > 0 for x in order.lines):
         waits = any(x.back for x in order.lines)
         held = {x.location for x in order.lines if x.allocated > 0}

@@ -48,7 +48,7 @@ def answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: 
 
 
 def _fits(order: Order, skus: list[str], record: r.ReserveAnswered) -> bool:
-    """Whether parts and refused rests are what was asked; of a command that was refused whole, not each line is told."""
+    """Whether parts and refused rests are what was asked; of a command that was refused whole, not every line is."""
     told: dict[str, int] = {}
     for x in (*record.parts, *record.refused):
         told[x.sku] = told.get(x.sku, 0) + x.quantity
@@ -118,7 +118,7 @@ def _go_on_with_what_there_is(order: Order) -> None:
 
 
 def _leave_out(order: Order, sku: str, surplus: int) -> None:
-    """One cancelled line of a SKU: what stock refused, and what no whole kit needs, the last parts first."""
+    """One line of a SKU: what stock refused, and what no whole kit needs, the last parts first."""
     rest = next((x for x in order.lines if x.sku == sku and not x.location), None)
     if rest is None:
         if not surplus:
@@ -128,7 +128,7 @@ def _leave_out(order: Order, sku: str, surplus: int) -> None:
     order.trimmed[sku] += surplus
     why = order.refused.get(sku) or r.Refusal(sku, 0, "kit", surplus)
     rest.refused = r.Refusal(sku, why.quantity + surplus, why.reason, why.available)
-    rest.quantity = rest.cancelled = max(0, rest.refused.quantity)
+    rest.quantity = rest.refused.quantity
     for line in reversed([x for x in order.lines if x.sku == sku and x.location]):
         count = min(surplus, line.quantity)
         line.quantity -= count

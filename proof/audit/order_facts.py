@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from proof.audit.intake import LogState
-from proof.audit.order import GOOD, OPEN, Order, decide, give_back
+from proof.audit.order import OPEN, Order, decide, give_back
 from proof.audit.order_answers import grant
 from proof.audit.order_edits import end_edit, next_edit
 from tables import records as r
@@ -40,11 +40,11 @@ def paid(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
     payment = "captured" if type(record) is r.PaymentCaptured else "authorized"
     if order.payment in TAKEN or (payment == "authorized" and order.payment not in ("none", "pending", "failed")):
         return True
-    before, order.payment = order.payment, payment
+    order.payment = payment
     if order.state == "expired":
         order.state = "paid_unallocated"
     elif order.state == "on_hold":
-        _go_on(order, place, ms, log, waits_anew=before not in GOOD)
+        _go_on(order, place, ms, log, waits_anew=True)
     return True
 
 
@@ -66,7 +66,10 @@ def not_paid(order: Order, record: r.PaymentFailed, place: int, ms: int, log: Lo
 
 def paid_back(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
     if type(record) is r.PaymentRefunded:
-        order.payment = "partially_refunded" if record.partial else "refunded"
+        if record.partial:
+            order.payment = "refunded" if order.payment == "refunded" else "partially_refunded"
+            return True
+        order.payment = "refunded"
     elif order.payment in TAKEN:
         return True
     else:
@@ -82,7 +85,9 @@ def wanted_payment(order: Order) -> str:
             return "capture"
         return "void" if order.state in (*ENDED, "paid_unallocated") else ""
     if order.payment in ("captured", "partially_refunded"):
-        return "refund" if order.state in (*ENDED, "returned", "paid_unallocated") else ""
+        over = order.state in (*ENDED, "returned", "paid_unallocated")
+        less = order.payment == "captured" and any(x.cancelled or x.returned for x in order.lines)
+        return "refund" if over or less else ""
     return ""
 
 
