@@ -419,7 +419,7 @@ SCENARIOS: dict[Scenario, tuple[str, ...]] = {
     kits_were_made_and_their_parts_did_not_hear_of_it: ("kit parts told only once",),
     units_come_back_twice: ("returns counted twice",),
 }
-PARTITIONS = {a_move_landed_in_half_of_its_rows: 2}  # one partition alone answers for all lines, and nothing has to move
+PARTITIONS = {a_move_landed_in_half_of_its_rows: 2}  # in one, nothing ever has to move
 
 
 FOUND = (
@@ -464,5 +464,3 @@ def test_a_defect_that_seeds_do_not_show_for_certain_has_its_scenario() -> None:
 
 def _mark(play: Play, owner: Owner) -> Mark:
     return Mark(owner.writer, play.world.broker.end("stock-changelog", 0), dict(owner.store.kept))
-
-
