@@ -104,7 +104,7 @@ def _said(fact: Any, row: FactRow, rows: dict[str, Any], at: At, log: PartitionR
     if isinstance(fact, r.KitAssembled | r.KitDisassembled):
         sends += kit_stock.parts(fact, log)
     elif row.more:
-        sends.append(recalls.continued(fact, log))
+        sends.append(recalls.continued(fact, at, log))
     return sends
 
 

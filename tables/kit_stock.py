@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tables import records as r
 from tables.lots import UNKNOWN_LOT
-from tables.movements import Decision, Movements
+from tables.movements import Decision, Movements, stem
 from tables.murmur2 import partition_of_sku
 from tables.outcome import WAREHOUSE, At, Send, View
 from tables.receiving import new_batch, receive
@@ -43,7 +43,7 @@ def parts(fact: r.KitAssembled | r.KitDisassembled, log: PartitionRow) -> list[S
     sign = -1 if isinstance(fact, r.KitAssembled) else 1
     return [
         Send(WAREHOUSE, partition_of_sku(part.sku, log.partitions), None, r.KitPartMoved(
-            id=f"{fact.id}:part:{n}", sku=part.sku, location=fact.location, quantity=sign * part.quantity,
+            id=f"{stem(fact)}:part:{n}", sku=part.sku, location=fact.location, quantity=sign * part.quantity,
             kit=fact.sku, lot=part.lot, kit_lot=fact.lot,
         ))
         for n, part in enumerate(fact.parts)

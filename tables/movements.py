@@ -8,12 +8,13 @@ Does not belong here: what a fact means (`receiving`, `shelf`, `shipping`, ...),
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from tables import effects, lots
 from tables.alerts import raised
+from tables.codec import digest
 from tables.outcome import At, View
 from tables.rows import (
     BatchRow,
@@ -37,6 +38,9 @@ from tables.rows import (
 )
 
 LOTS_MAX = 40  # lots one record may change the standing of: each has a stock row too, and a record at most 100 rows
+STEM_MAX = 128  # characters of an id that others begin with: no more fit `LotsContinued.cause`
+
+T = TypeVar("T")
 
 
 class Decision(NamedTuple):
@@ -194,7 +198,13 @@ class Movements:
         return Decision((*first, *self._effects, *self._stock.values()), self.missing, tuple(self.alerts), self.more)
 
 
-def _if_new(was: object, now: object) -> object:
+def stem(fact: Any) -> str:
+    """What the ids of records that follow from this one begin with: its id, or its digest where those would be too
+    long to be read."""
+    return fact.id if len(fact.id) <= STEM_MAX else digest(fact).hex()
+
+
+def _if_new(was: T, now: T) -> T | None:
     return None if now == was else now
 
 

@@ -45,6 +45,8 @@ def payment_wanted(row: OrderRow) -> str:
         return "void" if ended else "capture" if row.state in (*OWED, "shipped", "delivered") else ""
     if row.payment in ("captured", "partially_refunded") and (ended or row.state == "returned"):
         return "refund"
+    if row.payment == "captured" and any(line.cancelled or line.returned for line in row.lines):
+        return "refund"  # of the units that never left, or came back
     return ""
 
 

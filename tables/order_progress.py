@@ -10,10 +10,9 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from tables.murmur2 import partition_of_sku
 from tables.order_states import OWED, TRANSITIONS, add, move
 from tables.outcome import At
-from tables.rows import Entry, Fulfilment, OrderLine, OrderRow, PartitionRow
+from tables.rows import Entry, EntryLine, Fulfilment, OrderLine, OrderRow
 
 STEPS = ("confirmed", "picked", "packed")  # of a location that holds units for the order
 SENT = ("shipped", "delivered")
@@ -89,24 +88,29 @@ def advance(row: OrderRow) -> OrderRow:
     return move(row, "deliver") if sent and all(x.state == "delivered" for x in sent) else row
 
 
-def closed_out(before: OrderRow, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
-    """`row`, and a release of whatever stock still holds where this record closed the last of an attempt's lines.
+def closed_out(before: OrderRow, row: OrderRow, at: At) -> OrderRow:
+    """`row`, and a release of whatever stock still holds of a SKU of which this record closed an attempt's last unit.
 
     Of orders with backorders only: units may leave before their stock came, or while the word that it came is on its
     way, and then the two sides do not count the same parts. Stock holds too much meanwhile, never too little.
     """
-    was, still = _open_in(before, log), _open_in(row, log)
-    for attempt in sorted({attempt for attempt, _ in was - still}):
-        partitions = tuple(sorted(partition for mine, partition in was - still if mine == attempt))
-        row = add(row, Entry(at.place, "give_back", at.ms, attempt, partitions))
-    return row
+    still = _open(row)
+    closed = [key for key in _open(before) if key not in still]
+    if not closed:
+        return row
+    units = dict.fromkeys(closed, 0)
+    for line in row.lines:
+        if (line.attempt, line.sku) in units:
+            units[line.attempt, line.sku] += line.quantity
+    lines = tuple(EntryLine(sku, n, "", attempt=attempt) for (attempt, sku), n in units.items())
+    return add(row, Entry(at.place, "trim", at.ms, row.attempt, lines=lines))
 
 
-def _open_in(row: OrderRow, log: PartitionRow) -> set[tuple[int, int]]:
-    """(attempt, warehouse partition) with units that are owed."""
+def _open(row: OrderRow) -> dict[tuple[int, str], None]:
+    """(attempt, SKU) with units that are owed, in the order of the lines."""
     if row.state not in OWED:
-        return set()
-    return {(x.attempt, partition_of_sku(x.sku, log.partitions)) for _, x in owed_lines(row) if x.open and x.attempt}
+        return {}
+    return {(x.attempt, x.sku): None for _, x in owed_lines(row) if x.open and x.attempt}
 
 
 def _sent(done: Fulfilment) -> Fulfilment:

@@ -19,11 +19,16 @@ _STAGES = ("authorized", "received", "inspected")
 
 
 def authorized(row: OrderRow, record: r.ReturnAuthorized, at: At, log: PartitionRow) -> OrderRow:
-    return _noted(row, record.return_id, "authorized", [(x.sku, x.quantity) for x in record.lines])
+    return _noted(row, record.return_id, "authorized", _in_parts(row, record))
 
 
 def received(row: OrderRow, record: r.ReturnReceived, at: At, log: PartitionRow) -> OrderRow:
-    return _noted(row, record.return_id, "received", [(x.sku, x.quantity) for x in record.lines])
+    return _noted(row, record.return_id, "received", _in_parts(row, record))
+
+
+def _in_parts(row: OrderRow, record: r.ReturnAuthorized | r.ReturnReceived) -> list[tuple[str, int]]:
+    """Units of what was named, kits of the order taken apart."""
+    return [part for x in record.lines for part in in_parts(row, x.sku, x.quantity)]
 
 
 def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRow) -> OrderRow:

@@ -6,8 +6,6 @@ Does not belong here: what a record means (`orders` names who handles it), what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec.structs import replace
 
 from tables.outcome import At, InvariantBroken
@@ -112,14 +110,6 @@ def asked(row: OrderRow) -> tuple[int, ...]:
         if entry.kind == "ask":
             return entry.partitions
     return ()
-
-
-def shipments(lines: Iterable[OrderLine], why: str) -> str:
-    """Why these locations, in words."""
-    locations = list(dict.fromkeys(x.location for x in lines if x.location))
-    if len(locations) == 1:
-        return f"one location: {locations[0]}"
-    return f"{len(locations)} shipments: {', '.join(locations)}: {why}"
 
 
 def in_parts(row: OrderRow, sku: str, quantity: int) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tables import records as r
-from tables.movements import LOTS_MAX, Decision, Movements, is_recalled
+from tables.movements import LOTS_MAX, Decision, Movements, is_recalled, stem
 from tables.outcome import WAREHOUSE, At, Send, View
 from tables.receiving import new_batch, of_batch
 from tables.rows import BatchEffect, BatchRow, LotRow, PartitionRow, RecallRow, batch_key, recall_key
@@ -109,15 +109,15 @@ def recall_row(row: RecallRow | None, fact: r.RecallOpened | r.RecallClosed, at:
 
 
 def continued(
-    fact: r.RecallOpened | r.RecallClosed | r.LotsContinued | r.LotDefined | r.LotStatusSet, log: PartitionRow
+    fact: r.RecallOpened | r.RecallClosed | r.LotsContinued | r.LotDefined | r.LotStatusSet, at: At, log: PartitionRow
 ) -> Send:
     """The note to this partition itself that brings the next lots in line, numbered from 1."""
     if isinstance(fact, r.LotsContinued):
-        number = int(fact.id.rpartition(":")[2]) + 1
-        note = replace(fact, id=f"{fact.cause}:{number}", time="")
+        number = fact.id.rpartition(":")[2]
+        note = replace(fact, id=f"{fact.cause}:{int(number) + 1 if number.isdecimal() else at.place}", time="")
     else:
         skus = [] if isinstance(fact, r.RecallClosed) else fact.skus if isinstance(fact, r.RecallOpened) else [fact.sku]
         note = r.LotsContinued(
-            id=f"{fact.id}:1", cause=fact.id, lot=fact.lot, opens=not isinstance(fact, r.RecallClosed), skus=skus
+            id=f"{stem(fact)}:1", cause=stem(fact), lot=fact.lot, opens=not isinstance(fact, r.RecallClosed), skus=skus
         )  # fmt: skip
     return Send(WAREHOUSE, log.partition, None, note)

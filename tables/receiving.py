@@ -196,17 +196,14 @@ def _distributed(
     """Units that came by lot, and what is under way still. More than was sent is of the named lot, or of the last."""
     came: dict[str, int] = {}
     left = units
-    under_way = []
     for lot, there in sorted(sent, key=lambda x: x[0] != named):  # stable: as they were sent, the named one first
-        gone = min(there, left)
-        left -= gone
-        if gone:
+        if gone := min(there, left):
             came[lot] = gone
-        if there > gone:
-            under_way.append((lot, there - gone))
+            left -= gone
+    under_way = tuple((lot, rest) for lot, there in sent if (rest := there - came.get(lot, 0)))
     if named is not None:
-        return ([(named, units)] if units else []), tuple(under_way)
+        return ([(named, units)] if units else []), under_way
     if left:
         last = sent[-1][0] if sent else UNKNOWN_LOT
         came[last] = came.get(last, 0) + left
-    return list(came.items()), tuple(under_way)
+    return list(came.items()), under_way

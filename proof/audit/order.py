@@ -66,12 +66,12 @@ class Line:
 
 
 class Fulfilment:
-    """What one location does. `tracking`: number -> status."""
+    """What one location does. `left`: something of the order left from there. `tracking`: number -> status."""
 
-    __slots__ = ("cartons", "location", "state", "tracking")
+    __slots__ = ("cartons", "left", "location", "state", "tracking")
 
     def __init__(self, location: str) -> None:
-        self.location, self.state = location, "confirmed"
+        self.location, self.state, self.left = location, "confirmed", False
         self.cartons: list[str] = []
         self.tracking: dict[str, str] = {}
 
@@ -243,6 +243,11 @@ def settle(order: Order) -> None:
     """The state of an order that was confirmed follows from its lines and from how far their locations are."""
     if order.state not in (*OWED, "shipped", "delivered"):
         return
+    for done in order.fulfilments.values():
+        if done.left and done.state in OWED and not order.held_at(done.location):
+            done.state = "shipped"
+        if done.state == "shipped" and done.tracking and all(x == "delivered" for x in done.tracking.values()):
+            done.state = "delivered"
     if any(x.open > 0 for x in order.lines):
         waits = any(x.back for x in order.lines)
         held = {x.location for x in order.lines if x.allocated > 0}

@@ -85,7 +85,9 @@ def wanted_payment(order: Order) -> str:
             return "capture"
         return "void" if order.state in (*ENDED, "paid_unallocated") else ""
     if order.payment in ("captured", "partially_refunded"):
-        return "refund" if order.state in (*ENDED, "returned", "paid_unallocated") else ""
+        over = order.state in (*ENDED, "returned", "paid_unallocated")
+        less = order.payment == "captured" and any(x.cancelled or x.returned for x in order.lines)
+        return "refund" if over or less else ""
     return ""
 
 

@@ -39,10 +39,15 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
     for sku, units, said in named:
         wanted = units + _short(order, sku, said)
         order.said["pick", sku] += wanted
-        for line in [x for x in _held(order, record.location) if x.sku == sku]:
+        mine = [x for x in _held(order, record.location) if x.sku == sku]
+        for line in mine:
             if wanted > 0:
                 touched.append(line.location)
                 wanted -= line.allocated
+        if not mine:  # not the order's, or not there: somebody worked for it all the same
+            own = [x.location for x in order.of(sku) if record.location in (None, x.location)]
+            touched.append(record.location or (own or order.locations or [""])[0])
+    touched = [x for x in touched if order.held_at(x)]
     for location in touched:
         fulfilment = order.fulfilment(location)
         if fulfilment.state == "confirmed":
@@ -109,12 +114,9 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
     for location in left_from:
         if record.tracking:
             order.fulfilment(location).tracking.setdefault(record.tracking, "pre_transit")
-        order.fulfilment(location)
+        order.fulfilment(location).left = True
     if record.final:
         _give_up(order, record.location, place, ms)
-    for location in left_from:
-        if not order.held_at(location):
-            order.fulfilments[location].state = "shipped"
     _began(order, worked=bool(left_from) or record.final, place=place, ms=ms, log=log)
     settle(order)
     return True
@@ -135,7 +137,7 @@ def _leave(order: Order, sku: str, units: int, location: str | None) -> list[str
                     line.back -= count
                     order.ahead[sku] += count
     if not left_from and lines:
-        left_from.append(location or lines[0].location)
+        left_from.append(location or lines[0].location or order.locations[0])
     return left_from
 
 
@@ -178,8 +180,6 @@ def tracked(order: Order, record: r.TrackingUpdated, place: int, ms: int, log: L
         if known is None or known in STAY or record.status == "pre_transit":
             continue
         fulfilment.tracking[record.tracking] = record.status
-        if fulfilment.state == "shipped" and all(x == "delivered" for x in fulfilment.tracking.values()):
-            fulfilment.state = "delivered"
     settle(order)
     return True
 

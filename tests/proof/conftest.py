@@ -23,7 +23,7 @@ from tables import records as r
 from tables import rows as row_types
 from tables.codec import ORDER_LOG, STOCK_LOG, batches, encode, pack
 from tables.murmur2 import partition_of
-from tables.outcome import Send
+from tables.outcome import INDEX_BITS, Send
 from tables.store import version_bytes
 from tables.table import Table
 
@@ -180,6 +180,7 @@ class Belt:
         self.committed = dict.fromkeys(self.agents, 0)
         self.zombies: dict[tuple[str, int], tuple[Partition, str]] = {}
         self._writers = dict.fromkeys(self.agents, 0)
+        self._newest: dict[Partition, int] = {}  # highest place of the rows that an agent recovered
         opened = r.LogOpened(
             id="open", log_id=7, partitions=partitions, logic_version=1, limits=limits or r.Limits()
         )  # fmt: skip
@@ -245,7 +246,9 @@ class Belt:
         for key, row in [*row_types.in_writing_order(dirty), (row_types.PARTITION_KEY, state)][:most]:
             value = version_bytes(state.log_id, row.at) + row_types.encode(row)
             self.append(CHANGELOG_OF[topic].name, partition, value, f"{key}|{writer}".encode())
-        if most is None:
+        # Of what was recovered some rows may be ahead of others, until the log is read as far as the newest of them.
+        whole = agent.views.of_one_row or agent.next_offset << INDEX_BITS > self._newest.get(agent, -1)
+        if most is None and whole:
             agent.views.publish(agent.table, state, self.outbox)
 
     def take_over(self, topic: str, partition: int) -> None:
@@ -260,9 +263,11 @@ class Belt:
                 assert value[:20] != best.get(key, b"")[:20] or value == best[key], f"two contents of {key}"
                 best[key] = value
         table = Table()
-        table.put({key: row_types.decode(key, value[20:]) for key, value in best.items()})
+        rows = {key: row_types.decode(key, value[20:]) for key, value in best.items()}
+        table.put(rows)
         table.take_dirty()
         agent = Partition(self._roles[topic], partition, table, self.outbox, self.committed[where])  # type: ignore[arg-type]
+        self._newest[agent] = max((row.at for row in rows.values()), default=-1)
         agent.views.touch_all(table)
         self.agents[where] = agent
 

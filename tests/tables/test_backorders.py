@@ -110,6 +110,25 @@ def test_who_needs_a_longer_life_waits_for_it_and_keeps_nobody_else_waiting(queu
     assert [(x.day, x.units) for x in queue.stock().floors] == [("2023-12-14", 2)]
 
 
+def test_two_who_need_a_longer_life_share_the_lots_that_have_it(queue: Any) -> None:
+    wait(queue, "o1", 2, channel="picky")
+    wait(queue, "o2", 2, channel="picky")
+    queue.receive(5, lot="SHORT", best_before="2023-12-01")
+    assert settle(queue, queue.receive(3, lot="LONG", best_before="2024-12-01")) == [("o1", 2), ("o2", 1)]
+
+
+def test_units_that_are_backordered_later_wait_behind_those_who_came_meanwhile(queue: Any) -> None:
+    """o1 had 2 and waits for 3; o2 waits for 1; then o1's 2 were not there to ship."""
+    queue.receive(2)
+    wait(queue, "o1", 5)
+    wait(queue, "o2", 1)
+    queue.append(r.Adjusted(id="lost", sku="A", location="W1", quantity=-2, reason="shrinkage"))
+    queue.append(r.Backorder(id="o1:1:0:9", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 2, "W1")]))
+    assert settle(queue, queue.receive(3)) == [("o1", 3)]
+    assert settle(queue, queue.receive(2)) == [("o2", 1), ("o1", 1)]
+    assert open_parts(queue, "o1") == [(0, False), (0, True), (1, True), (3, False), (1, False)]
+
+
 def test_a_long_queue_is_filled_in_several_steps(queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backorders, "FILLS_MAX", 2)
     for n in range(5):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tables import expiry
 from tables import log as log_rules
 from tables import records as r
+from tables import shelf as shelf_rules
 from tables.outcome import ALERTS, WAREHOUSE, Outcome
 
 
@@ -68,7 +69,7 @@ def test_nobody_is_told_of_a_lot_without_units_until_it_has_some(shelf: Any) -> 
     shelf.append(r.PolicySet(id="p", sku="A", expiring_days=30))
     shelf.receive(5, best_before="2023-11-25")
     shelf.append(r.Shipped(id="s", sku="A", location="W1", quantity=5))
-    assert told(tick(shelf, "2023-11-15"), "expiring") == []
+    assert list(tick(shelf, "2023-11-15").rows) == ["partition"], "and it is not looked at with every tick"
     shelf.receive(2, best_before="2023-11-25")
     assert told(tick(shelf, "2023-11-15"), "expiring") == [("L1", 2)]
 
@@ -130,6 +131,34 @@ def test_a_tick_delivered_again_says_the_same_and_changes_nothing(shelf: Any) ->
     rows = shelf.rows()
     assert list(shelf.deliver(offset).sends) == said
     assert shelf.rows() == rows
+
+
+def test_a_tick_that_comes_again_does_not_do_what_a_later_one_has_begun(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "LOTS_MAX", 1)
+    for lot in ("L1", "L2"):
+        shelf.receive(1, lot=lot, best_before="2023-11-20")
+    tick(shelf, "2023-11-19")
+    early = shelf.end
+    tick(shelf, "2023-11-21")
+    rows = shelf.rows()
+    assert shelf.stock().unavailable == 1, "the other one follows"
+    assert list(shelf.deliver(early).sends) == []
+    assert shelf.rows() == rows
+
+
+def test_a_lot_whose_window_became_shorter_is_told_of_in_the_new_one(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy changes the days of so many lots at once; the rest find theirs when the old day comes."""
+    shelf.append(r.PolicySet(id="p", sku="A", expiring_days=30))
+    shelf.receive(5, best_before="2024-01-31")
+    monkeypatch.setattr(shelf_rules, "LOTS_MAX", 0)
+    shelf.append(r.PolicySet(id="q", sku="A", expiring_days=5))
+    assert told(tick(shelf, "2024-01-02"), "expiring") == []
+    assert list(tick(shelf, "2024-01-03").rows) == ["partition"]
+    assert told(tick(shelf, "2024-01-26"), "expiring") == [("L1", 5)]
 
 
 def test_an_expiry_is_counted_only_in_rows_that_are_older(shelf: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tables import recalls
 from tables import records as r
+from tables.codec import STOCK_LOG, encode
 from tables.outcome import ALERTS, WAREHOUSE, Outcome
 
 
@@ -119,6 +120,16 @@ def test_a_recall_of_many_lots_goes_on_in_further_records(shelves: Any, monkeypa
     third = shelves.append(note)
     assert (notes(third), alerts(third)) == ([], [("B", "W1", "L1", 2)])
     assert shelves.append(note) == Outcome(), "heard twice, nothing more"
+
+
+def test_what_follows_from_a_record_with_a_long_id_can_be_read(shelves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    (note,) = notes(open_recall(shelves, "r" * 256))
+    assert STOCK_LOG.items(encode(note)) == [note]
+    parts = [r.KitPartUsed("A", 1)]
+    made = r.KitAssembled(id="k" * 256, sku="TRIO", location="W1", quantity=1, lot="K1", parts=parts)
+    (part,) = notes(shelves.append(made))
+    assert STOCK_LOG.items(encode(part)) == [part]
 
 
 def test_a_recall_that_ends_before_all_is_frozen_leaves_nothing_frozen(

@@ -189,6 +189,22 @@ def test_units_that_left_beyond_the_books_are_expected_all_the_same(stock_log: A
     assert stock_log.table.get("fact|out").missing == 3
 
 
+def test_a_named_lot_that_arrives_is_no_longer_under_way(stock_log: Any) -> None:
+    two_lots(stock_log)
+    leave(stock_log, 6, lot="OLD")
+    arrive(stock_log, 2, lot="NEW", final=False)
+    assert coming(stock_log, "W2", "T").lots == (("OLD", 3), ("NEW", 1))
+    assert stock_log.lots(location="W2") == {"NEW": 2}
+
+
+def test_a_receipt_does_not_close_a_transfer_of_the_same_reference(stock_log: Any) -> None:
+    stock_log.receive(9)
+    leave(stock_log, 5)
+    before = stock_log.rows("incoming")
+    stock_log.receive(5, location="W2", reference="T")
+    assert stock_log.rows("incoming") == before
+
+
 def test_a_purchase_does_not_change_a_transfer_of_the_same_reference(stock_log: Any) -> None:
     stock_log.receive(9)
     leave(stock_log, 5)

@@ -115,6 +115,17 @@ def test_a_shipment_takes_from_the_part_at_its_location_first_then_from_the_othe
     assert (stock_log.stock(location="W2").on_hand, missing(stock_log, "s")) == (0, 1)
 
 
+@pytest.mark.parametrize(("location", "left"), [("W1", [("W1", 0), ("W2", 4)]), ("W2", [("W1", 2), ("W2", 2)])])
+def test_a_shipment_from_one_of_two_locations_frees_the_part_there(
+    stock_log: Any, location: str, left: list[tuple[str, int]]
+) -> None:
+    stock_log.receive(3, location="W1")
+    stock_log.receive(5, location="W2")
+    owe(stock_log, 7)
+    ship(stock_log, 3, location=location)
+    assert sorted(parts(stock_log)) == left
+
+
 def test_a_shipment_leaves_backordered_parts_alone(stock_log: Any) -> None:
     stock_log.append(r.PolicySet(id="limit", sku="A", location="W1", backorder_limit=9))
     stock_log.receive(2)

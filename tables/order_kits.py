@@ -1,0 +1,63 @@
+"""Kits of an order that takes what there is: only whole ones. What is left of their parts is given back.
+
+Pure functions on the order's row. Does not belong here: taking kits apart (`order_placing`), kits that are made and
+stocked.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tables.order_states import add
+from tables.outcome import At
+from tables.rows import Entry, EntryLine, OrderLine, OrderRow, RefusedLine
+
+
+def whole_kits(row: OrderRow, at: At) -> OrderRow:
+    """`row` with as many kits, in their order, as are whole after the standalone lines have theirs."""
+    if not row.kits:
+        return row
+    left: dict[str, int] = {}  # units that stock granted, beyond those of standalone lines
+    spare: dict[str, int] = {}  # units that standalone lines ask for
+    for line in row.lines:
+        spare[line.sku] = spare.get(line.sku, 0) + line.quantity
+        if line.location:
+            left[line.sku] = left.get(line.sku, 0) + line.quantity
+    for kit in row.kits:
+        for sku, units in kit.parts:
+            spare[sku] -= units * kit.quantity
+    left = {sku: max(units - max(spare[sku], 0), 0) for sku, units in left.items()}
+    surplus: dict[str, int] = {}
+    for kit in row.kits:
+        kits = max(min(kit.quantity, *(left.get(sku, 0) // units for sku, units in kit.parts)), 0)
+        for sku, units in kit.parts:
+            left[sku] = left.get(sku, 0) - kits * units
+            surplus[sku] = left[sku]
+    surplus = {sku: units for sku, units in surplus.items() if units > 0}
+    return _trimmed(row, surplus, at) if surplus else row
+
+
+def _trimmed(row: OrderRow, surplus: dict[str, int], at: At) -> OrderRow:
+    """`row` without these units, the last parts first; they join what stock refused of their SKUs."""
+    left = dict(surplus)
+    lines: list[OrderLine] = []
+    given: list[EntryLine] = []
+    for line in reversed(row.lines):
+        units = min(left.get(line.sku, 0), line.quantity) if line.location else 0
+        if units:
+            left[line.sku] -= units
+            given.append(EntryLine(line.sku, units, line.location, attempt=line.attempt))
+        if units < line.quantity or not line.location:
+            lines.append(replace(line, quantity=line.quantity - units) if units else line)
+    lines.reverse()
+    known = {x.sku for x in row.refused}
+    refused = tuple(RefusedLine(sku, units, "kit", units) for sku, units in surplus.items() if sku not in known)
+    rests = {n: x.sku for n, x in enumerate(lines) if not x.location and x.sku in surplus}
+    for n, sku in rests.items():
+        lines[n] = replace(lines[n], quantity=lines[n].quantity + surplus[sku])
+    lines += [
+        OrderLine(sku, units, "", 0, 0, 0, 0, "", row.attempt)
+        for sku, units in surplus.items() if sku not in rests.values()
+    ]  # fmt: skip
+    row = replace(row, lines=tuple(lines), refused=row.refused + refused)
+    return add(row, Entry(at.place, "trim", at.ms, row.attempt, lines=tuple(given)))
