@@ -125,7 +125,6 @@ class Order:
         self.fulfilments: dict[str, Fulfilment] = {}
         self.returns: dict[str, Return] = {}
         self.seen: dict[str, bytes] = {}
-        self.facts = 0  # told from outside
         self.said: Counter[tuple[str, str]] = Counter()
         self.decision: Decision | None = None
         self.later: list[Decision] = []  # cancellations, edits
