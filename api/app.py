@@ -19,7 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import explanations, health, live, orders, planning, problems, stock
+from api import explanations, health, live, orders, planning, problems, recalls, stock
 from api.explanations import Explain, Explainer
 from api.feed import Feed
 from api.live import Live
@@ -63,10 +63,12 @@ def build_app(settings: Settings, explain: Explain | None = None) -> FastAPI:
         docs_url=None, redoc_url=None,  # both load their pages from elsewhere; /openapi.json is here
         redirect_slashes=False,
     )  # fmt: skip
-    app.state.feed, app.state.live, app.state.workers = feed, hub, workers
+    app.state.feed, app.state.live, app.state.workers, app.state.run_dir = feed, hub, workers, settings.run_dir
     app.state.explainer = Explainer(explain)
     problems.install(app)
-    for router in (stock.router, explanations.router, orders.router, planning.router, live.router, health.router):
+    for router in (
+        stock.router, explanations.router, orders.router, planning.router, recalls.router, live.router, health.router,
+    ):  # fmt: skip
         app.include_router(router)
     app.add_api_route("/", page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

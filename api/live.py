@@ -1,6 +1,7 @@
 """The live stream: server-sent events of what just changed, one pace for all clients.
 
-Reads: what the view drained. Writes: `tick` events `{counters, lag, skus, decisions, alerts}`, four a second at most.
+Reads: what the view drained. Writes: `tick` events `{counters, lag, skus, decisions, alerts,
+orders}`, four a second at most.
 Guarantees: an event is encoded once, however many clients; a client that reads too slowly loses events and is told
 (`reload`), and never holds up another; so is everybody told when the view begins anew; queues and clients are bounded;
 closing ends every stream at once. Does not belong here: history (ask the other endpoints, then listen).
@@ -17,6 +18,7 @@ from fastapi.responses import StreamingResponse
 
 from api.feed import Feed
 from api.health import counters
+from api.orders import summary
 from api.problems import Problem, responses
 
 TICK_SECONDS = 0.25
@@ -69,6 +71,7 @@ class Live:
             "skus": changed[0],
             "decisions": [record.value for record in changed[1]],
             "alerts": [record.value for record in changed[2]],
+            "orders": [summary(document) for document in changed[3]],
         }
         return b"id: %d\nevent: tick\ndata: %s\n\n" % (self._number, msgspec.json.encode(data))
 

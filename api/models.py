@@ -6,13 +6,15 @@ of them a client may count on.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args, get_type_hints
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from tables import records as r
 from tables.records import SKU_PATTERN
 
 MANY_MAX = 500  # SKUs asked for at once
+ALERT_KINDS = get_args(get_type_hints(r.Alert)["kind"])
 Version = tuple[int, int, int]
 OneSku = Annotated[str, StringConstraints(pattern=SKU_PATTERN)]
 
@@ -31,6 +33,41 @@ class Lot(BaseModel):
     lot: str
     best_before: str = Field(description="Empty: none given")
     on_hand: int
+    status: str = Field(examples=["approved", "inspection", "on_hold", "recalled", "expired"])
+    blocked: int = Field(description="Of on_hand: damaged or quarantined")
+
+
+class ChannelStock(BaseModel):
+    """What a channel with stock of its own, or a buffer, may take."""
+
+    channel: str
+    available: int = Field(description="What this channel may take now, its own units included")
+    ring_fence: int = Field(description="Units only this channel may take: what is left of them")
+    buffer: int = Field(description="Units this channel may not take")
+
+
+class Incoming(BaseModel):
+    reference: str
+    kind: str = Field(examples=["purchase", "transfer"])
+    quantity: int = Field(description="Still to come; part of no on_hand")
+    expected: str = Field(description="The day; empty: nobody said")
+    confirmed: bool = Field(description="Only confirmed units count in what can be promised by date")
+
+
+class DayPromise(BaseModel):
+    """Units that can be promised for this day: what is available, and confirmed incoming up to then."""
+
+    day: str = Field(description="Empty: now")
+    quantity: int
+
+
+class CountAccuracy(BaseModel):
+    """How good the books were when they were counted."""
+
+    counts: int
+    exact: int = Field(description="Of the counts: those that found what the books said")
+    units: int = Field(description="Units counted, or on the books where that was more")
+    off: int = Field(description="Units by which the books were wrong, up or down")
 
 
 class LocationStock(BaseModel):
@@ -42,10 +79,17 @@ class LocationStock(BaseModel):
     reserved: int = Field(description="Claimed by orders that are not settled yet")
     allocated: int = Field(description="Owed to confirmed orders, not shipped")
     safety_stock: int
-    unavailable: int = Field(description="Damaged, on hold, expired, recalled")
-    shortage: int = Field(description="Owed and not coverable")
+    unavailable: int = Field(description="Damaged, in inspection, on hold, expired, recalled")
+    shortage: int = Field(description="Owed and not coverable; part of none of the others")
+    backordered: int = Field(description="Promised without stock; part of none of the others")
+    open_to_all: int = Field(description="Of available: what a channel without stock of its own may take")
     reorder_point: int
     lots: list[Lot]
+    channels: list[ChannelStock] = Field(description="Only channels with stock of their own, or a buffer")
+    incoming: list[Incoming]
+    promise: list[DayPromise] = Field(description="What can be promised by date, first day first; never falling")
+    accuracy: CountAccuracy | None = Field(description="null: never counted")
+    out_since: str = Field(description="Since when it is out of stock; empty: it is not")
     version: Version
 
 
@@ -64,6 +108,23 @@ class SkuStock(BaseModel):
 
 class StockOfOne(BaseModel):
     stock: SkuStock
+    as_of: list[AsOf]
+
+
+class LocationPromise(BaseModel):
+    location: str
+    day: str | None = Field(description="The first day on which this location alone can promise it; null: none known")
+
+
+class PromiseAnswer(BaseModel):
+    """Not a reservation: only an order that is decided holds units."""
+
+    sku: str
+    quantity: int
+    day: str | None = Field(
+        description="The first day on which the locations together can promise it; null: none known"
+    )
+    locations: list[LocationPromise]
     as_of: list[AsOf]
 
 
@@ -106,21 +167,64 @@ class LocationPage(BaseModel):
 
 
 class OrderLine(BaseModel):
+    """Units of a SKU at one location: quantity = open + allocated + shipped + cancelled, always."""
+
     sku: str
     quantity: int
     location: str = Field(description="Empty: not granted")
+    open: int = Field(description="Undecided, waiting for payment or a check, or backordered")
+    allocated: int = Field(description="Owed, not shipped")
     shipped: int
-    cancelled: int
+    cancelled: int = Field(description="Given back, or never granted")
+    returned: int = Field(description="Of the shipped ones: inspected after they came back")
+    due: str = Field(description="The day backordered units are promised for; empty: none")
+
+
+class Fulfilment(BaseModel):
+    """What one location does for the order."""
+
+    location: str
+    state: str = Field(examples=["confirmed", "picked", "packed", "shipped", "delivered"])
+    cartons: list[str]
+    tracking: list[str] = Field(description="Numbers of its parcels")
+    tracking_status: str = Field(
+        description="Empty: no parcel yet",
+        examples=["pre_transit", "in_transit", "out_for_delivery", "delivered", "return_to_sender", "failure"],
+    )
+
+
+class Return(BaseModel):
+    return_id: str
+    state: str = Field(examples=["authorized", "received", "inspected"])
+    units: int
 
 
 class Order(BaseModel):
     order_id: str
     channel: str
-    status: str = Field(examples=["pending", "on_hold", "confirmed", "rejected", "expired", "cancelled", "shipped"])
+    status: str = Field(examples=[
+        "pending", "on_hold", "confirmed", "partially_picked", "picked", "partially_packed", "packed",
+        "partially_shipped", "shipped", "delivered", "rejected", "expired", "cancelled", "returned",
+        "paid_unallocated",
+    ])  # fmt: skip
     reason: str
-    payment: str
+    payment: str = Field(examples=[
+        "none", "pending", "authorized", "captured", "failed", "partially_refunded", "refunded", "voided",
+    ])  # fmt: skip
+    payment_wanted: str = Field(
+        description="What has to be done about the money now; empty: nothing", examples=["capture", "refund", "void"]
+    )
+    policy: str = Field(
+        description="What happens when not all of it is there",
+        examples=["all_or_nothing", "ship_available", "backorder"],
+    )
+    sourcing: str = Field(description="Which locations serve it, and why these", examples=["one location: AUSTIN"])
     checks: list[str] = Field(description="Checks that are open")
     lines: list[OrderLine]
+    fulfilments: list[Fulfilment]
+    returns: list[Return]
+    kits: dict[str, int] = Field(description="Kits that were ordered; the lines hold their parts")
+    exchange_of: str = Field(description="The order whose return this one replaces; empty: none")
     attempt: int
     occurred_at: str
     decided_at: str = Field(description="Empty: not decided yet")
@@ -236,6 +340,12 @@ class OrderSummary(BaseModel):
     order_id: str
     channel: str
     status: str
+    payment: str
+    payment_wanted: str
+    units: int = Field(description="Of all its lines")
+    fulfilments: list[Fulfilment]
+    returns: list[Return]
+    time: str = Field(description="When it last asked, decided or said something")
     version: Version
 
 
@@ -250,14 +360,18 @@ class DecidedLine(BaseModel):
     sku: str
     quantity: int
     location: str = ""
-    reason: str = ""
-    available: int | None = None
+    reason: str = Field(default="", description="Of a refused line")
+    available: int | None = Field(default=None, description="Of a refused line: units there were for this order")
+    backordered: int = Field(default=0, description="Of quantity: promised without stock")
 
 
 class Decision(BaseModel):
     order_id: str
     channel: str
-    status: str
+    status: str = Field(
+        description="One of the first three per order; cancelled and edited say what changed after that",
+        examples=["confirmed", "rejected", "expired", "cancelled", "edited"],
+    )
     reason: str
     lines: list[DecidedLine]
     occurred_at: str
@@ -275,14 +389,45 @@ class Alert(BaseModel):
     time: str = Field(default="", description="Empty: before the first tick")
     sku: str
     location: str
-    kind: str = Field(examples=["low", "out", "restored", "shortage", "covered", "recount"])
+    kind: str = Field(examples=list(ALERT_KINDS))
     available: int
     shortage: int
     reorder_point: int
+    lot: str = Field(default="", description="Of expiring and recalled")
+    order_id: str = Field(default="", description="Of paid_unallocated")
+    units: int = Field(default=0, description="The kind's own: expiring, frozen, missing, off, paid for")
+    note: str = ""
 
 
 class Alerts(BaseModel):
     items: list[Alert]
+    as_of: list[AsOf]
+
+
+class OwedOrder(BaseModel):
+    order_id: str
+    channel: str
+    status: str
+    decided_at: str = Field(description="When the units were promised")
+    units: int = Field(description="Allocated here and not shipped")
+    uncovered: int = Field(description="Of units: not there, if the oldest promise is kept first")
+
+
+class Shortage(BaseModel):
+    """A work item: open as long as the stock level says so."""
+
+    sku: str
+    location: str
+    owner: str = Field(description="Who has to find a way: the location")
+    shortage: int = Field(description="Units owed and not there")
+    owed: int = Field(description="Units that the orders of this view are still owed here")
+    orders: list[OwedOrder] = Field(description="Oldest promise first; at most 100")
+    orders_total: int
+
+
+class Shortages(BaseModel):
+    items: list[Shortage]
+    next: str | None = Field(description="Give it as `after` for the next page; null: this was the last")
     as_of: list[AsOf]
 
 

@@ -7,7 +7,7 @@ and never show an order twice. Does not belong here: how an order is decided.
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query
@@ -16,6 +16,7 @@ from api import models as m
 from api.asking import Asked, Limit, as_of, plain, unknown
 from api.problems import responses
 from api.view import DECISIONS_MAX, ORDERS_MAX
+from tables import records as r
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 StatusFilter = Annotated[str | None, Query(max_length=32, description="Only orders of this status")]
@@ -37,12 +38,35 @@ def recent_orders(
         found = list(islice(matching, limit + 1))
         kept, fresh = len(view.orders), as_of(feed, "order-status")
     page = found[:limit]
-    items = [
-        {"order_id": e.head.order_id, "channel": e.head.channel, "status": e.head.status, "version": e.head.version}
-        for e in page
-    ]
+    items = [summary(entry.head.raw) for entry in page]
     following = page[-1].sequence if len(found) > limit else None
     return {"items": items, "next": following, "kept": kept, "as_of": fresh}
+
+
+class _Line(msgspec.Struct):
+    quantity: int
+
+
+class _Summary(msgspec.Struct):
+    order_id: str
+    channel: str
+    status: str
+    payment: str
+    payment_wanted: str
+    fulfilments: list[r.FulfilmentStatus]
+    returns: list[r.ReturnStatus]
+    version: tuple[int, int, int]
+    lines: list[_Line]
+    time: str = ""
+
+
+_summary = msgspec.json.Decoder(_Summary)
+
+
+def summary(document: bytes) -> dict[str, Any]:
+    """What a list shows of an order, out of its document."""
+    order: dict[str, Any] = msgspec.to_builtins(_summary.decode(document))
+    return order | {"units": sum(line["quantity"] for line in order.pop("lines"))}
 
 
 @router.get("/orders/{order_id:path}", response_model=m.OrderAnswer, responses=responses(404, 422, 503))

@@ -1,4 +1,4 @@
-"""Alerts, demand, forecasts, reorders: what somebody should do, and what it rests on.
+"""Alerts, shortages, demand, forecasts, reorders: what somebody should do, and what it rests on.
 
 Reads: the view. Guarantees: per SKU and location the newest run. Does not belong here: models and policies.
 """
@@ -9,30 +9,63 @@ from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import StringConstraints
 
 from api import models as m
 from api.asking import After, Asked, Limit, SkuFilter, SkuPath, as_of, plain
+from api.owed import shortage_at
 from api.problems import responses
 from api.view import ALERTS_MAX
 
 router = APIRouter(prefix="/v1", tags=["planning"])
 DEMAND_DAYS_MAX = 1_000
+ORDERS_SHOWN_MAX = 100  # of one shortage
 LocationFilter = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get("/alerts", response_model=m.Alerts, responses=responses(422, 503))
 def alerts(
-    feed: Asked, limit: Annotated[int, Query(ge=1, le=ALERTS_MAX)] = 50, sku: SkuFilter = None,
-    kind: Annotated[str | None, Query(max_length=32)] = None,
+    feed: Asked, limit: Annotated[int, Query(ge=1, le=2 * ALERTS_MAX)] = 50, sku: SkuFilter = None,
+    kind: Annotated[
+        list[Annotated[str, StringConstraints(max_length=32)]] | None,
+        Query(max_length=len(m.ALERT_KINDS), description=f"Repeat it for several. Of: {', '.join(m.ALERT_KINDS)}"),
+    ] = None,
 ) -> dict:  # fmt: skip
     """The latest alerts, newest first."""
     with feed.view.lock:
         matching = (
-            a for a in reversed(feed.view.alerts) if sku in (None, a.value.sku) and kind in (None, a.value.kind)
+            a for a in feed.view.recent_alerts() if sku in (None, a.value.sku) and (not kind or a.value.kind in kind)
         )
         found = list(islice(matching, limit))
         fresh = as_of(feed, "alerts", sku)
     return {"items": [plain(record.value) for record in found], "as_of": fresh}
+
+
+@router.get("/shortages", response_model=m.Shortages, responses=responses(422, 503))
+def shortages(
+    feed: Asked, limit: Limit = 100, after: After = None, sku: SkuFilter = None, location: LocationFilter = None
+) -> dict:
+    """What is owed and not there, by SKU and location, with the orders that wait for it."""
+    begin = tuple(after.split("|", 1)) if after else ()
+    view = feed.view
+    with view.lock:
+        short = sorted(
+            ((name, level.location), level)
+            for name in view.short if sku in (None, name)
+            for level in view.stock[name].value.locations
+            if level.shortage > 0 and location in (None, level.location) and (name, level.location) > begin
+        )  # fmt: skip
+        found = [shortage_at(name, level, view.owed.at(name, level.location)) for (name, _), level in short[:limit]]
+        fresh = as_of(feed, "stock-levels") + as_of(feed, "order-status")
+    following = "|".join(short[limit - 1][0]) if len(short) > limit else None
+    items = [
+        item._asdict() | {
+            "orders": [order._asdict() for order in item.orders[:ORDERS_SHOWN_MAX]],
+            "orders_total": len(item.orders),
+        }
+        for item in found
+    ]  # fmt: skip
+    return {"items": items, "next": following, "as_of": fresh}
 
 
 @router.get("/forecasts", response_model=m.Forecasts, responses=responses(422, 503))

@@ -6,6 +6,8 @@ Reads: the view. Guarantees: one answer shows one state of the view. Does not be
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -13,6 +15,8 @@ from fastapi import APIRouter, Query
 from api import models as m
 from api.asking import After, Asked, Limit, PlacePath, SkuPath, as_of, plain, unknown
 from api.problems import responses
+from tables import records as r
+from tables.records import QUANTITY_MAX, SKU_PATTERN
 
 router = APIRouter(prefix="/v1", tags=["stock"])
 
@@ -40,6 +44,38 @@ def stock_of_one(feed: Asked, sku: SkuPath) -> dict:
     if record is None:
         raise unknown(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
     return {"stock": plain(record.value), "as_of": fresh}
+
+
+@router.get("/stock/{sku}/promise", response_model=m.PromiseAnswer, responses=responses(404, 422, 503))
+def promise(
+    feed: Asked, sku: SkuPath, quantity: Annotated[int, Query(ge=1, le=QUANTITY_MAX, description="Units")],
+    location: Annotated[str | None, Query(pattern=SKU_PATTERN, description="Only there")] = None,
+) -> dict:  # fmt: skip
+    """The earliest day on which so many units can be promised: from what is available, and confirmed incoming."""
+    with feed.view.lock:
+        record = feed.view.stock.get(sku)
+        fresh = as_of(feed, "stock-levels", sku)
+    if record is None:
+        raise unknown(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
+    levels = [level for level in record.value.locations if location in (None, level.location)]
+    if location is not None and not levels:
+        raise unknown(feed, "unknown-location", f"SKU {sku!r} has no stock at location {location!r}.")
+    today = datetime.now(UTC).date().isoformat()
+    alone = [{"location": level.location, "day": first_day([level], quantity, today)} for level in levels]
+    together = first_day(levels, quantity, today)
+    return {"sku": sku, "quantity": quantity, "day": together, "locations": alone, "as_of": fresh}
+
+
+def first_day(levels: Sequence[r.LocationLevel], quantity: int, today: str) -> str | None:
+    """The first day, `today` or later, on which these locations together can promise so many units; None: never."""
+    for day in sorted({promise.day for level in levels for promise in level.promise}):
+        if sum(_by(day, level.promise) for level in levels) >= quantity:
+            return max(day, today)
+    return None
+
+
+def _by(day: str, promises: Sequence[r.Promise]) -> int:
+    return max((x.quantity for x in promises if x.day <= day), default=0)
 
 
 @router.get("/skus", response_model=m.StockPage, responses=responses(422, 503))

@@ -10,6 +10,7 @@ Kafka, HTTP.
 
 from __future__ import annotations
 
+import heapq
 import threading
 from bisect import insort
 from collections import Counter, OrderedDict, deque
@@ -17,18 +18,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
+from api.owed import OwedIndex, Owing
 from tables import records as r
 
 ORDERS_MAX = 200_000  # orders kept, by last change: about 150 MB
 DECISION_IDS_MAX = 200_000  # how far back a decision that is delivered again is recognised
 DECISIONS_MAX = 1_000
-ALERTS_MAX = 1_000
+ALERTS_MAX = 1_000  # of those about levels, and of all others
+LEVEL_KINDS = ("low", "out", "restored")
 SKUS_MAX = 200_000
 PLANS_MAX = 100_000  # forecasts, and reorders, each: one per SKU and location
 DEMAND_MAX = 100_000  # days of demand, by last change
 RATE_SECONDS = 60
+NEW_ORDERS_MAX = 60  # between two looks
 VERSIONED = ("stock-levels", "order-status", "alerts", "demand")
 
 
@@ -43,13 +47,9 @@ class Record(NamedTuple):
     value: Any  # None: a tombstone
 
 
-class OrderHead(msgspec.Struct):
+class OrderHead(Owing):
     """What the view needs of an order before anybody asks for the whole document."""
 
-    order_id: str
-    channel: str
-    status: str
-    version: tuple[int, int, int]
     raw: bytes = b""  # the document as published
 
 
@@ -67,6 +67,7 @@ class Drained(NamedTuple):
     skus: list[r.StockLevels]
     decisions: list[Record]
     alerts: list[Record]
+    orders: list[bytes]  # documents as published
 
 
 class View:
@@ -99,13 +100,18 @@ class View:
         self.stock: dict[str, Record] = {}
         self.skus: list[str] = []  # sorted
         self.locations: Counter[str] = Counter()  # location -> SKUs that name it
+        self.short: dict[str, None] = {}  # SKUs that are short somewhere
         self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
+        self.owed = OwedIndex()
         self.order_states: Counter[str] = Counter()  # of the orders kept
-        self.alerts: deque[Record] = deque(maxlen=ALERTS_MAX)
+        # Levels go up and down all day: what they say must not push out what somebody has to do.
+        self.alerts: deque[tuple[int, Record]] = deque(maxlen=ALERTS_MAX)
+        self.level_alerts: deque[tuple[int, Record]] = deque(maxlen=ALERTS_MAX)
         self.demand: OrderedDict[str, Record] = OrderedDict()
         self._alert_ids: OrderedDict[str, None] = OrderedDict()
         self._changed: OrderedDict[str, None] = OrderedDict()
         self._new_alerts: deque[Record] = deque(maxlen=60)
+        self._new_orders: OrderedDict[str, None] = OrderedDict()
 
     def apply(self, records: list[Record]) -> None:
         with self.lock:
@@ -133,6 +139,11 @@ class View:
             if before is None or entry.sequence < before:
                 yield entry
 
+    def recent_alerts(self) -> Iterator[Record]:
+        """Newest first; of those about levels, and of all others, the last `ALERTS_MAX`."""
+        newest = heapq.merge(reversed(self.alerts), reversed(self.level_alerts), key=lambda x: -x[0])
+        return (record for _, record in newest)
+
     def drain(self) -> Drained:
         """What changed since the last call; at most 500 SKUs a call, the rest stays for the next."""
         with self.lock:
@@ -141,9 +152,11 @@ class View:
                 sku, _ = self._changed.popitem(last=False)
                 if sku in self.stock:
                     skus.append(self.stock[sku].value)
-            drained = Drained(skus, list(self._new_decisions), list(self._new_alerts))
+            orders = [self.orders[order_id].head.raw for order_id in self._new_orders if order_id in self.orders]
+            drained = Drained(skus, list(self._new_decisions), list(self._new_alerts), orders)
             self._new_decisions.clear()
             self._new_alerts.clear()
+            self._new_orders.clear()
             return drained
 
     def _stock(self, record: Record) -> None:
@@ -153,6 +166,7 @@ class View:
                 self.locations.subtract(level.location for level in held.value.locations)
                 del self.stock[record.key]
                 self.skus.remove(record.key)
+                self.short.pop(record.key, None)
             return
         if held is not None:
             if record.value.version <= held.value.version:  # the daily sweep says the same again: nothing moved
@@ -165,6 +179,9 @@ class View:
         self.locations.update(level.location for level in record.value.locations)
         self.stock[record.key] = record
         self._changed[record.key] = None
+        self.short.pop(record.key, None)
+        if any(level.shortage > 0 for level in record.value.locations):
+            self.short[record.key] = None
 
     def _order(self, record: Record) -> None:
         held = self.orders.get(record.key)
@@ -174,9 +191,15 @@ class View:
             del self.orders[record.key]
             self.order_states[held.head.status] -= 1
         if record.value is None:
+            self.owed.drop(record.key)
             return
+        self.owed.take(record.value)
+        head = replace(record.value, lines=[])  # the index has what is owed of them; the rest is in the document
         self._sequence += 1
-        self.orders[record.key] = OrderEntry(self._sequence, record.value, record.partition, record.offset)
+        self.orders[record.key] = OrderEntry(self._sequence, head, record.partition, record.offset)
+        self._new_orders[record.key] = None
+        self._new_orders.move_to_end(record.key)
+        _drop_oldest(self._new_orders, NEW_ORDERS_MAX)
         self.order_states[record.value.status] += 1
         if len(self.orders) > ORDERS_MAX:
             _, dropped = self.orders.popitem(last=False)
@@ -188,15 +211,17 @@ class View:
         self.decided[record.value.status] += 1
         self.decisions.append(record)
         self._new_decisions.append(record)
-        if record.value.status != "cancelled":
+        if record.value.status not in ("cancelled", "edited"):
             second = record.time_ms // 1000
             self._per_second[second] += 1
             if len(self._per_second) > RATE_SECONDS:
                 del self._per_second[min(self._per_second)]
 
     def _alert(self, record: Record) -> None:
-        if record.value is not None and _first(self._alert_ids, record.value.id, 10 * ALERTS_MAX):
-            self.alerts.append(record)
+        if record.value is not None and _first(self._alert_ids, record.value.id, 20 * ALERTS_MAX):
+            self._sequence += 1
+            kept = self.level_alerts if record.value.kind in LEVEL_KINDS else self.alerts
+            kept.append((self._sequence, record))
             self._new_alerts.append(record)
 
     def _forecast(self, record: Record) -> None:

@@ -1,8 +1,9 @@
 """The producer of a door: keyed records onto the topics of the catalogue.
 
 Writes: whatever it is given, with the topic prefix of the settings. Guarantees: Kafka's partition of the key, order
-kept per key, every record acknowledged once `flush` returns; a record that the broker does not take raises
-`DeliveryFailed` at the next call, it is never dropped. Back-pressure: a full send buffer makes `send` wait.
+kept per key, a rule for every partition in each of them, every record acknowledged once `flush` returns; a record that
+the broker does not take raises `DeliveryFailed` at the next call, it is never dropped. Back-pressure: a full send
+buffer makes `send` wait.
 Does not belong here: what the records mean.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from streams.reader import partitions_of
 from streams.settings import Settings, producer_config
 from streams.topics import Topic
 
@@ -28,13 +30,28 @@ class Outlet:
         self._prefix = settings.prefix
         self._producer = Producer(producer_config(settings))
         self._failed: str = ""
+        self._settings = settings
+        self._partitions: dict[str, list[int]] = {}
 
     def send(self, topic: Topic, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+        self._produce(topic, key, value, -1, headers or [])
+
+    def send_everywhere(self, topic: Topic, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+        """The same record to every partition, with no key: a rule that all of them have to know."""
+        if topic.name not in self._partitions:
+            self._partitions[topic.name] = partitions_of(self._settings, topic.name)
+        for partition in self._partitions[topic.name]:
+            self._produce(topic, None, value, partition, headers or [])
+
+    def _produce(
+        self, topic: Topic, key: bytes | None, value: bytes, partition: int, headers: list[tuple[str, bytes]]
+    ) -> None:
+        """`partition` -1: by the key."""
         while True:
             self._check()
             try:
                 self._producer.produce(
-                    self._prefix + topic.name, value, key, headers=headers or [], on_delivery=self._delivered
+                    self._prefix + topic.name, value, key, partition, headers=headers, on_delivery=self._delivered
                 )
                 return
             except BufferError:

@@ -1,8 +1,9 @@
 """What a worker tells about itself, and the one thing it can be told: a small HTTP server on loopback.
 
 Reads the owner's status; writes its address to `run/worker-PID.json`, so that `smokehouse status` and the API find it.
-`/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `POST /retry/TOPIC/PARTITION`.
-Does not belong here: queries about stock and orders (the API).
+`/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `POST /retry/TOPIC/PARTITION`; and for
+recalls, which ask for more than any topic holds, `/lots/LOT` (`?traces=0`: without its movements) and `/recalls`.
+Does not belong here: queries about stock and orders (the API), what a recall reads (`lot_rows`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
+from streams.lot_rows import lot_pieces, recalls
 from streams.owner import PartitionOwner
 from streams.settings import LOOPBACK, Settings
+from tables.records import Lot
 
 
 class Health:
@@ -29,6 +33,7 @@ class Health:
         app = web.Application(client_max_size=1024)
         app.add_routes([
             web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/status", self._status),
+            web.get("/lots/{lot:.+}", self._lot), web.get("/recalls", self._recalls),  # a lot code may hold slashes
             web.post("/retry/{topic}/{partition}", self._retry),
         ])  # fmt: skip
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
@@ -60,6 +65,22 @@ class Health:
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(self._describe())
+
+    async def _lot(self, request: web.Request) -> web.StreamResponse:
+        try:
+            lot = msgspec.convert(request.match_info["lot"], Lot)
+        except msgspec.ValidationError as error:
+            return web.json_response({"reason": str(error)}, status=400)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        traces = request.query.get("traces") != "0"
+        async for piece in lot_pieces(self._owner, lot, traces=traces):
+            await response.write(piece)
+        await response.write_eof()
+        return response
+
+    async def _recalls(self, request: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(recalls(self._owner)), content_type="application/json")
 
     async def _retry(self, request: web.Request) -> web.Response:
         partition = request.match_info["partition"]

@@ -151,7 +151,8 @@ def _level(table: Table, row: StockRow, log: PartitionRow) -> r.LocationLevel:
             r.ChannelLevel(x.channel, max(takeable(row, x.channel), 0), x.ring_fence, x.buffer) for x in row.shares
         ],
         incoming=[
-            r.IncomingLevel(x.reference, x.kind, _to_come(x), x.expected, x.confirmed > 0) for x in coming if _to_come(x)
+            r.IncomingLevel(x.reference, x.kind, _to_come(x), x.expected, x.confirmed > 0)
+            for x in coming if _to_come(x)
         ],
         promise=_promise(q.available - row.backordered, coming),
         accuracy=r.Accuracy(count.counts, count.exact, count.units, count.off) if count else None,

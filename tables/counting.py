@@ -107,6 +107,8 @@ def count_demand(view: View, rows: dict[str, Any], row: ReservationRow, at: At) 
         location = line.location or row.first_location
         if not 1 <= line.quantity <= r.QUANTITY_MAX or line.reason in _NO_DEMAND or not location:
             continue
+        first = line.sku not in counted
+        counted.add(line.sku)
         key = demand_key(line.sku, location, row.day)
         demand: DemandRow | None = rows.get(key) or view.get(key)
         if demand is None:
@@ -117,8 +119,7 @@ def count_demand(view: View, rows: dict[str, Any], row: ReservationRow, at: At) 
         older.add(key)
         rows[key] = DemandRow(
             at.place, line.sku, location, row.day, demand.ordered + line.quantity,
-            demand.orders + (line.sku not in counted),
+            demand.orders + first,
             demand.refused + (line.quantity if line.reason == "insufficient" else 0),
             demand.hours | (1 << row.hour if line.out else 0),
         )  # fmt: skip
-        counted.add(line.sku)

@@ -8,7 +8,7 @@ Does not belong here: what a fact means (`receiving`, `shelf`, `shipping`, ...),
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -38,8 +38,9 @@ from tables.rows import (
 )
 
 LOTS_MAX = 40  # lots one record may change the standing of: each has a stock row too, and a record at most 100 rows
+STEM_MAX = 128  # characters of an id that others begin with: no more fit `LotsContinued.cause`
 
-STEM_MAX = 128
+T = TypeVar("T")
 
 
 class Decision(NamedTuple):
@@ -203,7 +204,7 @@ def stem(fact: Any) -> str:
     return fact.id if len(fact.id) <= STEM_MAX else digest(fact).hex()
 
 
-def _if_new(was: object, now: object) -> object:
+def _if_new(was: T, now: T) -> T | None:
     return None if now == was else now
 
 

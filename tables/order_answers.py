@@ -14,7 +14,7 @@ from tables.murmur2 import partition_of_sku
 from tables.order_cancels import give_back, named_units
 from tables.order_kits import whole_kits
 from tables.order_placing import ask_later
-from tables.order_sourcing import NO_COMMON_PLACE, after_moves, as_told, fewer_shipments, line_of, shipments
+from tables.order_sourcing import NO_COMMON_PLACE, after_moves, as_told, fewer_shipments, shipments
 from tables.order_states import add, deadline, decide, move
 from tables.outcome import At
 from tables.rows import Cover, Entry, OrderLine, OrderRow, PartitionRow, RefusedLine
@@ -55,25 +55,27 @@ def _with_parts(
     row: OrderRow, record: r.ReserveAnswered, log: PartitionRow
 ) -> tuple[tuple[OrderLine, ...], tuple[Cover, ...]] | str:
     """The order's lines with this partition's as its answer has them, and what covers them whole."""
-    parts, n, asked = record.parts, 0, 0
+    parts, n, attempt = record.parts, 0, record.attempt
+    bits = iter(record.could)
     could = list(row.could)
     lines: list[OrderLine] = []
     for line in row.lines:
-        if partition_of_sku(line.sku, log.partitions) != record.partition:
+        sku, left = line.sku, line.quantity
+        if partition_of_sku(sku, log.partitions) != record.partition:
             lines.append(line)
             continue
-        if record.could and asked < len(record.could):
-            could.append(Cover(line.sku, record.could[asked]))
-        asked += 1
-        left = line.quantity
-        while n < len(parts) and parts[n].sku == line.sku:
-            lines.append(line_of(parts[n], record.attempt))
-            left -= parts[n].quantity
+        if covers := next(bits, 0):
+            could.append(Cover(sku, covers))
+        while n < len(parts) and parts[n].sku == sku:
+            part = parts[n]
+            back = part.quantity if part.backordered else 0
+            lines.append(OrderLine(sku, part.quantity, part.location, 0, 0, 0, back, part.due, attempt))
+            left -= part.quantity
             n += 1
         if left or not line.quantity:
             if not record.refused or (left < 0 and left != line.quantity):
                 return OTHER_UNITS
-            lines.append(OrderLine(line.sku, left, "", 0, 0, 0, 0, "", record.attempt))
+            lines.append(OrderLine(sku, left, "", 0, 0, 0, 0, "", attempt))
     return (tuple(lines), tuple(could)) if n == len(parts) else OTHER_UNITS
 
 

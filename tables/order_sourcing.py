@@ -23,7 +23,7 @@ NO_COMMON_PLACE = "no single location covers every line"
 def fewer_shipments(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
     """Parts at several locations: ask stock to hold them at fewer, if fewer would do; else the reason why not."""
     ranks = {location: n for n, location in reversed(list(enumerate(row.locations)))}
-    bits = {cover.sku: cover.bits for cover in row.could if cover.bits}
+    bits = {cover.sku: cover.bits for cover in row.could}
     now: set[str] = set()
     given = 0
     for line in row.lines:
@@ -60,7 +60,7 @@ def as_told(lines: tuple[OrderLine, ...], parts: Sequence[r.Part]) -> tuple[Orde
             after.append(line)
             continue
         if not units[line.sku]:
-            after += [line_of(x, line.attempt) for x in told[line.sku]]
+            after += [_line(x, line.attempt) for x in told[line.sku]]
         units[line.sku] += line.quantity
     same = all(units[sku] == sum(x.quantity for x in mine) for sku, mine in told.items())
     return tuple(after) if same else None
@@ -83,7 +83,6 @@ def shipments(lines: Iterable[OrderLine], why: str) -> str:
     return f"{len(locations)} shipments: {', '.join(locations)}: {why}"
 
 
-def line_of(part: r.Part, attempt: int) -> OrderLine:
-    """A part that stock holds, as a line of the order."""
+def _line(part: r.Part, attempt: int) -> OrderLine:
     back = part.quantity if part.backordered else 0
     return OrderLine(part.sku, part.quantity, part.location, 0, 0, 0, back, part.due, attempt)

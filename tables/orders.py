@@ -53,7 +53,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
     if kind is r.ReservationOverdue:
         return Outcome(sends=settled(row, record, at, log))
     if row is None or row.at < at.place:
-        before = row or _unplaced(record, at)
+        before = row or replace(_UNPLACED, at=at.place, order_id=record.order_id)
         if kind is r.OrderPlaced:
             after = order_placing.placed(view, before, record, at, log)
         else:
@@ -64,7 +64,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             return Outcome()
         if after.edits or after.edit is not None:
             after = order_edits.follow_up(after, at, log)
-        if after.lines is not before.lines:
+        if after.lines is not before.lines and after.state != "pending":  # until then nothing is given up or shipped
             check_lines(after)
             if before.policy == "backorder":
                 after = closed_out(before, after, at)
@@ -90,12 +90,11 @@ def _was_dead(row: OrderRow, record: Any, at: At) -> str:
     return "" if taken.digest == digest(record) else ID_CONFLICT
 
 
-def _unplaced(record: Any, at: At) -> OrderRow:
-    """What is known of an order before its `order_placed` arrives: any arrival order is accepted."""
-    return OrderRow(
-        at.place, record.order_id, "unplaced", "", "none", 0, (), False, "", b"", 0, 0, "", (), (), (), (), (), (), (),
-        (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
-    )  # fmt: skip
+# What is known of an order before its `order_placed` arrives: any arrival order is accepted.
+_UNPLACED = OrderRow(
+    0, "", "unplaced", "", "none", 0, (), False, "", b"", 0, 0, "", (), (), (), (), (), (), (), (), "", "", 0, (), (),
+    (), (), None, (), (), "", (), (), 0,
+)  # fmt: skip
 
 
 def _deadline_reached(row: OrderRow, record: r.DeadlineReached, at: At, log: PartitionRow) -> OrderRow:

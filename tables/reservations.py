@@ -72,7 +72,7 @@ def move(view: View, command: r.Move, at: At, log: PartitionRow) -> Outcome:
     """Hold lines at other locations, all of them or none; once an attempt, while it is claimed."""
     key = reservation_key(command.order_id, command.attempt)
     row = _known(view, key, at, log)
-    if row is None:
+    if row is None or not 0 < row.asked < at.place:
         return Outcome()
     now = row.at < at.place
     if now and row.moved == 0 and row.state == "claimed":

@@ -1,20 +1,29 @@
 // The board: loads what is there, then listens to /v1/live. Rows are kept and changed in place, never rebuilt whole.
 // Of a SKU the highest version stands, whichever way it came. Paused, nothing is taken in; going on loads anew.
-const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, RETRY_MS = 1000, SKU_PAGES_MAX = 10, SAMPLES = 120;
+const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MAX = 200, WORK_DAYS = 7, RETRY_MS = 1000, SKU_PAGES_MAX = 10, SAMPLES = 120;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
-const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", short: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull" };
+const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", short: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull",
+  discrepancy: "wait", expiring: "wait", recalled: "bad", paid_unallocated: "bad", on_hold: "wait", pending: "wait", picked: "good", packed: "good",
+  partially_picked: "good", partially_packed: "good", partially_shipped: "good", shipped: "good", delivered: "good", returned: "dull" };
 const WORDS = {
   insufficient: "not enough stock", contended: "claimed by other orders", no_answer: "no answer in time", cancelled: "cancelled by the buyer",
   payment_deadline: "payment did not arrive in time", payment_failed: "payment failed", check_deadline: "a check stayed open too long", check_failed: "a check failed",
+  shelf_life: "no lot lives long enough", channel_not_allowed: "not sold in this channel", location_not_allowed: "no location may serve it",
   unknown_sku: "unknown SKU", discontinued: "no longer sold", malformed_quantity: "impossible quantity", too_old: "asked too late",
 };
 const $ = (id) => document.getElementById(id);
 const count = new Intl.NumberFormat("en");
+const LEVEL_KINDS = ["low", "out", "restored"], OWED_KINDS = ["shortage", "covered"]; // the others are work
+const URGENCY = { recalled: 0, paid_unallocated: 1, short: 2, expired: 3, expiring: 4, discrepancy: 5, recount: 6 };
+const LOT_TONE = { approved: "good", inspection: "wait", on_hold: "wait", recalled: "bad", expired: "bad" };
 const RANK = { short: 0, out: 1, low: 2, "": 3 };
 const skus = new Map(); // sku -> {level, moved, state}
 const rows = new Map(); // sku -> its row
 const rates = [];
-let decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
+const noted = new Map(); // what alerts say is to be done, by what it is about
+const shortSince = new Map(); // sku|location -> when; whether it still is, the level tells
+const paid = new Map(); // order_id -> an order that was paid for and holds nothing
+let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
 let loads = 0, loaded = false;
 
 const make = (tag, name, text) => {
@@ -23,7 +32,8 @@ const make = (tag, name, text) => {
   if (text !== undefined) element.textContent = text;
   return element;
 };
-const words = (code) => WORDS[code] || code.replaceAll("_", " ");
+const plain = (code) => code.replaceAll("_", " ");
+const words = (code) => WORDS[code] || plain(code); // why something was decided
 const clock = (time) => {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
@@ -56,13 +66,20 @@ async function fetchAll(wanted) {
     if (!answer.next) break;
     after = `&after=${encodeURIComponent(answer.next)}`;
   }
-  const [decided, alerted, status] = await Promise.all([ask(`/v1/decisions?limit=${FEED_MAX}`), ask("/v1/alerts?limit=200"), ask("/status")]);
+  const [decided, alerted, tasks, latest, unserved, status] = await Promise.all([
+    ask(`/v1/decisions?limit=${FEED_MAX}`), ask(`/v1/alerts?limit=200&kind=${LEVEL_KINDS.join("&kind=")}`), ask("/v1/alerts?limit=500&kind=shortage&kind=recount&kind=discrepancy&kind=expiring"), ask(`/v1/orders?limit=${FEED_MAX}`), ask("/v1/orders?status=paid_unallocated&limit=200"), ask("/status"),
+  ]);
   if (!wanted()) return;
   for (const [sku, one] of skus) if (one.moved < begun) skus.delete(sku); // what came meanwhile is newer
   for (const level of found) keep(level, 0);
   decisions = decided.items;
   alerts = [];
-  for (const alert of alerted.items.reverse()) remember(alert);
+  orders = [];
+  noted.clear();
+  shortSince.clear();
+  paid.clear();
+  for (const order of [...unserved.items, ...latest.items].reverse()) placed(order);
+  for (const alert of [...tasks.items, ...alerted.items].reverse()) remember(alert);
   counters = status.counters;
   loaded = true;
   show();
@@ -87,10 +104,24 @@ function stateOf(level) { // of one location
   return level.available <= level.reorder_point ? "low" : "";
 }
 
-function remember(alert) { // the latest word about a SKU at a location; shortages are a matter of their own
-  const topic = ["shortage", "covered"].includes(alert.kind) ? "owed" : alert.kind === "recount" ? "count" : "level";
-  const key = `${alert.sku}|${alert.location}|${topic}`;
-  alerts = [{ ...alert, key }, ...alerts.filter((one) => one.key !== key)].slice(0, 500);
+function remember(alert) { // the latest word about a SKU at a location, or about one lot, document or order of it
+  if (LEVEL_KINDS.includes(alert.kind)) {
+    const key = `${alert.sku}|${alert.location}`;
+    alerts = [{ ...alert, key }, ...alerts.filter((one) => one.key !== key)].slice(0, 500);
+  } else if (OWED_KINDS.includes(alert.kind)) {
+    shortSince.set(`${alert.sku}|${alert.location}`, alert.time);
+  } else if (!["paid_unallocated", "recalled"].includes(alert.kind)) { // its order, or its lot, tells it
+    const key = [alert.kind, alert.sku, alert.location, alert.lot || alert.note || ""].join("|");
+    noted.delete(key);
+    noted.set(key, alert);
+    if (noted.size > WORK_MAX) noted.delete(noted.keys().next().value);
+  }
+}
+
+function placed(order) {
+  orders = [order, ...orders.filter((one) => one.order_id !== order.order_id)].slice(0, FEED_MAX);
+  if (order.status !== "paid_unallocated") paid.delete(order.order_id);
+  else if (paid.size < WORK_MAX) paid.set(order.order_id, order);
 }
 
 function listen() {
@@ -116,6 +147,7 @@ function take(tick) {
   for (const level of tick.skus) keep(level, now);
   decisions = [...tick.decisions.reverse(), ...decisions].slice(0, FEED_MAX);
   tick.alerts.forEach(remember);
+  tick.orders.forEach(placed);
   show();
 }
 
@@ -142,7 +174,9 @@ function draw() {
     else say("live", "Live");
   }
   spark();
+  drawWork();
   drawStock();
+  drawOrders();
   drawDecisions();
   drawAlerts();
   $("freshness").textContent = lag === null ? "Read from the topics of the pipeline." : `Read from the topics of the pipeline; ${count.format(lag)} records behind at ${clock(new Date())}.`;
@@ -194,7 +228,9 @@ function drawStock() {
 function makeRow(level) {
   const row = make("tr"), head = make("th", "sku");
   head.scope = "row";
-  head.append(make("b", "", level.sku), make("em", "tag", ""), make("span", "", ""));
+  const lots = make("details", "lots");
+  lots.append(make("summary", "", ""), make("ul", "", undefined));
+  head.append(make("b", "", level.sku), make("em", "tag", ""), make("span", "", ""), lots);
   row.append(head, make("td", "num available-cell"), make("td", "num onhand-cell"), make("td", "places"));
   row.role = "row"; // on a phone the row is a grid, and a grid would lose the table's roles
   for (const cell of row.children) cell.role = cell === head ? "rowheader" : "cell";
@@ -203,7 +239,7 @@ function makeRow(level) {
 
 function fill(row, level, moved, state) {
   const [head, available, onHand, places] = row.children;
-  head.lastChild.textContent = [level.flavor, level.packaging, level.size].filter(Boolean).join(" · ");
+  head.children[2].textContent = [level.flavor, level.packaging, level.size].filter(Boolean).join(" · ");
   available.textContent = count.format(level.available);
   onHand.textContent = count.format(level.on_hand);
   const tag = head.children[1];
@@ -211,6 +247,7 @@ function fill(row, level, moved, state) {
   tag.hidden = !state;
   tag.className = `tag ${TONE[state] || ""}`;
   row.dataset.state = state;
+  drawLots(head.children[3], level);
   const most = Math.max(1, ...level.locations.map((one) => one.on_hand));
   level.locations.forEach((one, place) => drawPlace(places.children[place] || places.appendChild(makePlace()), one, most));
   while (places.children.length > level.locations.length) places.lastChild.remove();
@@ -218,23 +255,97 @@ function fill(row, level, moved, state) {
   row.version = String(level.version);
 }
 
+function drawLots(details, level) {
+  const found = level.locations.flatMap((at) => at.lots.map((lot) => ({ ...lot, at: at.location })));
+  found.sort((a, b) => (a.best_before || "9999") < (b.best_before || "9999") ? -1 : 1);
+  const [summary, list] = details.children, held = found.filter((lot) => lot.status !== "approved").length;
+  details.hidden = found.length === 0;
+  summary.textContent = `${found.length} lot${found.length === 1 ? "" : "s"}${held ? `, ${held} held back` : ""}`;
+  list.replaceChildren(...found.map((lot) => {
+    const item = make("li"), blocked = lot.blocked ? `, ${count.format(lot.blocked)} blocked` : "";
+    item.append(make("b", "", lot.lot), make("span", "", `${lot.at}, ${count.format(lot.on_hand)} units${blocked}`));
+    item.append(make("span", "", lot.best_before ? `best before ${lot.best_before}` : "no best-before"), make("span", `tag ${LOT_TONE[lot.status] || "dull"}`, plain(lot.status)));
+    return item;
+  }));
+}
+
 function makePlace() {
   const place = make("div", "place"), bar = make("span", "bar");
   bar.setAttribute("role", "img");
   for (const [, name] of PARTS) bar.append(make("i", name));
-  place.append(make("span", "name"), bar, make("span", "count"));
+  place.append(make("span", "name"), bar, make("span", "count"), make("span", "coming"));
   return place;
 }
 
 function drawPlace(place, level, most) {
-  const [name, bar, shown] = place.children;
+  const [name, bar, shown, coming] = place.children;
+  coming.textContent = comingText(level);
+  coming.hidden = !coming.textContent;
   place.dataset.state = stateOf(level);
   name.textContent = name.title = level.location;
   shown.textContent = count.format(level.available);
+  shown.title = level.out_since ? `out since ${level.out_since.slice(0, 10)}, ${clock(level.out_since)}` : "";
   PARTS.forEach(([field], part) => { bar.children[part].style.width = `${(100 * Math.max(level[field], 0)) / most}%`; });
   const text = PARTS.filter(([field]) => level[field]).map(([field]) => `${level[field]} ${field.replace("_", " ")}`).join(", ");
   bar.setAttribute("aria-label", `${level.location}: ${text || "nothing"}`);
   bar.title = text || "nothing";
+}
+
+function comingText(level) {
+  const units = level.incoming.reduce((sum, one) => sum + one.quantity, 0);
+  const days = level.incoming.map((one) => one.expected).filter(Boolean).sort();
+  const parts = [];
+  if (units) parts.push(`${count.format(units)} incoming${days.length ? `, first ${days[0]}` : ""}`);
+  if (level.backordered) parts.push(`${count.format(level.backordered)} backordered`);
+  if (level.shortage) parts.push(`${count.format(level.shortage)} short`);
+  return parts.join("; ");
+}
+
+function workItems() { // what is open, the most urgent first
+  const found = [], begun = Date.now() - WORK_DAYS * 86400000;
+  for (const { level } of skus.values()) {
+    for (const at of level.locations) found.push(...heldBack(level.sku, at));
+    for (const at of level.locations) if (at.shortage > 0) found.push({ kind: "short", title: level.sku, text: `${at.location}: ${count.format(at.shortage)} owed and not there`, time: shortSince.get(`${level.sku}|${at.location}`) || "" });
+  }
+  for (const order of paid.values()) found.push({ kind: "paid_unallocated", title: order.order_id, text: `${order.channel}: paid after it expired, ${count.format(order.units)} units are not held`, time: order.time });
+  for (const alert of noted.values()) {
+    const item = notedItem(alert, begun);
+    if (item) found.push({ title: alert.sku, time: alert.time, ...item });
+  }
+  return found.sort((a, b) => URGENCY[a.kind] - URGENCY[b.kind] || (a.time < b.time ? 1 : -1));
+}
+
+function heldBack(sku, at) { // lots that must not stay where they are
+  const text = { recalled: "are frozen", expired: "are past their day" };
+  return at.lots.filter((lot) => text[lot.status]).map((lot) => ({ kind: lot.status, title: sku, text: `${at.location}: ${count.format(lot.on_hand)} units of lot ${lot.lot} ${text[lot.status]}`, time: "" }));
+}
+
+function notedItem(alert, begun) { // null: it is over
+  const place = skus.get(alert.sku)?.level.locations.find((one) => one.location === alert.location);
+  const lot = place?.lots.find((one) => one.lot === alert.lot), units = count.format(Math.abs(alert.units)), more = alert.note ? ` (${alert.note})` : "";
+  if (alert.kind === "expiring") return lot && !["recalled", "expired"].includes(lot.status) ? { kind: "expiring", text: `${alert.location}: ${count.format(lot.on_hand)} units of lot ${alert.lot}, best before ${lot.best_before}` } : null;
+  if (alert.time && Date.parse(alert.time) < begun) return null; // nothing says when these are over
+  if (alert.kind === "discrepancy") return { kind: "discrepancy", text: `${alert.location}: ${units} units ${alert.units < 0 ? "missing" : "too many"}${more}` };
+  return { kind: "recount", text: `${alert.location}: ${alert.units ? `a count is off by ${units}; count again` : "a count came too late; count again"}${more}` };
+}
+
+function drawWork() {
+  const found = workItems();
+  $("work").replaceChildren(...found.slice(0, workShown).map((one) => entry(one.kind === "expired" ? "out" : one.kind, plain(one.kind), one.title, one.text, one.time)));
+  $("work-hint").textContent = found.length ? `${count.format(found.length)} to do` : "";
+  $("more-work").hidden = found.length <= workShown;
+  $("no-work").hidden = found.length > 0;
+}
+
+function drawOrders() {
+  $("orders").replaceChildren(...orders.map((one) => {
+    const parts = [`${one.channel}, ${count.format(one.units)} unit${one.units === 1 ? "" : "s"}`];
+    for (const at of one.fulfilments) parts.push([at.location, plain(at.state), at.tracking.join(", "), plain(at.tracking_status)].filter(Boolean).join(" "));
+    for (const back of one.returns) parts.push(`return ${back.return_id} ${plain(back.state)}, ${count.format(back.units)} unit${back.units === 1 ? "" : "s"}`);
+    if (one.payment_wanted) parts.push(`${one.payment_wanted} the payment`);
+    return entry(one.status, plain(one.status), one.order_id, parts.join("; "), one.time);
+  }));
+  $("no-orders").hidden = orders.length > 0;
 }
 
 function drawDecisions() {
@@ -248,11 +359,10 @@ function drawDecisions() {
 }
 
 function drawAlerts() {
-  const closed = (one) => ["restored", "covered"].includes(one.kind);
-  const open = alerts.filter((one) => !closed(one));
-  const shown = [...open, ...alerts.filter(closed)].slice(0, FEED_MAX);
+  const open = alerts.filter((one) => one.kind !== "restored");
+  const shown = [...open, ...alerts.filter((one) => one.kind === "restored")].slice(0, FEED_MAX);
   $("alerts").replaceChildren(...shown.map((one) => {
-    const text = one.kind === "shortage" ? `${count.format(one.shortage)} owed and not there` : one.kind === "recount" ? "a count came too late to apply" : `${count.format(one.available)} available${one.reorder_point ? `, reorder point ${count.format(one.reorder_point)}` : ""}`;
+    const text = `${count.format(one.available)} available${one.reorder_point ? `, reorder point ${count.format(one.reorder_point)}` : ""}`;
     return entry(one.kind, one.kind, one.sku, `${one.location}: ${text}`, one.time);
   }));
   $("alerts-hint").textContent = open.length ? `${open.length} open` : "";
@@ -275,6 +385,7 @@ $("pause").addEventListener("click", () => {
   else load();
 });
 $("more").addEventListener("click", () => { rowsShown = Math.min(rowsShown + 4 * ROWS_STEP, ROWS_MAX); show(); });
+$("more-work").addEventListener("click", () => { workShown = WORK_MAX; show(); });
 $("find").addEventListener("input", show);
 $("sort").addEventListener("change", show);
 listen();

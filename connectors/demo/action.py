@@ -11,12 +11,16 @@ from streams.topics import ORDERS, WAREHOUSE, Topic
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`due_seconds`: since the demo started."""
+    """`due_seconds`: since the demo started. `key` None: the record goes to every partition of its log."""
 
     due_seconds: float
     topic: Topic
-    key: str
+    key: str | None
     record: Any
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic.name}:{self.record.id}"
 
 
 def for_order(due_seconds: float, record: Any) -> Action:
@@ -25,6 +29,11 @@ def for_order(due_seconds: float, record: Any) -> Action:
 
 def for_stock(due_seconds: float, record: Any) -> Action:
     return Action(due_seconds, WAREHOUSE, record.sku, record)
+
+
+def everywhere(due_seconds: float, topic: Topic, record: Any) -> Action:
+    """A rule that every partition of the log has to know."""
+    return Action(due_seconds, topic, None, record)
 
 
 def chance(seed: int, *name: object) -> random.Random:

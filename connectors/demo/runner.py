@@ -1,9 +1,10 @@
-"""Runs the demo against the clock: sends what is due, and does what follows from decisions and stock levels.
+"""Runs the demo against the clock: sends what is due, and does what follows from what the pipeline publishes.
 
-Reads: `reservations` (confirmed orders are picked, packed, shipped, delivered) and `stock-levels` (lots are counted),
-both from now on. Writes: `orders`, `warehouse`. Guarantee: at least once under ids that seed and run make, so sending
-a record again changes nothing. Resume point: none; a new run is a new name. Back-pressure: none, like customers: behind
-time, it sends as fast as the broker takes it. Does not belong here: what happens (`traffic`).
+Reads: `reservations`, `order-status` (confirmed orders are picked, packed, shipped, delivered, some come back; the bank
+does what is wanted), `stock-levels` (lots are picked, counted, moved) and `alerts` (recounts), all from now on. Writes:
+`orders`, `warehouse`. Guarantee: at least once under ids that seed and run make, so sending a record again changes
+nothing. Resume point: none; a new run is a new name. Back-pressure: none, like customers: behind time, it sends as fast
+as the broker takes it. Does not belong here: what happens (`traffic`), what follows (`reactions`).
 """
 
 from __future__ import annotations
@@ -12,38 +13,43 @@ import contextlib
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 
 import msgspec
 
-from connectors.demo.action import Action, chance
-from connectors.demo.counting import COUNT_EVERY_SECONDS, count_of
-from connectors.demo.fulfilment import journey
-from connectors.demo.traffic import Demo, traffic
+from connectors.demo import reactions, showing
+from connectors.demo.action import Action
+from connectors.demo.traffic import traffic
+from connectors.demo.world import ORDER_PREFIX, Demo, Errand, World
 from connectors.open_log import require_open_logs
 from connectors.outlet import Outlet
 from streams import reader
 from streams.settings import Settings
-from streams.topics import RESERVATIONS, STOCK_LEVELS, WAREHOUSE
+from streams.topics import ALERTS, ORDER_STATUS, RESERVATIONS, STOCK_LEVELS
 from tables import records as r
 from tables.codec import encode
 
 POLL_SECONDS = 0.05
 LISTEN_EVERY = 64  # actions, when behind time
 SETTLE_SECONDS = 180.0  # after the last customer: the longest payment deadline and then some
+QUIET_SECONDS = 2.0  # nothing to do and nothing heard for so long: all is done
+DECISIONS = ("confirmed", "rejected", "expired")
 
 _decided = msgspec.json.Decoder(r.OrderDecided).decode
+_status = msgspec.json.Decoder(r.OrderStatus).decode
 _level = msgspec.json.Decoder(r.StockLevels).decode
+_alert = msgspec.json.Decoder(r.Alert).decode
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was sent, by type, and what was decided about this run's orders."""
+    """What was sent, by type; what was decided about this run's orders; what has been seen to happen (`showing`)."""
 
     sent: Counter[str] = field(default_factory=Counter)
     decided: Counter[str] = field(default_factory=Counter)
+    shown: Counter[str] = field(default_factory=Counter)
     open: set[str] = field(default_factory=set)
 
 
@@ -58,28 +64,31 @@ class DemoRun:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.tally = Tally()
+        self.world = World(demo)
         self._settings = settings
         self._demo = demo
         self._on_change = on_change
         self._clock = clock
         self._started = clock()
         self._outlet = Outlet(settings)
-        self._later: list[tuple[float, int, Action]] = []
+        self._later: list[tuple[float, int, Action | Errand]] = []
         self._number = count()
-        self._levels: dict[str, r.StockLevels] = {}
-        self._counts = 0
         self._rounds = 0
+        self._heard = 0.0
+        self._own = f"{ORDER_PREFIX}{demo.run}-".encode()
+        self._hears = {
+            RESERVATIONS.name: self._hear_decision, ORDER_STATUS.name: self._hear_status,
+            STOCK_LEVELS.name: self._hear_level, ALERTS.name: self._hear_alert,
+        }  # fmt: skip
 
     def run(self) -> Tally:
-        """Until the last customer has come and been answered; for ever, if customers never end."""
+        """Until the last customer has come and been served; for ever, if customers never end."""
         require_open_logs(self._settings)
-        with contextlib.closing(
-            reader.follow(self._settings, [RESERVATIONS.name, STOCK_LEVELS.name], "end")
-        ) as follower:
+        with contextlib.closing(reader.follow(self._settings, self._hears, "end")) as follower:
             self._started = self._clock()
-            for action in traffic(self._demo):
-                self._wait_until(follower, action.due_seconds)
-                self._send(action)
+            for thing in traffic(self._demo):
+                self._wait_until(follower, thing.due_seconds)
+                self._do(thing)
             self._settle(follower)
         self._outlet.flush()
         return self.tally
@@ -99,52 +108,77 @@ class DemoRun:
                 return
 
     def _settle(self, follower: reader.Follower) -> None:
+        """Until every order is answered and everything that follows is done."""
+        self.world.closing = True
         self._outlet.flush()
+        self._heard = self._now
         until = self._now + SETTLE_SECONDS
-        while (self.tally.open or self._later) and self._now < until:
+        while self._now < until:
             self._listen(follower, POLL_SECONDS)
+            if not self.tally.open and not self._later and self._now - self._heard > QUIET_SECONDS:
+                return
 
     def _listen(self, follower: reader.Follower, seconds: float) -> None:
+        self.world.now = self._now
         for message in follower.poll(seconds):
-            if message.topic().endswith(RESERVATIONS.name):
-                self._note_decision(message.key() or b"", message.value())
-            elif message.value():
-                level = _level(message.value())
-                self._levels[level.sku] = level
+            if message.value():
+                topic = message.topic().removeprefix(self._settings.prefix)
+                self._hears[topic](message.key() or b"", message.value())
         while self._later and self._later[0][0] <= self._now:
-            self._send(heapq.heappop(self._later)[2])
-        self._count_something()
+            self._do(heapq.heappop(self._later)[2])
         self._outlet.serve()
         self._on_change(self.tally)
 
-    def _note_decision(self, key: bytes, value: bytes) -> None:
-        if key.decode(errors="replace") not in self.tally.open:
+    def _hear_decision(self, key: bytes, value: bytes) -> None:
+        if not key.startswith(self._own):
             return
         decision = _decided(value)
-        if decision.status != "cancelled":
+        self.tally.shown.update(showing.of_decision(decision))
+        if decision.order_id in self.tally.open and decision.status in DECISIONS:
             self.tally.open.discard(decision.order_id)
             self.tally.decided[decision.status] += 1
-            if decision.status == "confirmed":
-                self._plan(journey(self._demo.seed, decision.order_id, self._now))
 
-    def _count_something(self) -> None:
-        if not self._levels or self._now < (self._counts + 1) * COUNT_EVERY_SECONDS:
+    def _hear_status(self, key: bytes, value: bytes) -> None:
+        if not key.startswith(self._own):
             return
-        self._counts += 1
-        dice = chance(self._demo.seed, self._demo.run, "count", self._counts)
-        level = self._levels[dice.choice(sorted(self._levels))]
-        name = f"{self._demo.run}:counted:{self._counts}"
-        found = count_of(dice, name, level, self._demo.calendar.stamp(self._now))
-        if found is not None:
-            self._send(Action(self._now, WAREHOUSE, found.sku, found))
+        status = _status(value)
+        before = self.world.learn_order(status)
+        if before is not status:
+            self._heard = self._now
+            self.tally.shown.update(showing.of_order(before, status))
+            self._plan(self.world.once(status.order_id, reactions.to_order(self.world, status)))
 
-    def _plan(self, actions: Iterator[Action]) -> None:
-        for action in actions:
-            heapq.heappush(self._later, (action.due_seconds, next(self._number), action))
+    def _hear_level(self, key: bytes, value: bytes) -> None:
+        level = _level(value)
+        before = self.world.learn_level(level)
+        if before is not level:
+            self.tally.shown.update(showing.of_level(before, level))
+
+    def _hear_alert(self, key: bytes, value: bytes) -> None:
+        alert = _alert(value)
+        if self.world.is_news(alert.id):
+            self.tally.shown.update(showing.of_alert(alert))
+            self._plan(reactions.to_alert(self.world, alert))
+
+    def _plan(self, things: Iterable[Action | Errand]) -> None:
+        for thing in things:
+            heapq.heappush(self._later, (thing.due_seconds, next(self._number), thing))
+
+    def _do(self, thing: Action | Errand) -> None:
+        if isinstance(thing, Action):
+            self._send(thing)
+            return
+        self.world.now = self._now
+        follows = thing.do(self.world)
+        self._plan(self.world.once(thing.order_id, follows) if thing.order_id else follows)
 
     def _send(self, action: Action) -> None:
         record = action.record
         if isinstance(record, r.OrderPlaced):
             self.tally.open.add(record.order_id)
         self.tally.sent[record.__struct_config__.tag] += 1
-        self._outlet.send(action.topic, action.key.encode(), encode(record))
+        self.tally.shown.update(showing.of_sent(record))
+        if action.key is None:
+            self._outlet.send_everywhere(action.topic, encode(record))
+        else:
+            self._outlet.send(action.topic, action.key.encode(), encode(record))

@@ -1,14 +1,13 @@
 """Every variant: which model with which rules, and the verdict it must come to.
 
-Guarantees: names are those of docs/models.md; `most` bounds the states of an everyday run, None sees all of them.
-Does not belong here: what a rule means (the models), how a verdict is found (`verdicts`).
+Guarantees: names are those of docs/models.md. The variants of steps that change many rows at once, or several
+partitions, stand in `domain`. Does not belong here: what a rule means (the models), how a verdict is found
+(`verdicts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
+from proof.models import domain
 from proof.models import one_row as one
 from proof.models.many_rows import BOTH, RECEIVE, RELEASE, RESERVE, A, B, ManyRows, Record
 from proof.models.one_row import OneRow
@@ -18,22 +17,11 @@ from proof.models.order_rows import TICK as TIME
 from proof.models.pruning import LIFE, PRUNE, TICK, Pruning
 from proof.models.pruning import RELEASE as GIVE_BACK
 from proof.models.pruning import RESERVE as CLAIM
-from proof.models.search import Model
+from proof.models.variant import SAFE, UNSAFE, Variant, of_world
 from proof.models.views import Views
-from proof.models.workers import How, Workers, World
+from proof.models.workers import How, Workers
 
-SAFE, UNSAFE = "safe", "unsafe"
-
-
-class Variant(NamedTuple):
-    """`product`: this is what the product does. `most`: states of an everyday run; None: all."""
-
-    name: str
-    says: str
-    expected: str
-    build: Callable[[], Model]
-    most: int | None = None
-    product: bool = False
+__all__ = ["BY_NAME", "SAFE", "UNSAFE", "VARIANTS", "Variant"]
 
 
 def _one(name: str, says: str, expected: str, rules: one.Rules, **more: object) -> Variant:
@@ -45,10 +33,6 @@ def _many(
     product: bool = False, **rules: bool,
 ) -> Variant:  # fmt: skip
     return Variant(name, says, expected, lambda: Workers(ManyRows(log, **rules), how), most, product)
-
-
-def _world(name: str, says: str, expected: str, world: Callable[[], World], how: How, **more: object) -> Variant:
-    return Variant(name, says, expected, lambda: Workers(world(), how), **more)  # type: ignore[arg-type]
 
 
 _R1, _R2, _R2_B, _R3 = (RESERVE, 0, BOTH), (RESERVE, 1, BOTH), (RESERVE, 1, B), (RESERVE, 2, BOTH)
@@ -100,26 +84,27 @@ VARIANTS: tuple[Variant, ...] = (
           (_R1, _IN, _R2_B), How(order=(2, 3, 0, 1))),
     # the order log
     Variant("O3", "orders and answers in two topics; a zombie", UNSAFE, TwoTopics),
-    _world("O5", "one log for all that happens to an order; a zombie", SAFE,
+    of_world("O5", "one log for all that happens to an order; a zombie", SAFE,
            lambda: OrderLog(), How(crashes=0), most=100_000, product=True),
-    _world("O5c", "O5 with a cancellation; a crash", SAFE,
+    of_world("O5c", "O5 with a cancellation; a crash", SAFE,
            lambda: OrderLog((CANCEL,)), How(zombies=0), most=100_000, product=True),
-    _world("O5s", "O5c with a line out of stock", SAFE,
+    of_world("O5s", "O5c with a line out of stock", SAFE,
            lambda: OrderLog((CANCEL,), out_of_stock=(1,)), How(zombies=0), most=60_000, product=True),
-    _world("O6", "O5, but a SKU ends reservations by its own timer; no fault", UNSAFE,
+    of_world("O6", "O5, but a SKU ends reservations by its own timer; no fault", UNSAFE,
            lambda: OrderLog(own_timer=True), How(0, 0)),
-    _world("D", "answers said twice, the deadline no_answer, late answers; a crash", SAFE,
+    of_world("D", "answers said twice, the deadline no_answer, late answers; a crash", SAFE,
            lambda: OrderLog((DEADLINE,), twice=1), How(zombies=0), most=100_000, product=True),
-    _world("D1", "D, but answers are counted, not known by line; no fault", UNSAFE,
+    of_world("D1", "D, but answers are counted, not known by line; no fault", UNSAFE,
            lambda: OrderLog((DEADLINE,), twice=1, counts=True), How(0, 0)),
-    _world("R", "a record changes several orders, and reads state time; what changed nothing does so again", SAFE,
+    of_world("R", "a record changes several orders, and reads state time; what changed nothing does so again", SAFE,
            lambda: OrderRows((DEADLINES, TIME, ANSWERS)), How(), most=100_000),
-    _world("R0", "R, but a record that changed nothing is applied to the state time that was recovered", UNSAFE,
+    of_world("R0", "R, but a record that changed nothing is applied to the state time that was recovered", UNSAFE,
            lambda: OrderRows((DEADLINES, TIME, ANSWERS), looks_again=True), How(zombies=0)),
-    _world("R1", "R, but a checkpoint writes the partition row first", UNSAFE,
+    of_world("R1", "R, but a checkpoint writes the partition row first", UNSAFE,
            lambda: OrderRows((DEADLINES, TIME, ANSWERS)), How(order=PARTITION_FIRST)),
-    _world("R2", "R, but only the partition row knows what was applied", UNSAFE,
+    of_world("R2", "R, but only the partition row knows what was applied", UNSAFE,
            lambda: OrderRows((TIME, DEADLINES, ANSWERS), one_version=True), How(zombies=0)),
+    *domain.VARIANTS,
     # forgetting
     Variant("P", "a closed row past its time counts as absent, is marked, then removed; a crash", SAFE,
             lambda: Pruning(LIFE, _AFTER._replace(zombies=0)), most=100_000),

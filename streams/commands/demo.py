@@ -1,4 +1,5 @@
-"""`smokehouse demo`: a jerky brand's traffic, seeded, until it is stopped or as many orders have come as asked.
+"""`smokehouse demo`: a jerky brand's traffic, seeded, until it is stopped, a week is over, or as many orders have come
+as asked.
 
 Does not belong here: what happens in it (`connectors.demo`).
 """
@@ -14,14 +15,22 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.demo.calendar import Calendar
 from connectors.demo.runner import DemoRun, Tally
-from connectors.demo.traffic import Demo
+from connectors.demo.showing import SHOWN
+from connectors.demo.world import Demo
 from connectors.outlet import DeliveryFailed
 from streams.commands.output import fail, put_json, put_table, talk
 from streams.commands.session import connected
 from streams.reader import ReadError
 
+RATE = 5.0
+ORDERS = 1_000
 DAY_SECONDS = 60.0
 RUN_NAME = r"[A-Za-z0-9._-]{1,32}"
+# A week in a minute: enough orders that everything happens which happens in a food brand.
+WEEK_DAYS = 7
+WEEK_DAY_SECONDS = 7.0
+WEEK_RATE = 12.0
+WEEK_PACE = 5.0
 _flag = Parameter(negative="")
 
 
@@ -31,40 +40,63 @@ BROKER_SECONDS = 30.0  # it may be started beside us
 def demo(
     *,
     seed: int = 1,
-    rate: float = 5.0,
+    rate: float | None = None,
     orders: int | None = None,
+    seconds: float | None = None,
     forever: Annotated[bool, _flag] = False,
-    day_seconds: float = DAY_SECONDS,
+    week: Annotated[bool, _flag] = False,
+    day_seconds: float | None = None,
+    pace: float | None = None,
     run: str = "",
     json: Annotated[bool, _flag] = False,
 ) -> None:
-    """Send the traffic of a jerky brand: four channels, three warehouses, normal days and a flash drop.
+    """Send the traffic of a jerky brand: five channels, three warehouses, lots, kits, purchases, transfers, returns,
+    counts, a recall, normal days and a flash drop.
 
     Parameters
     ----------
     seed
         The same seed and run give the same catalogue, customers and lots.
     rate
-        Orders per second, on average; a drop brings three times as many.
+        Orders per second, on average (5, in a week 12); a drop brings three times as many.
     orders
-        Stop after so many orders, when all are decided (1,000 if neither this nor --forever is given).
+        Stop after so many orders, when all are done (1,000 if nothing else says when to stop).
+    seconds
+        Stop after so many seconds instead, when all are done.
     forever
         Go on until Ctrl-C.
+    week
+        Seven days in about a minute, everybody five times as fast; ends with 1 if something did not happen that happens
+        in every week.
     day_seconds
-        A day of the demo's calendar, which starts some weeks ago, passes in so many seconds.
+        A day of the demo's calendar, which starts some weeks ago, passes in so many seconds (60, in a week 7).
+    pace
+        How many times faster than usual people pay, pick, ship and send back (1, in a week 5).
     run
         Name of the run, part of every id: a new one brings new orders. Default: the start time.
     json
         The account as JSON on stdout.
     """
     started = datetime.now(UTC)
-    if not 0 < rate <= 100_000 or not 1 <= day_seconds <= 86_400 or (orders is not None and (orders < 1 or forever)):
-        fail("give --rate from 0 to 100000, --day-seconds from 1 to 86400, and --orders N or --forever", 2)
+    rate = (WEEK_RATE if week else RATE) if rate is None else rate
+    day_seconds = (WEEK_DAY_SECONDS if week else DAY_SECONDS) if day_seconds is None else day_seconds
+    pace = (WEEK_PACE if week else 1.0) if pace is None else pace
+    _expect("--rate", rate, 0.001, 100_000)
+    _expect("--day-seconds", day_seconds, 1, 86_400)
+    _expect("--pace", pace, 0.01, 100)
+    _expect("--orders", 1 if orders is None else orders, 1, 10**9)
+    _expect("--seconds", 1 if seconds is None else seconds, 1, 10**9)
+    if (orders is not None) + (seconds is not None) + forever + week > 1:
+        fail("give one of --orders N, --seconds N, --forever and --week", 2)
     name = run or started.strftime("%Y%m%dT%H%M%S")
     if not re.fullmatch(RUN_NAME, name):
         fail(f"--run {name!r}: up to 32 letters, digits, dots, dashes or underscores", 2)
-    wanted = None if forever else orders or 1_000
-    plan = Demo(seed, name, Calendar.before(started, day_seconds), rate, wanted)
+    if orders is None and seconds is None and not forever and not week:
+        orders = ORDERS
+    plan = Demo(
+        seed, name, Calendar.before(started, day_seconds), rate, orders,
+        seconds=WEEK_DAYS * day_seconds if week else seconds, pace=pace,
+    )  # fmt: skip
     current: DemoRun | None = None
     try:
         with Progress(
@@ -80,15 +112,28 @@ def demo(
         fail(str(error), 3)
     if current is None:
         return
-    tally = current.tally
-    account = {"run": name, "seed": seed, "sent": dict(tally.sent), "decided": dict(tally.decided),
-               "undecided": len(tally.open)}  # fmt: skip
+    _tell(current.tally, name, seed, json=json)
+    missing = [what for names in SHOWN.values() for what in names if not current.tally.shown[what]]
+    if week and missing:
+        fail(f"this did not happen in the week: {', '.join(missing)}", 1)
+
+
+def _expect(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        fail(f"{name} {value}: give a number from {least} to {most:,}", 2)
+
+
+def _tell(tally: Tally, name: str, seed: int, *, json: bool) -> None:
+    shown = {about: {what: tally.shown[what] for what in names} for about, names in SHOWN.items()}
     if json:
-        put_json(account)
-    else:
-        rows = [(f"sent: {kind}", n) for kind, n in sorted(tally.sent.items())]
-        rows += [(f"orders {status}", n) for status, n in sorted(tally.decided.items())]
-        put_table(f"Demo run {name}", ["what", "count"], [*rows, ("orders undecided", len(tally.open))])
+        put_json({"run": name, "seed": seed, "sent": dict(tally.sent), "decided": dict(tally.decided),
+                  "undecided": len(tally.open), "shown": shown})  # fmt: skip
+        return
+    rows = [(f"sent: {kind}", n) for kind, n in sorted(tally.sent.items())]
+    rows += [(f"orders {status}", n) for status, n in sorted(tally.decided.items())]
+    put_table(f"Demo run {name}", ["what", "count"], [*rows, ("orders undecided", len(tally.open))])
+    put_table("Seen to happen", ["about", "what", "count"],
+              [(about, what, n) for about, counts in shown.items() for what, n in counts.items()])  # fmt: skip
 
 
 def _line(tally: Tally) -> str:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["orders_app", "stock_app", "tail"]
 
 CANNOT_READ = 3
-QUANTITIES = ("on_hand", "available", "reserved", "allocated", "safety_stock", "unavailable", "shortage")
+QUANTITIES = (
+    "on_hand", "available", "reserved", "allocated", "safety_stock", "unavailable", "shortage", "backordered",
+    "open_to_all", "reorder_point",
+)  # fmt: skip
 LOCATIONS_ACROSS = 3  # side by side, within 80 columns
 stock_app = App(name="stock", help="Stock: what there is of a SKU, by location and lot.")
 orders_app = App(name="orders", help="Orders: how one stands, and what was decided.")
@@ -130,11 +133,43 @@ def _show_stock(found: Sequence[StockLevels]) -> None:
         for first in range(0, len(levels.locations), LOCATIONS_ACROSS):
             across = levels.locations[first : first + LOCATIONS_ACROSS]
             rows = [(name, *(getattr(at, name) for at in across)) for name in QUANTITIES]
+            if any(at.out_since for at in across):
+                rows.append(("out since", *(at.out_since for at in across)))
             rows += _version_rows([at.version for at in across])
             put_table(levels.sku, ("", *(at.location for at in across)), rows)
-        lots = [(at.location, lot.lot, lot.best_before, lot.on_hand) for at in levels.locations for lot in at.lots]
-        if lots:
-            put_table(f"Lots of {levels.sku}", ("location", "lot", "best before", "on_hand"), lots)
+        _show_parts(levels)
+
+
+def _show_parts(levels: StockLevels) -> None:
+    """What stands below the quantities, each only if there is any of it."""
+    at = levels.locations
+    parts: dict[str, tuple[tuple[str, ...], list[tuple[Any, ...]]]] = {
+        "Lots": (
+            ("location", "lot", "best before", "status", "on_hand", "blocked"),
+            [(x.location, y.lot, y.best_before, y.status, y.on_hand, y.blocked) for x in at for y in x.lots],
+        ),
+        "Channels with stock of their own": (
+            ("location", "channel", "available", "ring_fence", "buffer"),
+            [(x.location, y.channel, y.available, y.ring_fence, y.buffer) for x in at for y in x.channels],
+        ),
+        "Incoming": (
+            ("location", "reference", "kind", "quantity", "expected", "confirmed"),
+            [
+                (x.location, y.reference, y.kind, y.quantity, y.expected, "yes" if y.confirmed else "no")
+                for x in at for y in x.incoming
+            ],
+        ),
+        "What can be promised, by day": (
+            ("location", "day", "units"), [(x.location, y.day or "now", y.quantity) for x in at for y in x.promise]
+        ),
+        "Accuracy of the books": (
+            ("location", "counts", "exact", "units", "off"),
+            [(x.location, y.counts, y.exact, y.units, y.off) for x in at if (y := x.accuracy)],
+        ),
+    }  # fmt: skip
+    for title, (columns, rows) in parts.items():
+        if rows:
+            put_table(f"{title}: {levels.sku}", columns, rows)
 
 
 def _version_rows(versions: Sequence[Version]) -> list[tuple[Any, ...]]:
@@ -148,56 +183,83 @@ def _version_rows(versions: Sequence[Version]) -> list[tuple[Any, ...]]:
 # -- orders ------------------------------------------------------------------------------------------------------------
 
 
+LINE_COLUMNS = ("sku", "location", "quantity", "open", "allocated", "shipped", "cancelled", "returned", "due")
+
+
 @orders_app.command(name="get")
 def get_order(order_id: str, /, *, json_output: Json = False) -> None:
-    """An order as it stands, with its lines; its decision and where that was made; what was given back later.
+    """An order as it stands: lines, fulfilments, returns; its decision and where that was made; what changed later.
+
+    Of every line, quantity = open + allocated + shipped + cancelled.
 
     Parameters
     ----------
     order_id
         The order, as its channel names it.
     json_output
-        One JSON document on stdout: order, decision (null: undecided), cancellations.
+        One JSON document on stdout: order, decision (null: undecided), cancellations, edits.
     """
     with _reading():
         settings = connected()
         order = newest_of_keys(settings, ORDER_STATUS, OrderStatus, [order_id]).get(order_id)
         said = {x.record.id: x.record for x in read_keys(settings, RESERVATIONS, OrderDecided, [order_id]) if x.record}
-    decision = next((x for x in said.values() if x.status != "cancelled"), None)
-    cancellations = [x for x in said.values() if x.status == "cancelled"]
+    later: dict[str, list[OrderDecided]] = {"cancelled": [], "edited": []}
+    decision = None
+    for one in said.values():
+        if one.status in later:
+            later[one.status].append(one)
+        else:
+            decision = decision or one
     if order is None and not said:
         fail(f"{order_id!r}: unknown order (no status is published). If it was placed just now, see that a worker "
              "runs: smokehouse status")  # fmt: skip
     if json_output:
-        put_json({"order": order, "decision": decision, "cancellations": cancellations})
-    else:
-        _show_order(order, [decision, *cancellations] if decision else cancellations)
-
-
-def _show_order(order: OrderStatus | None, said: Sequence[OrderDecided]) -> None:
+        put_json({
+            "order": order, "decision": decision, "cancellations": later["cancelled"], "edits": later["edited"]
+        })  # fmt: skip
+        return
     if order is not None:
-        facts = {
-            "status": order.status, "reason": order.reason, "channel": order.channel, "payment": order.payment,
-            "open checks": ", ".join(order.checks), "attempt": order.attempt, "occurred at": order.occurred_at,
-            "decided at": order.decided_at, "came too late": ", ".join(order.late),
-            "version": version_text(order.version),
-        }  # fmt: skip
-        put_table(f"Order {order.order_id}", ("what", "value"), [(k, v) for k, v in facts.items() if v != ""])
-        columns = ("sku", "quantity", "location", "shipped", "cancelled")
-        put_table("Lines", columns, [tuple(getattr(line, c) for c in columns) for line in order.lines])
-    for x in said:
-        facts = {
-            "status": x.status, "reason": x.reason, "units": _units(x), "at": x.decided_at,
-            "by the record": f"{ORDERS.name}[{x.partition}] offset {x.offset}.{x.index}",
-        }  # fmt: skip
-        put_table("Decided", ("what", "value"), [(k, v) for k, v in facts.items() if v != ""])
+        _show_order(order)
+    for one in said.values():
+        _show_decided(one)
+
+
+def _show_order(order: OrderStatus) -> None:
+    facts = {
+        "status": order.status, "reason": order.reason, "channel": order.channel, "payment": order.payment,
+        "payment wanted": order.payment_wanted, "policy": order.policy, "sourcing": order.sourcing,
+        "kits": ", ".join(f"{units} {kit}" for kit, units in order.kits.items()), "exchange of": order.exchange_of,
+        "open checks": ", ".join(order.checks), "attempt": order.attempt, "occurred at": order.occurred_at,
+        "decided at": order.decided_at, "came too late": ", ".join(order.late), "version": version_text(order.version),
+    }  # fmt: skip
+    _put_facts(f"Order {order.order_id}", facts)
+    put_table("Lines", LINE_COLUMNS, [tuple(getattr(line, c) for c in LINE_COLUMNS) for line in order.lines])
+    if order.fulfilments:
+        put_table("Fulfilments", ("location", "state", "cartons", "tracking", "tracking status"), [
+            (x.location, x.state, ", ".join(x.cartons), ", ".join(x.tracking), x.tracking_status)
+            for x in order.fulfilments
+        ])  # fmt: skip
+    if order.returns:
+        put_table("Returns", ("return", "state", "units"), [(x.return_id, x.state, x.units) for x in order.returns])
+
+
+def _show_decided(said: OrderDecided) -> None:
+    _put_facts("Decided", {
+        "status": said.status, "reason": said.reason, "units": _units(said), "at": said.decided_at,
+        "by the record": f"{ORDERS.name}[{said.partition}] offset {said.offset}.{said.index}",
+    })  # fmt: skip
+
+
+def _put_facts(title: str, facts: dict[str, Any]) -> None:
+    put_table(title, ("what", "value"), [(name, value) for name, value in facts.items() if value != ""])
 
 
 def _units(decided: OrderDecided) -> str:
     return ", ".join(
-        f"{x.quantity} {x.sku}" + (f" at {x.location}" if x.location else "") + (f" ({x.reason})" if x.reason else "")
+        f"{x.quantity} {x.sku}" + (f" at {x.location}" if x.location else "")
+        + (f" ({x.backordered} backordered)" if x.backordered else "") + (f" ({x.reason})" if x.reason else "")
         for x in decided.lines
-    )
+    )  # fmt: skip
 
 
 @contextmanager

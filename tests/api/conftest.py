@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 from confluent_kafka import Producer
+from msgspec import structs
 
 from streams import logs
 from streams.brokers.embedded import start_embedded
@@ -45,19 +47,26 @@ def wait_for(what: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
 
 
 def level(sku: str = "JRK-ORIG-50", available: int = 5, at: int = 1, **more: Any) -> r.StockLevels:
-    """A stock level as the stock agent publishes it: one location, nothing claimed."""
-    place = r.LocationLevel(
+    """A stock level as the stock agent publishes it: one location (`at_location`: what is special there)."""
+    place = structs.replace(r.LocationLevel(
         more.pop("location", "W1"), available, available, 0, 0, 0, 0, 0, more.pop("reorder_point", 0),
-        [r.LotLevel("L1", "2027-01-31", available)], (LOG_ID, at, 0),
-    )  # fmt: skip
+        [r.LotLevel("L1", "2027-01-31", available)], (LOG_ID, at, 0), open_to_all=available,
+    ), **more.pop("at_location", {}))  # fmt: skip
     said = {"id": f"{sku}:{at}", "flavor": "Original", "packaging": "Bag", "size": "50 g", "gtin": "",
             "discontinued": False, "locations": [place], "version": (LOG_ID, at, 0)} | more  # fmt: skip
     return r.StockLevels(sku=sku, available=available, on_hand=available, **said)
 
 
+def line(sku: str = "JRK-ORIG-50", units: int = 1, location: str = "W1", shipped: int = 0) -> r.StatusLine:
+    """Of a confirmed order: what is not shipped is allocated."""
+    return r.StatusLine(sku, units, location, 0, units - shipped, shipped, 0, 0, "")
+
+
 def order(order_id: str = "order-1", status: str = "confirmed", at: int = 1, **more: Any) -> r.OrderStatus:
-    said = {"reason": "", "payment": "paid", "checks": [], "lines": [r.StatusLine("JRK-ORIG-50", 1, "W1", 0, 0)],
-            "attempt": 1, "occurred_at": "", "decided_at": "2026-11-23T10:00:00.000Z", "late": [],
+    said = {"reason": "", "payment": "captured", "payment_wanted": "", "policy": "all_or_nothing",
+            "sourcing": "one location: W1", "checks": [], "lines": [line()],
+            "fulfilments": [r.FulfilmentStatus("W1", "confirmed", [], [], "")], "returns": [], "kits": {},
+            "exchange_of": "", "attempt": 1, "occurred_at": "", "decided_at": "2026-11-23T10:00:00.000Z", "late": [],
             "channel": "shop", "version": (LOG_ID, at, 0)} | more  # fmt: skip
     return r.OrderStatus(id=f"{order_id}:{at}", order_id=order_id, status=status, **said)
 
@@ -109,6 +118,11 @@ def misfit(value, schema, models, where="answer"):
         return f"{where} is {value!r}, not {kind}"
     below = []
     if isinstance(value, dict):
+        if "additionalProperties" in schema:  # names that the data chooses
+            each = schema["additionalProperties"]
+            return next(
+                (wrong for name in value if (wrong := misfit(value[name], each, models, f"{where}.{name}"))), ""
+            )
         missing = set(schema.get("required", ())) - value.keys()
         unknown = value.keys() - schema.get("properties", {}).keys()
         if missing or unknown:
@@ -126,7 +140,14 @@ class Api:
     """One API process and the topics it reads. `start` it; ask it by `get`; `publish` what it should show (`make`)."""
 
     make = SimpleNamespace(
-        level=level, order=order, decision=decision, alert=alert, demand=demand, forecast=forecast, reorder=reorder
+        level=level,
+        order=order,
+        line=line,
+        decision=decision,
+        alert=alert,
+        demand=demand,
+        forecast=forecast,
+        reorder=reorder,
     )
     wait = staticmethod(wait_for)
 
@@ -262,22 +283,76 @@ def api(embedded: RunningBroker, embedded_settings: Settings) -> Iterator[Api]:
         yield made
 
 
+def whole_levels() -> list[r.StockLevels]:
+    """One SKU in two places with everything a level can tell, and one that is short."""
+    comes = level("COMES", 6, at_location={
+        "on_hand": 10, "unavailable": 4, "backordered": 2, "open_to_all": 1,
+        "lots": [r.LotLevel("L1", "2027-01-31", 7, "approved", 1), r.LotLevel("L2", "2027-02-28", 3, "recalled")],
+        "channels": [r.ChannelLevel("web", 6, 5, 0)],
+        "incoming": [r.IncomingLevel("PO-1", "purchase", 20, "2027-03-01", True)],
+        "promise": [r.Promise("", 4), r.Promise("2099-03-01", 24)], "accuracy": r.Accuracy(3, 2, 40, 1),
+    })  # fmt: skip
+    elsewhere = structs.replace(
+        comes.locations[0], location="W2", lots=[], channels=[], incoming=[], accuracy=None,
+        promise=[r.Promise("", 2), r.Promise("2020-05-01", 3), r.Promise("2099-02-01", 4)],
+    )  # fmt: skip
+    short = level("SHORT", 0, at_location={"on_hand": 5, "allocated": 5, "shortage": 4, "lots": []})
+    return [structs.replace(comes, locations=[comes.locations[0], elsewhere]), short]
+
+
+def whole_orders() -> list[r.OrderStatus]:
+    """Three orders that wait for nine units of SHORT, the oldest promise last; the third has its parcel."""
+    waiting = [("later", 3, 4), ("first", 1, 3), ("between", 2, 2)]
+    orders = [
+        order(name, at=50 + units, decided_at=f"2026-11-0{day}T10:00:00.000Z", lines=[line("SHORT", units)])
+        for name, day, units in waiting
+    ]
+    sent = order(
+        "sent", "shipped", 60, lines=[line("SHORT", 2, shipped=2)], payment="authorized", payment_wanted="capture",
+        fulfilments=[r.FulfilmentStatus("W1", "shipped", ["C-1"], ["T-1"], "in_transit")], kits={"TRIO": 1},
+        returns=[r.ReturnStatus("RMA-1", "authorized", 1)], policy="backorder", exchange_of="order-0",
+    )  # fmt: skip
+    return [*orders, sent]
+
+
+def work_alerts() -> list[r.Alert]:
+    return [
+        alert("COMES", "expiring", 3, lot="L1", units=7), alert("COMES", "recalled", 4, lot="L2", units=3),
+        alert("SHORT", "discrepancy", 5, units=-2, note="TR-4"), alert("SHORT", "recount", 6, units=-9),
+        alert("SHORT", "paid_unallocated", 7, order_id="late-payer", units=2),
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """One API for all tests that only ask: a few SKUs, orders, alerts and plans are published."""
     skus = [f"SKU-{n:03}" for n in range(25)]
     with opened(embedded, tmp_path_factory.mktemp("shelf"), "shelf") as made:
         made.publish("stock-levels", level(), *(level(sku, n) for n, sku in enumerate(skus)))
-        made.publish("stock-levels", level("ONLY-W2", 9, location="W2", flavor="Chili"))
-        made.publish("order-status", order(), *(order(f"order/{n}", "pending", n) for n in range(2, 32)))
-        made.publish("order-status", order("held", "on_hold", 40, channel="market"))
+        made.publish("stock-levels", level("ONLY-W2", 9, location="W2", flavor="Chili"), *whole_levels())
+        made.publish("order-status", order(), *(order(f"order/{n}", "pending", n, lines=[]) for n in range(2, 32)))
+        made.publish("order-status", order("held", "on_hold", 40, channel="market", lines=[]), *whole_orders())
         made.publish("reservations", decision(), decision("order-2", "rejected", "insufficient"))
-        made.publish("alerts", alert(), alert("SKU-000", "out", 2, time="2026-11-23T10:00:00.000Z"))
+        made.publish("alerts", alert(), alert("SKU-000", "out", 2, time="2026-11-23T10:00:00.000Z"), *work_alerts())
         made.publish("demand", demand(), demand(day="2026-11-22"))
         made.publish("forecasts", forecast(), *(forecast(sku) for sku in skus[:7]))
         made.publish("reorders", reorder(), *(reorder(sku) for sku in skus[:7]))
         made.start()
         yield made
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("no chromium: apt-get install the packages of system-packages.txt")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--disable-dev-shm-usage"]  # fmt: skip
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=chromium, args=flags)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import pytest
 
 SECONDS = 10_000  # playwright counts in milliseconds
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if (chromium := shutil.which("chromium")) is None:
-        pytest.skip("no chromium: apt-get install the packages of system-packages.txt")
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             "--disable-dev-shm-usage"]  # fmt: skip
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=flags)
-        yield running
-        running.close()
 
 
 @pytest.fixture
@@ -63,7 +48,7 @@ def shows(page, sku, units):
 
 
 def skus_shown(page):
-    return page.locator("#levels .sku b").all_inner_texts()
+    return page.locator("#levels .sku > b").all_inner_texts()
 
 
 def units_shown(page):

@@ -51,6 +51,8 @@ def test_paths_that_lead_nowhere_are_404(shelf, path):
     "/v1/skus?limit=" + "9" * 5_000, "/v1/skus?limit=1e3", "/v1/skus?limit=NaN", "/v1/skus?q=" + "x" * 65,
     "/v1/skus?after=" + "x" * 201, "/v1/orders?before=0", "/v1/orders?before=" + "9" * 30, "/v1/orders?before=x",
     "/v1/orders?status=" + "x" * 33, "/v1/decisions?limit=1001", "/v1/alerts?limit=0", "/v1/alerts?sku=a%20b",
+    "/v1/alerts?limit=2001", "/v1/alerts?kind=" + "x" * 33, "/v1/shortages?sku=a%20b", "/v1/stock/A/promise",
+    "/v1/stock/A/promise?quantity=0", "/v1/stock/A/promise?quantity=1&location=a%20b",
     "/v1/stock", "/v1/stock?sku=", "/v1/stock?sku=a%00b", "/v1/stock/" + "x" * 65, "/v1/stock/a%20b", "/v1/stock/%00",
     "/v1/stock/a%0A", "/v1/stock/%F0%9F%A5%A9", "/v1/stock/%ff", "/v1/orders/", "/v1/orders/" + "x" * 129,
     "/v1/demand/a%0d%0ab", "/v1/locations/" + "x" * 5_000 + "/stock", "/v1/forecasts?location=" + "x" * 65,

@@ -8,6 +8,7 @@ import random
 import msgspec
 import pytest
 
+from api import owed
 from api import view as limits
 from api.view import OrderHead, Record, View
 from tables import records as r
@@ -25,8 +26,10 @@ def _level(available, at=1, sku="A", log=1_000, places=("W1",)):
     return Record("stock-levels", 0, at, 0, sku, value)
 
 
-def _order(status, at=1, order_id="o", log=1_000):
-    return Record("order-status", 0, at, 0, order_id, OrderHead(order_id, "shop", status, (log, at, 0)))
+def _order(status, at=1, order_id="o", log=1_000, decided_at="", **allocated):
+    lines = [r.StatusLine(sku, units, "W1", 0, units, 0, 0, 0, "") for sku, units in allocated.items()]
+    head = OrderHead(order_id, "shop", status, (log, at, 0), decided_at, lines)
+    return Record("order-status", 0, at, 0, order_id, head)
 
 
 def _decision(order_id="o", status="confirmed", second=0, identity=None):
@@ -37,9 +40,9 @@ def _decision(order_id="o", status="confirmed", second=0, identity=None):
     return Record("reservations", 0, 1, second * 1000, order_id, value)
 
 
-def _alert(identity, sku="A", log=1_000):
+def _alert(identity, sku="A", log=1_000, kind="shortage"):
     value = r.Alert(
-        id=identity, sku=sku, location="W1", kind="low", available=1, shortage=0, reorder_point=2, version=(log, 1, 0)
+        id=identity, sku=sku, location="W1", kind=kind, available=1, shortage=0, reorder_point=2, version=(log, 1, 0)
     )
     return Record("alerts", 0, 1, 0, sku, value)
 
@@ -151,8 +154,9 @@ def test_the_newest_run_of_a_plan_stands():
         assert _viewed(*arrival).reorders["A", "W1"].value.quantity == 6
 
 
-def test_the_rate_counts_whole_seconds_and_no_returns():
-    view = _viewed(*(_decision(f"o{n}", second=100 + n % 5) for n in range(20)), _decision("x", "cancelled", 104))
+def test_the_rate_counts_whole_seconds_and_neither_returns_nor_edits():
+    view = _viewed(*(_decision(f"o{n}", second=100 + n % 5) for n in range(20)), _decision("x", "cancelled", 104),
+                   _decision("y", "edited", 104))  # fmt: skip
     assert view.per_second(105) == 4.0
     assert view.per_second(200) == 0.0
 
@@ -160,6 +164,55 @@ def test_the_rate_counts_whole_seconds_and_no_returns():
 def test_old_decisions_do_not_push_new_ones_out_of_the_rate():
     view = _viewed(_decision("new", second=10_000), *(_decision(f"o{n}", second=n) for n in range(500)))
     assert view.per_second(10_001, window=1) == 1.0
+
+
+def _owed(view):
+    return [(x.order_id, x.units) for x in view.owed.at("A", "W1")]
+
+
+def test_who_is_owed_units_stands_by_the_age_of_the_promise():
+    view = _viewed(_order("confirmed", 1, "late", decided_at="2026-11-23T12:00:00.000Z", A=2),
+                   _order("confirmed", 2, "early", decided_at="2026-11-22T12:00:00.000Z", A=3, B=1))  # fmt: skip
+    assert _owed(view) == [("early", 3), ("late", 2)]
+
+
+def test_an_order_that_was_shipped_is_owed_nothing_even_if_an_older_copy_comes_later():
+    confirmed, shipped = _order("confirmed", 1, A=2), _order("shipped", 2, A=0)
+    assert _owed(_viewed(confirmed)) == [("o", 2)]
+    assert _owed(_viewed(confirmed, shipped)) == _owed(_viewed(shipped, confirmed)) == []
+    assert _owed(_viewed(confirmed, _gone("order-status", "o"))) == []
+
+
+def test_an_old_promise_stays_known_when_the_order_itself_is_not_kept_any_more(monkeypatch):
+    monkeypatch.setattr(limits, "ORDERS_MAX", 3)
+    view = _viewed(_order("confirmed", 1, "old", A=2), *(_order("confirmed", n, f"o{n}") for n in range(2, 9)))
+    assert "old" not in view.orders
+    assert _owed(view) == [("old", 2)]
+
+
+def test_what_is_owed_is_bounded_and_the_oldest_change_goes(monkeypatch):
+    monkeypatch.setattr(owed, "OWED_MAX", 10)
+    view = _viewed(*(_order("confirmed", n, f"o{n:02}", A=1) for n in range(50)))
+    assert _owed(view) == [(f"o{n}", 1) for n in range(40, 50)]
+
+
+def test_only_skus_that_are_short_somewhere_are_listed_as_such():
+    short = _level(0, 2)
+    short = short._replace(value=msgspec.structs.replace(
+        short.value, locations=[msgspec.structs.replace(short.value.locations[0], shortage=4)]
+    ))  # fmt: skip
+    view = _viewed(_level(5, 1), _level(5, 1, sku="B"), short)
+    assert list(view.short) == ["A"]
+    view.apply([_level(1, 3)])
+    assert not view.short
+
+
+def test_the_oldest_promises_have_the_units_that_are_there():
+    level = r.LocationLevel("W1", 5, 0, 0, 5, 0, 0, 4, 0, [], (1, 1, 0))
+    waiting = [owed.OwedUnits(name, "shop", "confirmed", "", units) for name, units in (("a", 3), ("b", 4), ("c", 2))]
+    item = owed.shortage_at("A", level, waiting)
+    assert (item.owner, item.shortage, item.owed) == ("W1", 4, 9)
+    assert [(x.order_id, x.uncovered) for x in item.orders] == [("a", 0), ("b", 2), ("c", 2)]
 
 
 @pytest.mark.parametrize(("limit", "record"), [
@@ -181,6 +234,15 @@ def test_decisions_and_alerts_keep_the_newest():
                    *(_alert(f"a{n}") for n in range(limits.ALERTS_MAX + 5)))  # fmt: skip
     assert (len(view.decisions), len(view.alerts)) == (limits.DECISIONS_MAX, limits.ALERTS_MAX)
     assert view.decisions[-1].value.order_id == f"o{limits.DECISIONS_MAX + 4}"
+
+
+def test_levels_that_go_up_and_down_push_no_work_out():
+    view = _viewed(
+        _alert("first"), *(_alert(f"a{n}", kind="low") for n in range(limits.ALERTS_MAX + 5)), _alert("last")
+    )
+    recent = [record.value.id for record in view.recent_alerts()]
+    assert (recent[0], recent[1], recent[-1]) == ("last", f"a{limits.ALERTS_MAX + 4}", "first")
+    assert len(recent) == limits.ALERTS_MAX + 2
 
 
 def test_a_drain_gives_every_changed_sku_once_with_its_newest_state():

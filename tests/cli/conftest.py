@@ -88,25 +88,35 @@ class Shop:
         return said
 
     def at(
-        self, location: str, lots: dict[str, int], version: tuple[int, int, int], *, reserved: int = 0,
-        allocated: int = 0, safety_stock: int = 0, unavailable: int = 0,
+        self, location: str, lots: dict[str, int], version: tuple[int, int, int], /, *, reserved: int = 0,
+        allocated: int = 0, safety_stock: int = 0, unavailable: int = 0, **more: Any,
     ) -> r.LocationLevel:  # fmt: skip
         """Levels of one location; what nothing else holds is available."""
         on_hand = sum(lots.values())
-        return r.LocationLevel(
+        said: dict[str, Any] = dict(
             location=location, on_hand=on_hand, available=on_hand - reserved - allocated - safety_stock - unavailable,
             reserved=reserved, allocated=allocated, safety_stock=safety_stock, unavailable=unavailable, shortage=0,
             reorder_point=0, lots=[r.LotLevel(lot, "2027-01-31", n) for lot, n in lots.items()], version=version,
         )  # fmt: skip
+        return r.LocationLevel(**said | more)
 
-    def order(self, order_id: str, status: str, version: tuple[int, int, int], **lines: int) -> r.OrderStatus:
-        said = r.OrderStatus(
+    def order(
+        self, order_id: str, status: str, version: tuple[int, int, int], *lines: r.StatusLine, **more: Any
+    ) -> r.OrderStatus:
+        said: dict[str, Any] = dict(
             id=f"{order_id}:{version}", time=TIME, order_id=order_id, channel="shop", status=status, reason="",
-            payment="paid", checks=[], lines=[r.StatusLine(sku, n, "W1", 0, 0) for sku, n in lines.items()],
-            attempt=1, occurred_at="", decided_at=TIME, late=[], version=version,
+            payment="captured", payment_wanted="", policy="all_or_nothing", sourcing="one location: W1", checks=[],
+            lines=list(lines), fulfilments=[], returns=[], kits={}, exchange_of="", attempt=1, occurred_at="",
+            decided_at=TIME, late=[], version=version,
         )  # fmt: skip
-        self.publish("order-status", order_id, said)
-        return said
+        order = r.OrderStatus(**said | more)
+        self.publish("order-status", order_id, order)
+        return order
+
+    @staticmethod
+    def line(sku: str, units: int, location: str = "W1", *, shipped: int = 0) -> r.StatusLine:
+        """Of a confirmed order: what is not shipped is allocated."""
+        return r.StatusLine(sku, units, location, 0, units - shipped, shipped, 0, 0, "")
 
     def decide(
         self, order_id: str, status: str, *lines: tuple[str, int], name: str = "decision", reason: str = "",

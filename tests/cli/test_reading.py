@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tables import records as r
 from tables.codec import encode
 
 V1, V2, V3 = (1, 5, 0), (1, 9, 2), (1, 12, 0)
@@ -18,7 +19,22 @@ def test_stock_is_shown_per_location_and_lot_with_its_version(shop):
         "unavailable": ["0", "0"],
     }  # fmt: skip
     assert _cells(out, "version: record") == ["version: record", "9.2", "5.0"]
-    assert _cells(out, "L2") == ["W1", "L2", "2027-01-31", "5"]
+    assert _cells(out, "L2") == ["W1", "L2", "2027-01-31", "approved", "5", "0"]
+
+
+def test_stock_shows_lots_channels_what_comes_and_how_good_the_books_are(shop):
+    shop.stock("BJ-1", V2, shop.at(
+        "W1", {"L1": 7}, V2, backordered=3, open_to_all=2, lots=[r.LotLevel("L1", "2027-01-31", 7, "recalled", 2)],
+        channels=[r.ChannelLevel("web", 5, 4, 1)], accuracy=r.Accuracy(9, 8, 940, 2),
+        incoming=[r.IncomingLevel("PO-9", "purchase", 60, "2027-03-20", True)], promise=[r.Promise("2027-03-20", 64)],
+    ))  # fmt: skip
+    out = shop.run("stock", "get", "BJ-1").stdout
+    assert _cells(out, "L1") == ["W1", "L1", "2027-01-31", "recalled", "7", "2"]
+    assert _cells(out, "web") == ["W1", "web", "5", "4", "1"]
+    assert _cells(out, "PO-9") == ["W1", "PO-9", "purchase", "60", "2027-03-20", "yes"]
+    assert _cells(out, "2027-03-20", "64") == ["W1", "2027-03-20", "64"]
+    assert _cells(out, "940") == ["W1", "9", "8", "940", "2"]
+    assert [_cells(out, name)[1] for name in ("backordered", "open_to_all")] == ["3", "2"]
 
 
 def test_a_sku_that_never_had_stock_is_shown_as_such(shop):
@@ -84,30 +100,39 @@ def test_an_unreadable_record_is_named_and_the_others_count(shop):
 
 
 def test_an_order_is_shown_as_it_stands_with_its_decision(shop):
-    shop.order("o-1", "shipped", V3, **{"BJ-1": 2, "BJ-2": 1})
-    shop.order("o-1", "confirmed", V2, **{"BJ-1": 2, "BJ-2": 1})  # late, and older
+    lines = shop.line("BJ-1", 2, shipped=2), shop.line("BJ-2", 1, shipped=1)
+    sent = r.FulfilmentStatus("W1", "shipped", [], ["T-7"], "in_transit")
+    shop.order("o-1", "shipped", V3, *lines, fulfilments=[sent], returns=[r.ReturnStatus("RMA-1", "received", 1)],
+               kits={"TRIO": 2}, payment="authorized", payment_wanted="capture")  # fmt: skip
+    shop.order("o-1", "confirmed", V2, shop.line("BJ-1", 2), shop.line("BJ-2", 1))  # late, and older
     shop.decide("o-1", "confirmed", ("BJ-1", 2), ("BJ-2", 1))
     out = shop.run("orders", "get", "o-1").stdout
     assert _cells(out, "status", "shipped") == ["status", "shipped"]
-    assert _cells(out, "BJ-2", "W1", "0") == ["BJ-2", "1", "W1", "0", "0"]
+    assert _cells(out, "BJ-2", "W1") == ["BJ-2", "W1", "1", "0", "0", "1", "0", "0", ""]
+    assert _cells(out, "shipped", "T-7") == ["W1", "shipped", "", "T-7", "in_transit"]
+    assert _cells(out, "RMA-1") == ["RMA-1", "received", "1"]
+    assert _cells(out, "payment wanted") == ["payment wanted", "capture"]
+    assert _cells(out, "kits") == ["kits", "2 TRIO"]
     assert f"orders[{shop.partition('o-1')}] offset 17.3" in out
 
 
 def test_an_orders_json_has_the_document_the_decision_and_what_was_given_back_once(shop):
-    order = shop.order("o-1", "cancelled", V3, **{"BJ-1": 2})
+    order = shop.order("o-1", "cancelled", V3, shop.line("BJ-1", 2))
     decision = shop.decide("o-1", "confirmed", ("BJ-1", 2))
     shop.decide("o-1", "confirmed", ("BJ-1", 2))  # delivered again
     back = shop.decide("o-1", "cancelled", ("BJ-1", 2), name="cancelled:4", reason="changed my mind")
+    edit = shop.decide("o-1", "edited", ("BJ-1", 1), name="edited:5")
     told = json.loads(shop.run("orders", "get", "o-1", "--json").stdout)
     assert told == {
         "order": json.loads(encode(order)),
         "decision": json.loads(encode(decision)),
         "cancellations": [json.loads(encode(back))],
+        "edits": [json.loads(encode(edit))],
     }
 
 
 def test_an_undecided_order_has_no_decision_yet(shop):
-    shop.order("o-1", "pending", V1, **{"BJ-1": 2})
+    shop.order("o-1", "pending", V1, shop.line("BJ-1", 2))
     told = json.loads(shop.run("orders", "get", "o-1", "--json").stdout)
     assert told["order"]["status"] == "pending"
     assert told["decision"] is None
@@ -116,7 +141,7 @@ def test_an_undecided_order_has_no_decision_yet(shop):
 
 def test_an_unknown_order_fails_even_if_another_shares_its_partition(shop):
     near = next(f"o-{n}" for n in range(100) if shop.partition(f"o-{n}") == shop.partition("NOPE"))
-    shop.order(near, "confirmed", V1, **{"BJ-1": 2})
+    shop.order(near, "confirmed", V1, shop.line("BJ-1", 2))
     told = shop.run("orders", "get", "NOPE", "--json", code=1)
     assert told.stdout == ""
     assert "'NOPE': unknown order" in told.stderr

@@ -45,7 +45,7 @@ def written(tmp_path: Path) -> Write:
 def open_logs(embedded_settings: Settings) -> Settings:
     """Settings on a broker where the topics exist and both logs are open."""
     settings = embedded_settings
-    names = ("orders", "warehouse", "reservations", "stock-levels", "dead-letters")
+    names = ("orders", "warehouse", "reservations", "order-status", "stock-levels", "alerts", "dead-letters")
     admin = AdminClient(client_config(settings))
     made = admin.create_topics([NewTopic(settings.prefix + n, PARTITIONS, 1) for n in names])
     for future in made.values():

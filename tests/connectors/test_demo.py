@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,25 +12,33 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from connectors.demo import counting, customers, fulfilment
 from connectors.demo.action import Action
 from connectors.demo.calendar import HISTORY_DAYS, Calendar
-from connectors.demo.catalogue import CHANNELS, WAREHOUSES, catalogue, check_digit
-from connectors.demo.fulfilment import journey
-from connectors.demo.traffic import DROP_FIRST_SECONDS, DROP_SECONDS, Demo, traffic
+from connectors.demo.catalogue import CHANNELS, SPECIALS, WAREHOUSES, catalogue, check_digit
+from connectors.demo.channels import RULES
+from connectors.demo.traffic import DROP_FIRST_SECONDS, DROP_SECONDS, traffic
+from connectors.demo.world import Demo, Errand
+from connectors.outlet import Outlet
 from connectors.sequential import replay
 from streams import reader
 from streams.commands.demo import demo as demo_command
 from streams.settings import Settings
+from streams.topics import LOGS, WAREHOUSE
 from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable, encode
 
+STOCKED = {item.sku for item in catalogue()}  # from the first second on, and sold as it is
 TODAY = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 
 
-def days(seed: int = 1, run: str = "test", orders: int = 1_500, rate: float = 5.0) -> list[Action]:
+def things(seed: int = 1, run: str = "test", orders: int = 1_500, rate: float = 5.0) -> list[Action | Errand]:
     return list(traffic(Demo(seed, run, Calendar.before(TODAY, 60.0), rate, orders)))
+
+
+def days(seed: int = 1, run: str = "test", orders: int = 1_500, rate: float = 5.0) -> list[Action]:
+    return [x for x in things(seed, run, orders, rate) if isinstance(x, Action)]
 
 
 @pytest.mark.parametrize(
@@ -78,34 +85,87 @@ def test_how_many_orders_are_asked_for_does_not_change_the_first_ones() -> None:
     assert short[: cut + 1] == long[: cut + 1]
 
 
-def test_actions_come_in_time_order_with_an_id_each_and_their_logs_can_read_them() -> None:
-    actions = days()
-    assert [x.due_seconds for x in actions] == sorted(x.due_seconds for x in actions)
-    ids = Counter((x.topic.name, x.record.id) for x in actions)
-    assert max(ids.values()) == 1
-    for action in actions:
+def test_things_come_in_time_order_with_a_name_each_and_their_logs_can_read_them() -> None:
+    everything = things()
+    assert [x.due_seconds for x in everything] == sorted(x.due_seconds for x in everything)
+    assert max(Counter(x.name for x in everything).values()) == 1
+    for action in days():
         log = ORDER_LOG if action.topic.name == "orders" else STOCK_LOG
         assert not [x for x in log.items(encode(action.record)) if isinstance(x, Unreadable)]
 
 
-def test_everything_that_happens_in_a_food_brand_happens() -> None:
+def test_what_depends_on_nobody_else_happens_in_the_traffic_itself() -> None:
     kinds = {type(x.record) for x in days(orders=4_000)}
     assert kinds == {
-        r.SkuDefined, r.PolicySet, r.Received, r.OrderPlaced, r.PaymentCaptured, r.PaymentFailed, r.CheckPassed,
-        r.CheckFailed, r.CancelRequested, r.Shipped, r.Adjusted,
+        r.SkuDefined, r.PolicySet, r.ChannelSet, r.ChannelStockSet, r.KitSet, r.Received, r.LotDefined, r.LotStatusSet,
+        r.PurchaseOrdered, r.PurchaseConfirmed, r.PurchaseNotified, r.PurchaseClosed, r.OrderPlaced, r.OrderEdited,
+        r.PaymentAuthorized, r.PaymentCaptured, r.PaymentFailed, r.CheckOpened, r.CheckPassed, r.CheckFailed,
+        r.CancelRequested, r.Shipped, r.Adjusted,
     }  # fmt: skip
 
 
-def test_every_channel_sells_and_every_lot_has_a_best_before_date_ahead() -> None:
-    records = [x.record for x in days()]
-    assert {x.channel for x in records if isinstance(x, r.OrderPlaced)} == {x.name for x in CHANNELS}
-    lots = [x for x in records if isinstance(x, r.Received)]
-    assert all(lot.best_before > lot.occurred_at[:10] for lot in lots)
-    assert {lot.location for lot in lots} == {x.code for x in WAREHOUSES}
+def test_rules_for_every_partition_come_before_the_first_order_and_have_no_key() -> None:
+    actions = days(orders=50)
+    rules = [n for n, x in enumerate(actions) if isinstance(x.record, r.EVERYWHERE)]
+    first = next(n for n, x in enumerate(actions) if isinstance(x.record, r.OrderPlaced))
+    assert rules
+    assert max(rules) < first
+    assert [n for n, x in enumerate(actions) if x.key is None] == rules
+    told = Counter((x.record.channel, x.topic) for x in actions if isinstance(x.record, r.ChannelSet))
+    assert told == {(channel.name, log): 1 for channel in CHANNELS for log in LOGS}
+
+
+def test_every_channel_sells_and_food_is_good_on_the_real_day_it_comes() -> None:
+    actions = days()
+    assert {x.record.channel for x in actions if isinstance(x.record, r.OrderPlaced)} == {x.name for x in CHANNELS}
+    lots = [x for x in actions if isinstance(x.record, r.Received)]
+    today = TODAY.date().isoformat()
+    assert all(x.record.best_before > today and (x.record.produced or "") < today for x in lots)
+    assert {x.record.location for x in lots} == {x.code for x in WAREHOUSES}
+
+
+def test_one_lot_turns_out_to_be_past_its_date_and_one_is_inside_its_alert_window() -> None:
+    records = [x.record for x in days(orders=500)]
+    corrected = {x.lot: x.best_before for x in records if isinstance(x, r.LotDefined) and x.best_before}
+    window = {x.lot: x.best_before for x in records if isinstance(x, r.Received) and x.best_before < "2026-03-20"}
+    assert {lot[:11]: day for lot, day in corrected.items()} == {"MISLABELLED": "2026-03-01"}
+    assert {lot[:11]: day for lot, day in window.items()} == {"SHORT-DATED": "2026-03-11"}
+    assert all(x.expiring_days >= 9 for x in records if isinstance(x, r.PolicySet))
+
+
+def test_the_new_flavor_is_sold_before_there_is_any_and_comes_later() -> None:
+    new = SPECIALS[0].sku
+    actions = days(orders=1_000)
+    placed = next(x for x in actions if isinstance(x.record, r.OrderPlaced) and x.record.policy == "backorder"
+                  and [line.sku for line in x.record.lines] == [new])  # fmt: skip
+    came = next(x for x in actions if isinstance(x.record, r.Received) and x.record.sku == new)
+    policy = next(x.record for x in actions if isinstance(x.record, r.PolicySet) and x.record.sku == new)
+    assert placed.due_seconds < came.due_seconds < 180
+    assert (policy.backorder_limit > 0, policy.backorder_due) == (True, "2026-03-16")
+
+
+def test_purchases_are_received_under_their_reference_and_not_always_as_ordered() -> None:
+    actions = days(orders=4_000)
+    ordered = {x.record.reference: x.record.quantity for x in actions if isinstance(x.record, r.PurchaseOrdered)}
+    came: Counter[str] = Counter()
+    for x in actions:
+        if isinstance(x.record, r.Received) and x.record.reference in ordered:
+            came[x.record.reference] += x.record.quantity
+    closed = {x.record.reference for x in actions if isinstance(x.record, r.PurchaseClosed)}
+    off = {reference: came[reference] - count for reference, count in ordered.items()}
+    assert came.keys() == ordered.keys()
+    assert {n for n in off.values() if n > 0} == {6}
+    assert {reference for reference, n in off.items() if n < 0} == closed
 
 
 def test_stock_hovers_some_orders_are_refused_and_most_are_not() -> None:
-    result = replay(x.record for x in days(orders=5_000))
+    ranked = {name: locations for name, locations, *_ in RULES}
+    records = [
+        replace(x, locations=x.locations or ranked[x.channel]) if isinstance(x, r.OrderPlaced) else x
+        for x in (action.record for action in days(orders=5_000))
+        if not isinstance(x, r.OrderPlaced) or all(line.sku in STOCKED for line in x.lines)
+    ]
+    result = replay(records)
     assert 0.8 < result.confirmed / result.placed < 0.99
 
 
@@ -127,35 +187,21 @@ def test_a_day_of_its_calendar_passes_each_minute_from_weeks_ago_on() -> None:
     assert sum(calendar.busy(n * 2.5) for n in range(7 * 24)) == pytest.approx(7 * 24)
 
 
-def test_a_confirmed_order_travels_in_order() -> None:
-    steps = list(journey(1, "demo-x-1", 10.0))
-    assert [type(x.record) for x in steps] == [r.OrderPicked, r.OrderPacked, r.OrderShipped, r.OrderDelivered]
-    assert steps == sorted(steps, key=lambda x: x.due_seconds)
-    assert steps == list(journey(1, "demo-x-1", 10.0))
-
-
-def level(on_hand: int) -> r.StockLevels:
-    place = r.LocationLevel("RENO", on_hand, on_hand, 0, 0, 0, 0, 0, 0, [r.LotLevel("L1", "", on_hand)], (1, 42, 7))
-    return r.StockLevels(
-        id="a", sku="a", available=on_hand, on_hand=on_hand, flavor="", packaging="", size="", gtin="",
-        discontinued=False, locations=[place], version=(1, 42, 7),
-    )  # fmt: skip
-
-
-@given(st.integers(1, 5), st.integers(0, 1000))
-def test_a_count_names_the_version_that_was_looked_at_and_is_near_the_books(on_hand: int, seed: int) -> None:
-    found = counting.count_of(random.Random(seed), "c", level(on_hand), "2026-01-01T00:00:00Z")
-    assert (found.location, found.lot, found.as_of_offset, found.as_of_index) == ("RENO", "L1", 42, 7)
-    assert 0 <= found.quantity <= on_hand + 1
-
-
-def test_where_there_is_no_lot_nothing_is_counted() -> None:
-    assert counting.count_of(random.Random(1), "c", level(0), "") is None
-
-
 def test_it_never_ends_where_customers_never_end() -> None:
     endless = traffic(Demo(1, "x", Calendar.before(TODAY, 60.0), 50.0))
-    assert len(list(islice(endless, 20_000))) == 20_000
+    assert len(list(islice(endless, 6_000))) == 6_000
+
+
+def test_a_rule_is_written_once_to_each_partition(open_logs: Settings) -> None:
+    before = reader.last_offsets(open_logs, "warehouse")
+    outlet = Outlet(open_logs)
+    rule = encode(r.RecallClosed(id="over", lot="L1"))
+    outlet.send_everywhere(WAREHOUSE, rule)
+    outlet.flush()
+    assert reader.last_offsets(open_logs, "warehouse") == {partition: end + 1 for partition, end in before.items()}
+    for partition, start in before.items():
+        batches = reader.read_to_end(open_logs, "warehouse", [partition], {partition: start}, contiguous=True)
+        assert [(m.key(), m.value()) for batch in batches for m in batch] == [(None, rule)]
 
 
 def test_the_command_sends_orders_to_the_broker_and_waits_until_they_are_decided(
@@ -164,16 +210,21 @@ def test_the_command_sends_orders_to_the_broker_and_waits_until_they_are_decided
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(fulfilment, "STEPS", tuple((step, 0.0, 0.01) for step, _, _ in fulfilment.STEPS))
-    monkeypatch.setattr(customers, "PAID_AFTER_SECONDS", (0.1, 0.2))
-    monkeypatch.setattr(customers, "CHECKED_AFTER_SECONDS", (0.1, 0.2))
-    monkeypatch.setattr(customers, "CANCELLED_AFTER_SECONDS", (0.1, 0.2))
     monkeypatch.setenv("SMOKEHOUSE_BOOTSTRAP", open_logs.bootstrap)
     monkeypatch.setenv("SMOKEHOUSE_PREFIX", open_logs.prefix)
     answered = decider()
-    demo_command(rate=200.0, orders=100, day_seconds=1.0, run="test", json=True)
+    demo_command(rate=200.0, orders=100, day_seconds=1.0, run="test", pace=30.0, json=True)
     account = json.loads(capsys.readouterr().out)
     assert account["sent"]["order_placed"] == 100 == len(answered.orders)
     assert account["decided"] == {"confirmed": 100}
-    assert (account["undecided"], account["sent"]["order_delivered"]) == (0, 100)
+    assert account["undecided"] == 0
     assert sum(reader.last_offsets(open_logs, "warehouse").values()) > 36 * 10
+
+
+def test_a_week_has_its_own_length(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in ({"week": True, "orders": 5}, {"week": True, "forever": True}, {"forever": True, "orders": 5},
+                  {"week": True, "seconds": 5.0}):  # fmt: skip
+        with pytest.raises(SystemExit) as ended:
+            demo_command(**wrong)
+        assert ended.value.code == 2
+        assert "give one of --orders N, --seconds N, --forever and --week" in " ".join(capsys.readouterr().err.split())

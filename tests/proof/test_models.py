@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from proof.models import domain
 from proof.models.catalogue import BY_NAME, SAFE, UNSAFE, VARIANTS, Variant
 from proof.models.search import explore
 from proof.models.verdicts import Verdict, judge, product
@@ -43,14 +44,38 @@ def test_with_all_rules_nothing_goes_wrong_as_far_as_one_looks(name: str) -> Non
     assert found.states == STATES_MOST or found.full
 
 
+GOES_WRONG = {
+    "F1": "lost answer", "F2": "two contents of one version", "F3": "passed over: R1 waits", "F4": "idle: 1 units",
+    "N1": "0 of them waiting", "N2": "1 of them waiting", "N3": "0 of them waiting; stock holds 0, and 1 wait",
+    "M1": "wrong answer", "M2": "two different answers to move", "M3": "does not say reserve R1: at y",
+    "M4": "does not say move R1: moved",
+    "S1": "torn order", "S2": "torn order", "S3": "two opposite decisions",
+    "T1": "lost answer", "T2": "is not expired", "T3": "wrong answer", "T4": "wrong answer",
+    "L1": "is closed, row 1 is frozen", "L2": "is open, row 2 is free",
+    "U1": "-2 parts and 1 kits", "U2": "2 parts and 1 kits", "U3": "in stock, 3 should be there",
+    "U4": "two contents of one version",
+    "E1": "torn order: 2 a and 1 b are owed", "E2": "leak", "E3": "torn order: 1 a and 1 b are owed",
+    "E4": "torn order: confirmed edited",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "why"), GOES_WRONG.items(), ids=list(GOES_WRONG))
+def test_each_rule_of_the_domain_guards_against_a_failure_of_its_own(name: str, why: str) -> None:
+    assert why in verdict(name).why
+
+
+def test_no_broken_variant_of_the_domain_goes_without_the_failure_it_must_show() -> None:
+    assert set(GOES_WRONG) == {v.name for v in domain.VARIANTS if v.expected == UNSAFE}
+
+
 def test_small_spaces_are_seen_whole() -> None:
-    for name in ("Z14d", "V"):
+    for name in ("Z14d", "V", "F", "La", "Up"):
         found = verdict(name)
         assert (found.found, found.full) == (SAFE, True), name
 
 
 def test_every_counterexample_can_be_followed_step_by_step() -> None:
-    for name in ("Z1", "X8", "O6", "R0", "P4", "V2"):
+    for name in ("Z1", "X8", "O6", "R0", "P4", "V2", "F2", "M1", "S3", "T4", "L1", "U1", "E2"):
         model, found = BY_NAME[name].build(), verdict(name)
         state = model.start
         for step in found.steps[:-1]:

@@ -54,7 +54,8 @@ def test_on_hand_is_the_sum_of_its_parts_in_every_row_that_moves_can_reach(
 
 @pytest.mark.parametrize("counter", COUNTERS)
 def test_a_counter_never_becomes_negative(counter: str) -> None:
-    row = ledger.move(ledger.new_stock("A", "W1", 0, Policy(0, 0, 0)), 1, MS, None, on_hand=5, claimed=1, held=1, allocated=1)
+    row = ledger.new_stock("A", "W1", 0, Policy())
+    row = ledger.move(row, 1, MS, None, on_hand=5, claimed=1, held=1, allocated=1)
     before, alerts = replace(row), []
     with pytest.raises(InvariantBroken, match="stock A at W1"):
         ledger.move(row, 2, MS, alerts, **{counter: -6})
@@ -63,7 +64,8 @@ def test_a_counter_never_becomes_negative(counter: str) -> None:
 
 def test_allocations_are_covered_before_reservations_and_those_before_safety_stock() -> None:
     """on_hand 10: 6 allocated, 3 held and 2 claimed of which 4 are covered; no safety stock is left to withhold."""
-    row = ledger.move(ledger.new_stock("A", "W1", 0, Policy(0, 0, 4)), 1, MS, None, on_hand=10, allocated=6, held=3, claimed=2)
+    row = ledger.new_stock("A", "W1", 0, Policy(safety_stock=4))
+    row = ledger.move(row, 1, MS, None, on_hand=10, allocated=6, held=3, claimed=2)
     assert ledger.quantities(row) == ledger.Quantities(
         on_hand=10, available=0, reserved=4, allocated=6, safety_stock=0, unavailable=0, shortage=1
     )

@@ -146,9 +146,7 @@ def test_edits_come_one_after_the_other(order_log: Any) -> None:
     first = edit(order_log, (A, 5))
     assert edit(order_log, (A, 6), fact_id="e2").sends == []
     second = order_log.grant(first)
-    assert [(x.attempt, x.lines) for x in sent(second, WAREHOUSE) if isinstance(x, r.Reserve)] == [
-        (3, [r.Line(A, 1)])
-    ]
+    assert [(x.attempt, x.lines) for x in sent(second, WAREHOUSE) if isinstance(x, r.Reserve)] == [(3, [r.Line(A, 1)])]
     order_log.grant(second)
     assert open_units(order_log) == {A: 6, B: 1}
 
@@ -184,9 +182,7 @@ def test_an_edit_comes_too_late_when_one_of_two_places_has_picked(order_log: Any
 
 @pytest.mark.parametrize("granted", [0, 1])
 @pytest.mark.parametrize("kind", [r.CancelRequested, r.OrderPicked, r.OrderShipped])
-def test_whoever_cancels_or_ships_meanwhile_ends_the_edit_that_waits(
-    order_log: Any, kind: type, granted: int
-) -> None:
+def test_whoever_cancels_or_ships_meanwhile_ends_the_edit_that_waits(order_log: Any, kind: type, granted: int) -> None:
     order_log.confirm()
     edit(order_log, (A, 5), (C, 1))
     if granted:

@@ -373,9 +373,7 @@ def test_parcels_delivered_before_the_rest_is_cancelled_deliver_the_order(order_
         (["failure", "out_for_delivery"], "out_for_delivery"), (["return_to_sender", "delivered"], "return_to_sender"),
     ],
 )  # fmt: skip
-def test_a_carriers_last_word_stays_whatever_is_told_after_it(
-    order_log: Any, told: list[str], shown: str
-) -> None:
+def test_a_carriers_last_word_stays_whatever_is_told_after_it(order_log: Any, told: list[str], shown: str) -> None:
     order_log.confirm()
     order_log.tell(r.OrderShipped, tracking="T1")
     for status in told:

@@ -110,9 +110,7 @@ def test_money_for_an_expired_order_raises_one_alert_and_says_it_again(
         ([VOIDED, AUTHORIZED], "voided"), ([REFUNDED, CAPTURED], "refunded"), ([CAPTURED, REFUNDED], "refunded"),
     ],
 )  # fmt: skip
-def test_what_is_known_of_the_money_is_the_furthest_that_was_told(
-    order_log: Any, told: list[type], known: str
-) -> None:
+def test_what_is_known_of_the_money_is_the_furthest_that_was_told(order_log: Any, told: list[type], known: str) -> None:
     for kind in told:
         order_log.tell(kind)
     assert order_log.order().payment == known
@@ -122,9 +120,7 @@ def test_what_is_known_of_the_money_is_the_furthest_that_was_told(
     ("kind", "reason"), [(FAILED, "payment_failed"), (VOIDED, "payment_voided"), (REFUNDED, "payment_refunded")]
 )
 @pytest.mark.parametrize("first", [True, False])
-def test_money_that_is_gone_rejects_an_order_that_waits(
-    order_log: Any, kind: type, reason: str, first: bool
-) -> None:
+def test_money_that_is_gone_rejects_an_order_that_waits(order_log: Any, kind: type, reason: str, first: bool) -> None:
     if first:
         order_log.tell(kind)
         outcome = order_log.confirm(payment="authorized")

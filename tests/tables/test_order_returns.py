@@ -119,6 +119,10 @@ def test_a_kit_that_comes_back_is_its_parts(order_log: Any) -> None:
     order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart(A, 2), r.KitPart(B, 1)]))
     order_log.confirm(("BOX", 2))
     order_log.tell(r.OrderShipped)
+    order_log.tell(r.ReturnAuthorized, return_id="R1", lines=[r.CancelLine("BOX", 1)])
+    assert returns(order_log) == [("R1", "authorized", 3)]
+    order_log.tell(r.ReturnReceived, return_id="R1", lines=[r.CancelLine("BOX", 1)])
+    assert returns(order_log) == [("R1", "received", 3)]
     inspect(order_log, r.InspectedLine("BOX", 1))
     assert returned(order_log) == [(A, 2), (B, 1)]
 

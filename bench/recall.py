@@ -1,0 +1,251 @@
+"""`python -m bench.recall`: how long a recall takes on a worker with a long history.
+
+Builds the history by real traffic of the stock side: every order is a `shipped` fact that a real worker reads from its
+log, decides, traces and checkpoints (a sale over a counter: the order side and its reservations are left out, no report
+reads them). Then it runs the commands as a person does, process start included. Figures on stdout, talk on stderr.
+Guarantees: exits with 1 if a figure is over its limit, or the report does not list exactly the orders that got the lot.
+Does not belong here: throughput (`python -m bench`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Literal, NamedTuple
+
+import httpx2
+import msgspec
+from confluent_kafka import Producer
+from cyclopts import App
+from rich.console import Console
+
+from bench import machine
+from bench.children import BenchError, PythonChild
+from bench.peers.smokehouse import SmokehousePeer
+from streams.brokers.embedded import start_embedded
+from streams.brokers.kafka import start_kafka
+from streams.brokers.process import RunningBroker, free_port
+from streams.ends import last_offsets
+from streams.settings import Settings, producer_config
+from streams.topics import WAREHOUSE
+from tables import records as r
+from tables.codec import encode
+from tables.murmur2 import partition_of_sku
+
+SKUS = 200  # beside the recalled one
+LOT, LOT_SKU, KIT, KIT_LOT = "L-RECALL", "JRK-RECALL", "BOX-RECALL", "K-RECALL"
+OTHER_LOT = "L-OTHER"
+LOCATIONS = ("AUSTIN", "BERLIN", "ROTTERDAM")
+LEFT = 500  # units of the lot still there, per location
+REPORT_SECONDS_MAX, FREEZE_SECONDS_MAX = 5.0, 2.0
+LOAD_SECONDS_MAX = 1_800.0
+
+app = App(name="bench.recall", help="A recall on a long history.", version_flags=[])
+
+
+class Figure(NamedTuple):
+    """`limit`: seconds that no round may reach; 0: none, it is told for comparison."""
+
+    what: str
+    seconds: list[float]
+    limit: float
+
+    @property
+    def ok(self) -> bool:
+        return not self.limit or max(self.seconds) < self.limit
+
+    def __str__(self) -> str:
+        said = f"limit {self.limit:.0f} s  {'ok' if self.ok else 'TOO SLOW'}" if self.limit else ""
+        return f"{self.what:<52} median {median(self.seconds):6.2f} s, worst {max(self.seconds):6.2f} s  {said}"
+
+
+@app.default
+def recall(
+    *, orders: int = 1_000_000, lot_orders: int = 20_000, rounds: int = 5,
+    broker: Literal["embedded", "kafka"] = "embedded",
+) -> None:  # fmt: skip
+    """Measure.
+
+    Parameters
+    ----------
+    orders
+        Of the history.
+    lot_orders
+        Of them, those that got the lot that is recalled.
+    rounds
+        Of each command.
+    broker
+        embedded, or kafka (Apache Kafka).
+    """
+    talk = Console(stderr=True, highlight=False)
+    folder = tempfile.TemporaryDirectory(prefix="smokehouse-bench-recall-")
+    with folder as scratch, _broker(broker, Path(scratch)) as running:
+        settings = Settings(
+            home=Path(scratch), bootstrap=running.address, api=f"127.0.0.1:{free_port()}", demo=False,
+            embedded=running.kind == "embedded",
+        )  # fmt: skip
+        peer = SmokehousePeer()
+        peer.prepare(settings)
+        with peer.start(settings, Path(scratch)) as worker:
+            began = time.monotonic()
+            partitions = _history(settings, worker, orders, lot_orders, talk)
+            talk.print(f"{orders:,} shipments are in the store after {time.monotonic() - began:.0f} s")
+            figures = _measure(settings, lot_orders, partitions, rounds)
+    for figure in figures:
+        print(figure)
+    print(f"{orders:,} shipments, {lot_orders:,} of the lot; {broker} broker; {rounds} rounds; {machine.describe()}")
+    sys.exit(0 if all(figure.ok for figure in figures) else 1)
+
+
+@contextlib.contextmanager
+def _broker(kind: str, home: Path) -> Iterator[RunningBroker]:
+    start = start_kafka if kind == "kafka" else start_embedded
+    with start(f"127.0.0.1:{free_port()}", home / "broker") as running:
+        yield running
+
+
+# -- the history -------------------------------------------------------------------------------------------------------
+
+
+def _history(settings: Settings, worker: PythonChild, orders: int, lot_orders: int, talk: Console) -> int:
+    """Write the history and wait until the worker has committed it; returns the log's partitions."""
+    partitions = len(last_offsets(settings, WAREHOUSE.name))
+    log = _Log(settings, partitions)
+    skus = [f"JRK-{n:03d}" for n in range(SKUS)]
+    for sku in skus:
+        for location in LOCATIONS:
+            log.add(sku, r.Received(
+                id=f"in:{sku}:{location}", sku=sku, location=location, lot=OTHER_LOT, quantity=orders,
+                best_before="2028-01-31", supplier="Ranch",
+            ))  # fmt: skip
+    for location in LOCATIONS:
+        log.add(LOT_SKU, r.Received(
+            id=f"in:{LOT}:{location}", sku=LOT_SKU, location=location, lot=LOT, quantity=lot_orders + LEFT,
+            best_before="2028-01-31", supplier="Ranch", reference="PO-1",
+        ))  # fmt: skip
+    log.add(KIT, r.KitAssembled(
+        id="kit", sku=KIT, location=LOCATIONS[0], quantity=10, lot=KIT_LOT,
+        parts=[r.KitPartUsed(sku=LOT_SKU, quantity=20, lot=LOT)],
+    ))  # fmt: skip
+    every = orders // lot_orders
+    for n in range(orders):
+        of_lot = n % every == 0 and n // every < lot_orders
+        sku = LOT_SKU if of_lot else skus[n * 7919 % SKUS]
+        log.add(sku, r.Shipped(
+            id=f"s{n}", sku=sku, location=LOCATIONS[n % 3], quantity=1, lot=LOT if of_lot else OTHER_LOT,
+            order_id=f"ORDER-{n:07d}", channel="web",
+        ))  # fmt: skip
+        if n % 100_000 == 0:
+            worker.expect_alive()
+            talk.print(f"{n:,} of {orders:,} orders written")
+    log.close()
+    until = time.monotonic() + LOAD_SECONDS_MAX
+    while not _committed(settings, worker, last_offsets(settings, WAREHOUSE.name)):
+        worker.expect_alive()
+        if time.monotonic() > until:
+            raise BenchError(f"the history is not in the store after {LOAD_SECONDS_MAX:.0f} s")
+        time.sleep(0.5)
+    return partitions
+
+
+class _Log:
+    """Writes records one by one: a worker that lags takes 10,000 of them at a time, packed ones count as one."""
+
+    def __init__(self, settings: Settings, partitions: int) -> None:
+        self._topic, self._partitions = settings.prefix + WAREHOUSE.name, partitions
+        self._producer = Producer(producer_config(settings) | {"linger.ms": 20})
+
+    def add(self, sku: str, record: object) -> None:
+        partition = partition_of_sku(sku, self._partitions)
+        while True:
+            try:
+                self._producer.produce(self._topic, encode(record), partition=partition)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def close(self) -> None:
+        if self._producer.flush(120):
+            raise BenchError("the broker did not take the history")
+
+
+def _committed(settings: Settings, worker: PythonChild, ends: dict[int, int]) -> bool:
+    address = msgspec.json.decode((settings.run_dir / f"worker-{worker.pid}.json").read_bytes())
+    try:
+        told = httpx2.get(f"{address['url']}/status", timeout=30.0).json()
+    except httpx2.HTTPError:
+        return False  # it is busy
+    done = {p["partition"]: p["committed"] or 0 for p in told["partitions"] if p["topic"] == WAREHOUSE.name}
+    return all(done.get(partition, 0) >= end - 1 for partition, end in ends.items())  # ticks come all the time
+
+
+# -- the commands ------------------------------------------------------------------------------------------------------
+
+
+def _measure(settings: Settings, lot_orders: int, partitions: int, rounds: int) -> list[Figure]:
+    command = _Command(settings)
+    pdf = str(settings.home / "report.pdf")
+    reports: dict[str, list[float]] = {"--json": [], "--csv": [], "": [], f"--pdf {pdf}": []}
+    freezes: list[float] = []
+    commands: list[float] = []
+    for _ in range(rounds):
+        for arguments, seconds in reports.items():
+            took, out = command("recall", "report", LOT, *arguments.split())
+            seconds.append(took)
+            if arguments == "--json":
+                _expect(lot_orders, out)
+        took, out = command("recall", "open", LOT, "--reason", "measured", "--json")
+        said = msgspec.json.decode(out)
+        if len(said["partitions"]) != partitions or said["units"] != LEFT * len(LOCATIONS) + 2 * lot_orders - 20:
+            raise BenchError(f"not everything was frozen: {said}")
+        commands.append(took)
+        freezes.append(max(p["seconds"] for p in said["partitions"]))
+        command("recall", "close", LOT, "--reason", "measured", "--json")
+    names = {"--json": "report as JSON", "--csv": "report as CSV", "": "report as text"}
+    return [
+        *(Figure(f"{names.get(a, 'report as PDF')}, whole command", s, REPORT_SECONDS_MAX) for a, s in reports.items()),
+        Figure("freeze, until every partition acknowledged", freezes, FREEZE_SECONDS_MAX),
+        Figure("freeze, whole command (process start included)", commands, 0.0),
+    ]
+
+
+class _Command:
+    def __init__(self, settings: Settings) -> None:
+        self._env = os.environ | {
+            "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
+            "SMOKEHOUSE_PREFIX": settings.prefix, "SMOKEHOUSE_API": settings.api,
+        }  # fmt: skip
+
+    def __call__(self, *arguments: str) -> tuple[float, bytes]:
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", *arguments], env=self._env, capture_output=True, check=False
+        )
+        if done.returncode:
+            raise BenchError(f"smokehouse {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
+        return time.monotonic() - began, done.stdout
+
+
+def _expect(lot_orders: int, out: bytes) -> None:
+    """The report lists the orders that got the lot, each once, and adds up."""
+    said = msgspec.json.decode(out)
+    listed = {x["order_id"] for x in said["shipped"]}
+    if len(said["shipped"]) != lot_orders or len(listed) != lot_orders:
+        raise BenchError(f"{len(listed)} orders are listed, {lot_orders} got the lot")
+    if off := [b for b in said["balances"] if b["difference"]]:
+        raise BenchError(f"it does not add up: {off}")
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,73 @@
+"""Makes a record of the fields somebody gave, and puts it where it belongs.
+
+Guarantees: what comes out of `record_of` is what the log's codec reads, with our time; what cannot be one is `Wrong`,
+with everything that is wrong about it. Does not belong here: where fields come from, which ones there are.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import msgspec
+
+from connectors.open_log import require_open_logs
+from streams.commands import vocabulary as v
+from streams.commands.output import fail
+from streams.commands.writing import LogWriter
+from streams.reader import ReadError
+from streams.settings import Settings
+from tables import records as r
+from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable, encode, instant
+
+CANNOT_READ = 3
+_CODECS = {v.ORDERS: ORDER_LOG, v.WAREHOUSE: STOCK_LOG}
+
+
+class Wrong(Exception):
+    """What was given is no record. Each argument is a sentence."""
+
+
+def record_of(kind: type[r.Record], given: dict[str, Any]) -> r.Record:
+    """`given`: its fields, and `id` (default: a new UUID). `time` is ours, whatever was given."""
+    identity = given.get("id", str(uuid.uuid4()))
+    theirs = {name: value for name, value in given.items() if name not in v.OURS}
+    wrong = list(v.complaints(kind, theirs))
+    if not isinstance(identity, str) or not 1 <= len(identity) <= v.ID_MAX:
+        wrong.append(f"id: give text, 1 to {v.ID_MAX} characters")
+    if wrong:
+        raise Wrong(*wrong)
+    now = instant(time.time_ns() // 1_000_000)
+    try:
+        value = encode(kind(**theirs, id=identity, time=now))
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise Wrong("there is text in it that cannot be written") from error
+    [read] = _CODECS[v.logs_of(kind)[0]].items(value)
+    if isinstance(read, Unreadable):
+        raise Wrong(str(read))
+    record: r.Record = read
+    return record
+
+
+def writer_to(settings: Settings) -> LogWriter:
+    """Ends the command if no log is open."""
+    try:
+        require_open_logs(settings)
+        return LogWriter(settings)
+    except ReadError as error:
+        fail(str(error), CANNOT_READ)
+
+
+def write(writer: LogWriter, record: r.Record) -> None:
+    for topic in v.logs_of(type(record)):
+        writer.write(topic, v.key_of(record), encode(record))
+
+
+def shown(record: r.Record) -> bytes:
+    """What would be written and where, a JSON object a line."""
+    key = v.key_of(record)
+    return b"".join(
+        msgspec.json.encode({"topic": topic.name, "key": key, "every_partition": key is None, "record": record}) + b"\n"
+        for topic in v.logs_of(type(record))
+    )

@@ -1,0 +1,138 @@
+"""The page's work: what is open is listed with the most urgent first, and is gone once a level or an order says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from tables import records as r
+
+SECONDS = 10_000  # playwright counts in milliseconds
+
+
+@pytest.fixture
+def page(api, browser):
+    """The page of the test's own API, opened; afterwards it has logged no error."""
+    errors = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(api.url + "/")
+    page.wait_for_selector("#state[data-state=live]")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def work(page):
+    """(tag, subject) of every item, as shown at one moment."""
+    items = page.evaluate("""[...document.querySelectorAll("#work li")].map(
+        (item) => [item.querySelector(".tag").textContent, item.querySelector("b").textContent])""")
+    return [tuple(item) for item in items]
+
+
+def lot(name, status="approved", units=5, blocked=0):
+    return r.LotLevel(name, "2027-01-31", units, status, blocked)
+
+
+def test_a_shortage_is_work_until_the_level_says_it_is_over(api, page):
+    assert "Nothing to do" in page.locator("#no-work").inner_text()
+    api.publish("stock-levels", api.make.level("JRK-1", 0, at_location={"shortage": 4}))
+    page.locator("#work li", has_text="JRK-1").wait_for()
+    assert work(page) == [("short", "JRK-1")]
+    assert "W1: 4 owed and not there" in page.locator("#work").inner_text()
+    assert page.locator("#work-hint").inner_text() == "1 to do"
+    api.publish("stock-levels", api.make.level("JRK-1", 3, at=2))
+    page.locator("#no-work").wait_for()
+
+
+def test_recalled_lots_come_first_and_leave_with_their_units(api, page):
+    lots = [lot("L1", "recalled"), lot("L2"), lot("L3", "expired")]
+    api.publish("stock-levels", api.make.level("JRK-1", 5, at_location={"lots": lots}))
+    api.publish(
+        "alerts", api.make.alert("JRK-1", "recount", 1, units=-3), api.make.alert("JRK-1", "expiring", 2, lot="L2"),
+        api.make.alert("JRK-1", "discrepancy", 3, units=-2, note="TR-4"),
+        api.make.alert("JRK-1", "recalled", 4, lot="L1", units=5), api.make.alert("JRK-1", "expiring", 5, lot="L3"),
+        api.make.alert("JRK-1", "expiring", 6, lot="GONE"),
+    )  # fmt: skip
+    api.wait(lambda: len(work(page)) == 5)
+    assert [tag for tag, _ in work(page)] == ["recalled", "expired", "expiring", "discrepancy", "recount"]
+    said = page.locator("#work").inner_text()
+    assert "2 units missing (TR-4)" in said
+    assert "a count is off by 3" in said
+    api.publish("stock-levels", api.make.level("JRK-1", 5, at=2, at_location={"lots": [lot("L1")]}))
+    api.wait(lambda: [tag for tag, _ in work(page)] == ["discrepancy", "recount"])
+
+
+def test_an_order_that_was_paid_for_and_holds_nothing_is_work_until_it_is_settled(api, page):
+    api.publish("order-status", api.make.order("late-payer", "paid_unallocated", payment_wanted="refund"))
+    api.wait(lambda: work(page) == [("paid unallocated", "late-payer")])
+    page.reload()
+    api.wait(lambda: work(page) == [("paid unallocated", "late-payer")])
+    api.publish("order-status", api.make.order("late-payer", "expired", at=2, payment="refunded"))
+    page.locator("#no-work").wait_for()
+
+
+def test_much_work_is_shown_in_part_until_all_of_it_is_asked_for(api, page):
+    api.publish("stock-levels", *(
+        api.make.level(f"JRK-{n}", 0, at=n + 1, at_location={"shortage": 1}) for n in range(9)
+    ))  # fmt: skip
+    page.get_by_role("button", name="Show all of it").wait_for()
+    api.wait(lambda: page.locator("#work-hint").inner_text() == "9 to do")
+    assert len(work(page)) == 6
+    page.get_by_role("button", name="Show all of it").press("Enter")
+    api.wait(lambda: len(work(page)) == 9)
+
+
+def test_a_row_opens_its_lots_by_keyboard_and_stays_open_when_stock_moves(api, page):
+    def publish(at, units):
+        api.publish("stock-levels", api.make.level("JRK-1", units, at, at_location={
+            "lots": [lot("L1", "on_hold", blocked=2), lot("L2")], "backordered": 3,
+            "incoming": [r.IncomingLevel("PO-1", "purchase", 60, "2027-03-20", True)],
+        }))  # fmt: skip
+
+    publish(1, 5)
+    row = page.locator("#levels tr", has_text="JRK-1")
+    row.wait_for()
+    assert "60 incoming, first 2027-03-20; 3 backordered" in row.inner_text()
+    summary = row.locator("summary")
+    assert summary.inner_text() == "2 lots, 1 held back"
+    summary.focus()
+    summary.press("Enter")
+    first = row.locator(".lots li").first
+    first.wait_for()
+    assert "2 blocked" in first.inner_text()
+    assert first.locator(".tag").inner_text() == "on hold"
+    publish(2, 4)
+    row.locator(".available-cell").get_by_text("4", exact=True).wait_for()
+    assert row.locator("details").get_attribute("open") is not None
+
+
+def test_an_order_shows_where_each_part_of_it_is_and_what_comes_back(api, page):
+    sent = r.FulfilmentStatus("AUSTIN", "shipped", [], ["T-77"], "in_transit")
+    api.publish("order-status", api.make.order(
+        "shop-1", "partially_shipped", fulfilments=[sent, r.FulfilmentStatus("RENO", "packed", ["C-1"], [], "")],
+        returns=[r.ReturnStatus("RMA-1", "received", 1)], payment_wanted="capture",
+    ))  # fmt: skip
+    said = page.locator("#orders li", has_text="shop-1")
+    said.wait_for()
+    for part in ("partially shipped", "AUSTIN shipped T-77 in transit", "RENO packed", "return RMA-1 received, 1 unit",
+                 "capture the payment"):  # fmt: skip
+        assert part in said.inner_text()
+
+
+def test_work_and_lots_fit_every_width(api, page, tmp_path):
+    long = "JRK-" + "LONGNAME-" * 6
+    api.publish("stock-levels", api.make.level(long, 0, at_location={
+        "shortage": 4, "lots": [lot("L" * 20, "recalled", 1_000_000, 5)], "backordered": 123_456,
+    }))  # fmt: skip
+    api.publish("alerts", api.make.alert(long, "recalled", lot="L" * 20, units=1_000_000))
+    api.wait(lambda: len(work(page)) == 2)
+    page.locator("summary").click()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (390, 820, 1280):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,213 @@
+"""A recall on a real worker: frozen everywhere at once or told where not, and a report that lacks nothing unsaid."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from streams.ends import last_offsets
+from streams.lot_answers import Workers
+from tables import records as r
+
+JERKY, PEPPER, BOX, LOT = "JRK-1", "JRK-2", "BOX-1", "L/1"
+
+
+class Warehouse:
+    """The stock side at work, and the recall commands."""
+
+    def __init__(self, shop):
+        self.shop, self.settings = shop, shop.settings
+        self._ids = 0
+
+    def tell(self, kind, sku, **fields):
+        self._ids += 1
+        self.shop.publish("warehouse", sku, kind(id=f"fact-{self._ids}", sku=sku, **fields))
+
+    def receive(self, sku, units, location="W1", lot=LOT):
+        self.tell(r.Received, sku, location=location, quantity=units, lot=lot, supplier="Ranch", reference="PO-1")
+
+    def ship(self, sku, units, order_id, lot=LOT, **more):
+        self.tell(r.Shipped, sku, location="W1", quantity=units, lot=lot, order_id=order_id, channel="shop", **more)
+
+    def work(self):
+        """A worker, and everything written so far is applied."""
+        with (self.settings.home / "worker.log").open("wb") as log:
+            self.shop.start("worker", "--role", "stock", stdout=log, stderr=log)
+        ends = self.written()
+        with Workers(self.settings.run_dir) as workers:
+            self.shop.wait_for(lambda: {
+                part.partition for part in workers.lot(LOT, traces=False).found if part.offset >= ends[part.partition]
+            } == ends.keys())  # fmt: skip
+
+    def recall(self, *arguments, code=0):
+        return self.shop.run("recall", *arguments, code=code)
+
+    def document(self, *arguments, code=0):
+        return json.loads(self.recall(*arguments, "--json", code=code).stdout)
+
+    def available(self, sku):
+        [levels] = json.loads(self.shop.run("stock", "get", sku, "--json").stdout)
+        return levels["available"]
+
+    def written(self):
+        """Partition of the stock log -> its end."""
+        return last_offsets(self.settings, "warehouse")
+
+
+@pytest.fixture
+def warehouse(shop):
+    return Warehouse(shop)
+
+
+def test_a_recall_freezes_a_lot_everywhere_and_the_report_says_who_got_it(warehouse):
+    warehouse.receive(JERKY, 100)
+    warehouse.receive(PEPPER, 40, "W2")
+    warehouse.receive(JERKY, 7, lot="OTHER")
+    warehouse.ship(JERKY, 3, "order-1")
+    warehouse.ship(JERKY, 2, "order-2", lot=None)
+    warehouse.tell(r.TransferredOut, JERKY, location="W1", to="W3", quantity=10, reference="T-1", lot=LOT)
+    warehouse.tell(r.TransferredIn, JERKY, location="W3", quantity=4, reference="T-1", final=False)
+    warehouse.tell(r.KitAssembled, BOX, location="W1", quantity=5, lot="K1",
+                   parts=[r.KitPartUsed(sku=JERKY, quantity=10, lot=LOT)])  # fmt: skip
+    warehouse.ship(BOX, 2, "order-3", lot="K1")
+    warehouse.tell(r.Returned, JERKY, location="W1", quantity=1, lot=LOT, order_id="order-1", disposition="scrap")
+    warehouse.tell(r.Picked, JERKY, location="W1", quantity=6, order_id="order-4", attempt=1, lot=LOT)
+    warehouse.work()
+    warehouse.shop.wait_for(lambda: warehouse.document("report", LOT)["made_into"])
+
+    opened = warehouse.document("open", LOT, "--reason", "metal found")
+    assert opened["acknowledged"]
+    assert [p["partition"] for p in opened["partitions"]] == [0, 1, 2, 3]
+    assert all(0 < p["seconds"] < 10 for p in opened["partitions"])
+    frozen = {(x["sku"], x["location"]): x["units"] for x in opened["stock"]}
+    assert frozen == {(JERKY, "W1"): 75, (JERKY, "W3"): 4, (PEPPER, "W2"): 40}
+    warehouse.shop.wait_for(lambda: (warehouse.available(JERKY), warehouse.available(PEPPER)) == (7, 0))
+
+    said = warehouse.document("report", LOT)
+    assert (said["recall"]["state"], said["recall"]["reason"]) == ("open", "metal found")
+    assert said["recall"]["partitions"] == [0, 1, 2, 3]
+    assert {(x["order_id"], x["sku"], x["units"], x["known"]) for x in said["shipped"]} == {
+        ("order-1", JERKY, 3, "scanned"), ("order-2", JERKY, 2, "presumed"), ("order-3", BOX, 2, "scanned"),
+    }  # fmt: skip
+    assert [(x["source"], x["location"], x["units"]) for x in said["in_transit"]] == [("W1", "W3", 6)]
+    assert [(x["order_id"], x["units"], x["known"]) for x in said["bound"]] == [("order-4", 6, "reported")]
+    assert [(x["order_id"], x["disposition"]) for x in said["returned"]] == [("order-1", "scrap")]
+    assert {(x["sku"], x["supplier"], x["reference"]) for x in said["received"] if not x["through"]} == {
+        (JERKY, "Ranch", "PO-1"), (PEPPER, "Ranch", "PO-1"),
+    }  # fmt: skip
+    assert said["totals"]["frozen"] == 119
+    assert {(b["sku"], b["difference"], b["says"]) for b in said["balances"]} == {
+        (JERKY, 0, ""), (PEPPER, 0, ""), (BOX, 0, ""),
+    }  # fmt: skip
+    assert "recall open K1 --sku BOX-1" in said["notes"][0]
+
+    [listed] = warehouse.document("list")
+    assert (listed["lot"], listed["state"], listed["partitions"]) == (LOT, "open", [0, 1, 2, 3])
+
+    freed = warehouse.document("close", LOT, "--reason", "all clear")
+    assert freed["acknowledged"]
+    warehouse.shop.wait_for(lambda: (warehouse.available(JERKY), warehouse.available(PEPPER)) == (86, 40))
+    assert warehouse.document("list")[0]["state"] == "closed"
+
+
+def test_a_drill_tells_what_would_be_frozen_and_freezes_nothing(warehouse):
+    warehouse.receive(JERKY, 100)
+    warehouse.work()
+    told = warehouse.document("open", LOT, "--reason", "drill", "--mock")
+    assert told["stock"] == [{"sku": JERKY, "location": "W1", "units": 100}]
+    said = warehouse.document("report", LOT)
+    assert (said["recall"]["mock"], said["totals"]["frozen"]) == (True, 0)
+    assert [x["status"] for x in said["on_hand"]] == ["approved"]
+
+
+def test_only_the_skus_named_are_frozen(warehouse):
+    warehouse.receive(JERKY, 100)
+    warehouse.receive(PEPPER, 40)
+    warehouse.work()
+    opened = warehouse.document("open", LOT, "--reason", "metal", "--sku", JERKY)
+    assert opened["stock"] == [{"sku": JERKY, "location": "W1", "units": 100}]
+    warehouse.shop.wait_for(lambda: (warehouse.available(JERKY), warehouse.available(PEPPER)) == (0, 40))
+
+
+def test_a_partition_acknowledges_only_when_every_lot_row_is_frozen(warehouse):
+    """More rows than one record may change: the rest follows in others, and is waited for."""
+    for n in range(95):
+        warehouse.receive(JERKY, 1, f"W{n}")
+    warehouse.work()
+    opened = warehouse.document("open", LOT, "--reason", "metal")
+    assert (opened["units"], len(opened["stock"])) == (95, 95)
+    freed = warehouse.document("close", LOT, "--reason", "all clear")
+    assert freed["acknowledged"]
+    assert {x["status"] for x in warehouse.document("report", LOT)["on_hand"]} == {"approved"}
+
+
+def test_a_partition_that_stands_still_is_named_and_a_report_without_it_is_refused(warehouse):
+    warehouse.receive(JERKY, 100)
+    warehouse.ship(JERKY, 1, "order-1")
+    warehouse.work()
+    at = warehouse.shop.partition(JERKY)
+    halted = (at + 1) % 4
+    newer = r.LogicVersionSet(id="newer", version=99)
+    warehouse.shop.publish("warehouse", JERKY, newer, partition=halted)
+
+    told = warehouse.recall("open", LOT, "--reason", "metal", "--json", code=1)
+    said = json.loads(told.stdout)
+    assert (said["acknowledged"], said["units"]) == (False, 99)
+    assert {p["partition"] for p in said["partitions"]} == {0, 1, 2, 3} - {halted}
+    assert f"warehouse[{halted}]: it is halted" in told.stderr
+    assert f"smokehouse partition retry warehouse {halted}" in told.stderr
+
+    refused = warehouse.recall("report", LOT, code=1)
+    assert refused.stdout == ""
+    assert f"warehouse[{halted}]" in refused.stderr
+    partial = warehouse.recall("report", LOT, "--partial", "--json", code=1)
+    assert json.loads(partial.stdout)["missing"] == [halted]
+    assert [x["order_id"] for x in json.loads(partial.stdout)["shipped"]] == ["order-1"]
+    assert f"partial: no answer of warehouse[{halted}]" in partial.stderr
+
+
+def test_without_a_worker_nothing_is_reported_and_a_recall_is_written_all_the_same(warehouse):
+    refused = warehouse.recall("report", LOT, code=1)
+    assert refused.stdout == ""
+    assert "smokehouse worker starts one" in refused.stderr
+    before = warehouse.written()
+    told = warehouse.recall("open", LOT, "--reason", "metal", code=1)
+    assert "smokehouse recall list" in told.stderr
+    assert warehouse.written() == {p: end + 1 for p, end in before.items()}
+    warehouse.receive(JERKY, 5)  # after it in the log: frozen when it comes
+    warehouse.work()
+    assert warehouse.document("report", LOT)["totals"]["frozen"] == 5
+
+
+def test_what_is_wrong_is_said_and_nothing_is_written(warehouse):
+    warehouse.receive(JERKY, 5)
+    before = warehouse.written()
+    assert "$.lot" in warehouse.recall("open", "no lot code", "--reason", "metal", code=2).stderr
+    assert "lot 'no|lot'" in warehouse.recall("report", "no|lot", code=2).stderr
+    assert "$.skus" in warehouse.recall("open", LOT, "--reason", "metal", "--sku", "a b", code=2).stderr
+    assert warehouse.written() == before
+    warehouse.work()
+    assert "no recall of lot" in warehouse.recall("close", LOT, "--reason", "over", code=1).stderr
+    assert "knows lot 'NO-SUCH'" in warehouse.recall("report", "NO-SUCH", code=1).stderr
+    assert warehouse.document("list") == []
+
+
+def test_every_format_of_the_report_is_written(warehouse):
+    warehouse.receive(JERKY, 100)
+    for n in range(60):
+        warehouse.ship(JERKY, 1, f"order-{n:02d}")
+    warehouse.work()
+    text = warehouse.recall("report", LOT)
+    assert "adds up" in text.stdout
+    assert "20 more of 60" in text.stderr
+    rows = list(csv.DictReader(io.StringIO(warehouse.recall("report", LOT, "--csv").stdout)))
+    assert {row["order"] for row in rows if row["section"] == "Shipped to"} == {f"order-{n:02d}" for n in range(60)}
+    path = warehouse.settings.home / "l1.pdf"
+    told = warehouse.recall("report", LOT, "--pdf", str(path))
+    assert "page(s)" in told.stderr
+    assert path.read_bytes().startswith(b"%PDF-")
+    nowhere = warehouse.recall("report", LOT, "--pdf", str(path.parent / "no-folder" / "l1.pdf"), code=1)
+    assert "no-folder" in nowhere.stderr
