@@ -18,6 +18,7 @@ _NAME = SKU_PATTERN[:-1] + r"\Z"
 QUANTITY_MAX = 1_000_000_000
 WANTED_MAX = 1_000_000_000_000  # what an order may ask for and be refused; rows hold the sum of its lines
 LINES_MAX = 2_000
+PARTS_MAX = 4_000  # lines over their locations, of one command: its answer is one record
 ITEMS_MAX = 1_000  # of a packed record; a position keeps 10 bits for the place
 PACKED_BYTES_MAX = 512 * 1024
 RECORD_BYTES_MAX = 900 * 1024  # below every broker's default of 1 MiB

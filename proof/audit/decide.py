@@ -16,6 +16,8 @@ from proof.audit.shelves import Shelf, later
 from proof.audit.sourcing import fewest, first_of
 from tables import records as r
 
+PARTS_MAX = 4_000
+
 
 class Verdict(Struct):
     """`parts`: lines in the command's order. `could`: per line, bits over the command's locations; empty if nothing
@@ -78,6 +80,11 @@ def decide(room: Room, log: LogState, command: r.Reserve) -> Verdict:
     parts, refused = _share_out(room, ask, lines)
     if refused and command.policy != "ship_available":
         parts = []
+    if len(parts) + len(refused) > PARTS_MAX:
+        parts = []
+        refused = [
+            r.Refusal(x.sku, x.quantity, "too_many_parts", 0 if x.reason and x.hard else sum(x.fits)) for x in lines
+        ]
     could: list[int] = []
     if parts and len(command.locations) > 1:  # else there is nothing to choose from
         could = [sum(1 << ask.ranks[n] for n in range(len(allowed)) if x.bits >> n & 1) for x in lines]
