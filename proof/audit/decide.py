@@ -16,7 +16,7 @@ from proof.audit.shelves import Shelf, later
 from proof.audit.sourcing import fewest, first_of
 from tables import records as r
 
-PARTS_MAX = 4_000
+PARTS_MAX = 4_000  # of a command: its answer is one record
 
 
 class Verdict(Struct):
