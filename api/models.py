@@ -103,6 +103,7 @@ class SkuStock(BaseModel):
     gtin: str
     discontinued: bool
     locations: list[LocationStock]
+    case_units: int = Field(0, description="Units a case holds; 0: not told")
     version: Version = Field(description="Log id, offset, index of the last change")
 
 
