@@ -103,6 +103,7 @@ class SkuStock(BaseModel):
     gtin: str
     discontinued: bool
     locations: list[LocationStock]
+    case_units: int = Field(0, description="Units a case holds; 0: not told")
     version: Version = Field(description="Log id, offset, index of the last change")
 
 
@@ -252,37 +253,78 @@ class AskedLine(BaseModel):
     quantity: int
 
 
+class Rule(BaseModel):
+    """A rule that a decision looked at: a SKU's, a channel's, a kit, a stock policy, a channel's share."""
+
+    what: str = Field(examples=["policy of JRK-ORIG-50 at BERLIN"])
+    text: str = Field(description="What it says", examples=["safety stock 4, backorders up to 10"])
+    position: str = Field(
+        description="Since when it stood so, in the partition asked: OFFSET.INDEX; empty: before its records that are "
+        "left"
+    )
+
+
+class KitAsked(BaseModel):
+    kit: str
+    quantity: int
+    parts: list[AskedLine] = Field(description="Of one kit")
+
+
 class Request(BaseModel):
     position: Position
     channel: str
     lines: list[AskedLine]
-    locations: list[str] = Field(description="Where it may be served from, best first")
+    kits: list[KitAsked] = Field(description="Lines that were taken apart into SKUs")
+    locations: list[str] = Field(description="Where it may be served from, best first: its own, or its channel's")
+    policy: str = Field(examples=["all_or_nothing", "ship_available", "backorder"])
     payment: str
     checks: list[str]
+    exchange_of: str = Field(description="The order whose return this one replaces; empty: none")
     occurred_at: str
+    rules: list[Rule]
+
+
+class Offer(BaseModel):
+    """What a location had for the line."""
+
+    location: str
+    takes: int = Field(description="Units this channel may take there")
+    fits: int = Field(description="Of them, from lots that live long enough")
+    covers: bool = Field(description="Whether it covers the line whole")
+
+
+class LotThere(BaseModel):
+    location: str
+    lot: str
+    best_before: str
+    status: str
+    on_hand: int
+    blocked: int
+    shippable: bool = Field(description="Whether its units could leave for this channel on the day they would")
+    why: str = Field(description="Why not; empty: they could")
 
 
 class SkuThere(AskedLine):
     levels: SkuStock | None = Field(description="Just before it was asked; null: the SKU was unknown")
-
-
-class Rule(BaseModel):
-    what: str = Field(examples=["policy of JRK-ORIG-50 at BERLIN"])
-    position: str = Field(description="Since when it stood so, in the partition asked: OFFSET.INDEX")
+    offers: list[Offer] = Field(description="Per location asked, best ranked first")
+    lots: list[LotThere]
 
 
 class Granted(AskedLine):
     location: str
+    backordered: bool = Field(description="Promised there without stock")
+    due: str = Field(description="The day a backordered part is promised for; empty: none is known")
 
 
 class Refused(AskedLine):
-    reason: str = Field(examples=["insufficient", "contended", "unknown_sku"])
+    reason: str = Field(examples=["insufficient", "contended", "shelf_life", "unknown_sku"])
     available: int = Field(description="Units there were")
 
 
 class Answered(BaseModel):
     granted: list[Granted]
     refused: list[Refused]
+    why: list[str] = Field(description="Which rule chose or refused, a sentence each")
     position: Position | None = Field(description="Where the order log has it; null: not yet")
 
 
@@ -291,7 +333,12 @@ class Question(BaseModel):
 
     attempt: int
     position: Position
+    channel: str
+    policy: str
+    day: str = Field(description="The day by the log's clock; empty: it had none yet")
+    floor: str = Field(description="The earliest best-before a lot may have; empty: any that is not expired")
     locations: list[str]
+    allowed: list[str] = Field(description="Of the locations, those its channel may be served from")
     there: list[SkuThere]
     rules: list[Rule]
     answer: Answered | None
@@ -304,12 +351,25 @@ class Change(BaseModel):
     after: bool | int | str
 
 
+class LotMoved(BaseModel):
+    """Units of a lot that the record moved or bound."""
+
+    lot: str
+    sku: str
+    location: str
+    kind: str = Field(examples=["picked", "shipped", "returned"])
+    units: int
+    known: str = Field(description="How the lot is known", examples=["scanned", "reported", "presumed"])
+    reference: str
+
+
 class Event(BaseModel):
     position: Position
     type: str
     id: str
     text: str
     said: list[str] = Field(description="What it made the agents say")
+    lots: list[LotMoved]
     changes: list[Change]
     dead: str = Field(description="Why it was not applied; empty: it was")
 
@@ -329,6 +389,7 @@ class Explanation(BaseModel):
     questions: list[Question]
     decision: ExplainedDecision | None = Field(description="null: undecided")
     happened: list[Event]
+    stands: Order | None = Field(description="As it stands now; null: it was not placed yet, or is forgotten")
 
 
 class ExplanationAnswer(BaseModel):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from proof.history.account import Decision, Explanation, Position, Question, ReadTo, request
+from proof.history.account import Decision, Explanation, Position, Question, ReadTo
 from proof.history.fold import fold
 from proof.history.logs import Log, Meter, Unmetered
 from proof.history.moment import before
@@ -25,6 +25,9 @@ from tables import records as r
 from tables.codec import encode, instant
 from tables.murmur2 import partition_of
 from tables.outcome import place_of
+
+FILLS = b'"fill_backorders"'  # the type of the record that gives stock to those who wait, as it stands in a log
+LATER = ("cancelled", "edited")  # decisions that follow the one
 
 
 class Logs(NamedTuple):
@@ -44,24 +47,25 @@ def explain(order_id: str, logs: Logs, roles: Mapping[str, Role], meter: Meter |
     if not order.events:
         return None
     spoken_to = [logs.open(WAREHOUSE.name, n) for n in sorted(order.partitions)]
-    stock = [_trail(order_id, log, logs, roles, meter, read) for log in spoken_to]
+    fills = (FILLS,) if order.waits_for_stock else ()
+    stock = [_trail(order_id, log, logs, roles, meter, read, fills) for log in spoken_to]
     return explanation(order_id, logs.log_id, order, stock, read)
 
 
 def explanation(order_id: str, log_id: int, order: Trail, stock: list[Trail], read: list[ReadTo]) -> Explanation:
     """The trails of an order in its reading order: asked, what there was, the answer, what happened."""
-    placed = next(((x, e) for _, x, e in order.events if isinstance(x, r.OrderPlaced)), None)
+    asked = order.request
     answers = {
         (x.attempt, x.partition): e.position for _, x, e in reversed(order.events) if isinstance(x, r.ReserveAnswered)
     }
     decided = next(
         (Decision(at, x.status, x.reason, x.attempt) for at, x in order.sends
-         if isinstance(x, r.OrderDecided) and x.status != "cancelled"),
+         if isinstance(x, r.OrderDecided) and x.status not in LATER),
         None,
     )  # fmt: skip
     questions = [_answered(question, answers) for trail in stock for _, question in trail.questions]
     told = {(x.position.topic, x.position.partition, x.position.offset, x.position.index) for x in questions}
-    told |= {_place(placed[1].position)} if placed else set()
+    told |= {_place(asked.position)} if asked else set()
     # Stamps of two logs may be equal: a command follows the record of the order log that sent it.
     happened = sorted(
         ((stamp, rank, n, event) for rank, trail in enumerate([order, *stock])
@@ -69,9 +73,9 @@ def explanation(order_id: str, log_id: int, order: Trail, stock: list[Trail], re
         key=lambda x: x[:3],
     )  # fmt: skip
     return Explanation(
-        order_id, log_id, order.status, request(placed[1].position, placed[0]) if placed else None,
+        order_id, log_id, order.status, asked,
         sorted(questions, key=lambda x: (x.attempt, x.position.partition)), decided,
-        [event for *_, event in happened if _place(event.position) not in told], read,
+        [event for *_, event in happened if _place(event.position) not in told], order.stands, read,
     )  # fmt: skip
 
 
@@ -86,9 +90,12 @@ def _place(position: Position) -> tuple[str, int, int, int]:
     return position.topic, position.partition, position.offset, position.index
 
 
-def _trail(order_id: str, log: Log, logs: Logs, roles: Mapping[str, Role], meter: Meter, read: list[ReadTo]) -> Trail:
+def _trail(
+    order_id: str, log: Log, logs: Logs, roles: Mapping[str, Role], meter: Meter, read: list[ReadTo],
+    also: tuple[bytes, ...] = (),
+) -> Trail:  # fmt: skip
     trail = Trail(log.topic, log.number, order_id)
-    found = _find(order_id, log, meter)
+    found = _find(order_id, log, meter, also)
     read.append(ReadTo(log.topic, log.number, found.end - 1 if found.end else None, found.time))
     if found.first >= 0:
         role = roles[log.topic]
@@ -106,8 +113,9 @@ class _Found(NamedTuple):
     time: str | None
 
 
-def _find(order_id: str, log: Log, meter: Meter) -> _Found:
-    """Where the order's records lie. A value with an escape in it may name it too: it only widens the range."""
+def _find(order_id: str, log: Log, meter: Meter, also: tuple[bytes, ...]) -> _Found:
+    """Where the order's records lie. A value with an escape in it may name it too: it only widens the range; and so do
+    the types named by `also`, once the order was."""
     name = encode(order_id)
     first = last = -1
     end, stamp = 0, 0
@@ -116,7 +124,7 @@ def _find(order_id: str, log: Log, meter: Meter) -> _Found:
         for batch in batches:
             for message in batch:
                 value = message.value() or b""
-                if name in value or b"\\" in value:
+                if name in value or b"\\" in value or (first >= 0 and any(kind in value for kind in also)):
                     last = message.offset()
                     first = last if first < 0 else first
             if batch:

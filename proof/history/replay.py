@@ -8,6 +8,7 @@ not belong here: reading files, tables for people.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from proof.history.explain import Logs
+from proof.history.following import IN_FULFILMENT, followed, from_stock, mark
 from proof.history.logs import Meter, Unmetered
 from proof.history.policy import AS_IT_WAS, Policy
 from proof.history.tally import EXAMPLES_MAX, Changed, Result, Tally, differences
@@ -23,9 +25,9 @@ from proof.history.world import World
 from streams.partition import Role
 from tables import records as r
 from tables.codec import instant
-from tables.murmur2 import partition_of_sku
-from tables.outcome import WAREHOUSE
-from tables.rows import sku_key
+from tables.murmur2 import partition_of, partition_of_sku
+from tables.outcome import ORDERS, WAREHOUSE
+from tables.rows import OrderRow, order_key, reservation_key, sku_key
 
 NOTES = (
     "Demand's reaction is not simulated: the same orders are placed, whatever would have been on offer.",
@@ -61,11 +63,13 @@ def replay(
     meter = meter or Unmetered()
     found = window(logs, roles, start_ms, end_ms, meter)
     meter.expect(2 * len(found.came))
-    was = run(found, roles, AS_IT_WAS, meter)
-    new = run(found, roles, policy, meter)
+    marks = array("q")
+    was = run(found, roles, AS_IT_WAS, meter, marks, reference=False)
+    new = run(found, roles, policy, meter, marks, reference=True)
     changed = differences(found.placed, was, new)
     one, other = was.result(found.placed, found.end_ms), new.result(found.placed, found.end_ms)
-    names = ("confirmed", "rejected", "expired", "undecided", "units", "shipments", "stockout_hours")
+    names = ("confirmed", "rejected", "expired", "undecided", "units", "backordered", "short", "shipments",
+             "stockout_hours")  # fmt: skip
     return Replay(
         instant(found.start_ms), instant(found.end_ms), sum(len(came.indexes) for came in found.came), one, other,
         {name: round(getattr(other, name) - getattr(one, name), 2) for name in names},
@@ -75,46 +79,61 @@ def replay(
     )  # fmt: skip
 
 
-def run(found: Window, roles: Mapping[str, Role], policy: Policy, meter: Meter) -> Tally:
-    """The window under one policy."""
+def run(
+    found: Window, roles: Mapping[str, Role], policy: Policy, meter: Meter, marks: array[int], *, reference: bool
+) -> Tally:
+    """The window under one policy. `marks`: where each order stood when a record of it came, noted by the run as it
+    was, or (`reference`) held against this one."""
     tally = Tally()
     world = World(roles, found.beginnings, tally.decide, tally.stock)
     for (topic, _), beginning in found.beginnings.items():
         if topic == WAREHOUSE:
             tally.stock(beginning.rows, found.start_ms, known=True)
-    rules = _Rules(policy, world, len(found.beginnings) // 2)
+    partitions = len(found.beginnings) // 2
+    rules = _Rules(policy, world, partitions)
+    noted = iter(marks if reference else ())
     for number, came in enumerate(found.came, 1):
         if came.offset:  # the first record of a partition opens it
             rules.begin(found.start_ms)
         for record in came.records():
-            told = None if policy.replaces(record) else as_decided(record, found.real, tally)
-            if told is None:
+            order: OrderRow | None = None
+            known = None
+            if order_id := getattr(record, "order_id", None):
+                order = world.get(ORDERS, partition_of(order_id, partitions), order_key(order_id))
+                if reference:
+                    known = next(noted)
+                else:
+                    marks.append(mark(order))
+            if policy.replaces(record):
                 continue
-            world.put(came.topic, came.number, _said_here(world, told, came.number, found), came.ms)
-            if came.topic == WAREHOUSE:
-                rules.after(told, came.ms)
+            for told in _as_decided(policy.placed(record), order, known, found.real, tally, world, came.number):
+                world.put(came.topic, came.number, _said_here(world, told, came.number, found), came.ms)
+                if came.topic == WAREHOUSE:
+                    rules.after(told, came.ms)
         if number % METERED_RECORDS == 0:
             meter.advance(METERED_RECORDS)
     world.close()
     return tally
 
 
-def as_decided(record: Any, real: Tally, run: Tally) -> Any:
-    """What became of an order really, as it would have been by this run's decision: nothing follows a refusal, and
-    parcels leave from where this run holds the units. None: it would not have happened. A fact is never refused by the
-    rules, so one that belongs to another decision must not come to them."""
+def _as_decided(
+    record: Any, order: OrderRow | None, known: int | None, real: Tally, run: Tally, world: World, number: int
+) -> list[Any]:
+    """The record as it would have come to this run: nothing follows a refusal, and parcels leave from where the run
+    holds the units. `known`: where the order stood in the run as it was; None: this is that run."""
     order_id = getattr(record, "order_id", None)
     was, now = real.decided.get(order_id), run.decided.get(order_id)
-    if order_id is None or was is None or now is None or was.status != "confirmed" or was == now:
-        return record
-    if now.status != "confirmed":
-        return None
-    where = {sku: location for sku, _, location in now.places}
-    if isinstance(record, r.OrderShipped):
-        return replace(record, lines=[replace(line, location=None, lot=None) for line in record.lines])
-    if isinstance(record, r.Shipped) and record.sku in where:
-        return replace(record, location=where[record.sku], lot=None)
-    return record
+    if order_id is None or was is None or was.status != "confirmed":
+        return [record]
+    if now is not None and now.status != "confirmed":
+        return []
+    if not isinstance(record, IN_FULFILMENT) or known == mark(order) or (known is None and now in (None, was)):
+        return [record]
+    if isinstance(record, r.Picked | r.Shipped | r.Returned):
+        attempts = range(1, order.attempt + 1) if order is not None else ()
+        held = [world.get(WAREHOUSE, number, reservation_key(order_id, attempt)) for attempt in attempts]
+        return list(from_stock(record, [row for row in held if row is not None]))
+    return list(followed(record, was, order))
 
 
 def _said_here(world: World, record: Any, number: int, found: Window) -> Any:
@@ -135,6 +154,7 @@ class _Rules:
         self._policy, self._world, self._partitions = policy, world, partitions
         self._begun = False
         self._known: set[str] = set()
+        self._told = 0
 
     def begin(self, ms: int) -> None:
         if self._begun:
@@ -147,6 +167,9 @@ class _Rules:
                 self._every(row.sku, ms)
 
     def after(self, record: Any, ms: int) -> None:
+        """A record of the logs came: what the policy says of a part of its subject holds on, and of a new SKU too."""
+        for topics, told in self._policy.narrower(record):
+            self._put(topics, told, ms)
         sku = getattr(record, "sku", None)
         if sku is None or sku in self._known:
             return
@@ -160,6 +183,8 @@ class _Rules:
                 self._put(topics, record, ms)
 
     def _put(self, topics: tuple[str, ...], record: Any, ms: int) -> None:
+        self._told += 1
+        record = replace(record, id=f"{record.id}:{self._told}")  # the same rule again is another record
         for topic in topics:
             for number in _homes(record, self._partitions):
                 self._world.put(topic, number, record, ms)

@@ -19,21 +19,28 @@ HOUR_MS = 3_600_000
 
 
 class Decided(NamedTuple):
-    """One order's decision. `places`: (SKU, units, location) of a confirmed one."""
+    """One order's decision. `places`: (SKU, units, location, of them backordered) of a confirmed one; `short`: units
+    that it goes without."""
 
     status: str
     reason: str
     units: int
-    places: tuple[tuple[str, int, str], ...]
+    short: int
+    places: tuple[tuple[str, int, str, int], ...]
 
     @property
     def parcels(self) -> int:
-        return len({location for _, _, location in self.places})
+        return len({location for _, _, location, _ in self.places})
+
+    @property
+    def backordered(self) -> int:
+        return sum(back for *_, back in self.places)
 
 
 class Result(Struct, frozen=True):
-    """`units`: of confirmed orders. `shipments`: distinct locations, summed over confirmed orders. `stockout_hours`:
-    hours in which a SKU had nothing available at a location that had it once, summed over both."""
+    """`units`: that confirmed orders were promised; `backordered`: of them without stock; `short`: that they go without
+    (`ship_available`). `shipments`: distinct locations, summed over confirmed orders. `stockout_hours`: hours in which
+    a SKU had nothing available at a location that had it once, summed over both."""
 
     orders: int
     confirmed: int
@@ -41,6 +48,8 @@ class Result(Struct, frozen=True):
     expired: int
     undecided: int
     units: int
+    backordered: int
+    short: int
     shipments: int
     stockout_hours: float
     reasons: dict[str, int]
@@ -64,10 +73,13 @@ class Tally:
         self._empty_ms = 0
 
     def decide(self, said: r.OrderDecided) -> None:
-        if said.status == "cancelled" or said.order_id in self.decided:
+        if said.status in ("cancelled", "edited") or said.order_id in self.decided:
             return
-        places = tuple((x.sku, x.quantity, x.location) for x in said.lines) if said.status == "confirmed" else ()
-        self.decided[said.order_id] = Decided(said.status, said.reason, sum(n for _, n, _ in places), places)
+        granted = [x for x in said.lines if x.location] if said.status == "confirmed" else []
+        short = sum(max(x.quantity, 0) for x in said.lines if not x.location) if granted else 0
+        places = tuple((x.sku, x.quantity, x.location, x.backordered) for x in granted)
+        units = sum(x.quantity for x in granted)
+        self.decided[said.order_id] = Decided(said.status, said.reason, units, short, places)
 
     def stock(self, rows: Mapping[str, Any], ms: int, *, known: bool = False) -> None:
         """Rows of the stock log, as of this clock. `known`: they are there from the start, so they held units once."""
@@ -94,7 +106,8 @@ class Tally:
         empty_ms = self._empty_ms + sum(max(end_ms - since, 0) for since in self._empty_since.values())
         return Result(
             len(wanted), by_status["confirmed"], by_status["rejected"], by_status["expired"], len(wanted) - len(found),
-            sum(one.units for one in found), sum(one.parcels for one in found), round(empty_ms / HOUR_MS, 2),
+            sum(one.units for one in found), sum(one.backordered for one in found), sum(one.short for one in found),
+            sum(one.parcels for one in found), round(empty_ms / HOUR_MS, 2),
             dict(sorted(Counter(one.reason for one in found if one.reason).items())),
         )  # fmt: skip
 
@@ -113,4 +126,6 @@ def differences(orders: Iterable[str], before: Tally, after: Tally) -> list[Chan
 def text(decided: Decided) -> str:
     if decided.status != "confirmed":
         return f"{decided.status} ({decided.reason})" if decided.reason else decided.status
-    return "confirmed from " + ", ".join(dict.fromkeys(location for _, _, location in decided.places))
+    told = "confirmed from " + ", ".join(dict.fromkeys(location for _, _, location, _ in decided.places))
+    told += f", {decided.backordered} backordered" if decided.backordered else ""
+    return f"{told}, {decided.short} short" if decided.short else told

@@ -10,21 +10,44 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from proof.history.account import Change, Event, Position, Question, Rule, SkuThere, answer, shown
+from proof.history.account import Event, Position, Question, Request, Rule, answer, request
+from proof.history.changing import changes, lots_moved
+from proof.history.choosing import reasons, seen, there
 from proof.history.moment import position_text
-from proof.history.sentences import came, said, tag
+from proof.history.sentences import (
+    came,
+    channel_text,
+    parts_text,
+    policy_text,
+    said,
+    share_text,
+    sku_text,
+    tag,
+)
 from streams.partition import Step
-from streams.views import stock_levels
 from tables import records as r
 from tables.codec import instant
-from tables.outcome import At, Outcome, View
-from tables.rows import PartitionRow, PolicyEffect, order_key, sku_key
+from tables.order_document import status
+from tables.outcome import WAREHOUSE, At, Outcome, View
+from tables.pruning import DELETED
+from tables.rows import (
+    ChannelRow,
+    IncomingRow,
+    KitRow,
+    OrderRow,
+    PartitionRow,
+    PolicyEffect,
+    ShareEffect,
+    SkuRow,
+    order_key,
+    stock_key,
+)
 
-UNIT_KINDS = ("stock", "lot", "demand", "res", "fact", "order", "partition")  # rows that count, or tell of one order
-_UNSHOWN = frozenset((  # of rows: names, places, and what sentences say better
-    "at", "digest", "order_id", "attempt", "order_partition", "asked", "first_location", "day", "hour", "occurred_at",
-    "payment_seconds", "sku", "location", "lot", "received", "level", "short", "locations", "seen",
-))  # fmt: skip
+# Rows that count, or tell of one order or one lot.
+UNIT_KINDS = (
+    "stock", "lot", "demand", "res", "fact", "expiry", "order", "partition", "queue", "count", "trace", "batch",
+    "recall",
+)  # fmt: skip
 
 
 class Trail:
@@ -34,12 +57,25 @@ class Trail:
         self.topic, self.number, self.order_id = topic, number, order_id
         self.events: list[tuple[int, Any, Event]] = []
         self.questions: list[tuple[r.Reserve, Question]] = []
+        self.request: Request | None = None
         self.sends: list[tuple[Position, Any]] = []
         self.partitions: set[int] = set()  # of the stock log that the order spoke to
-        self.status = ""
-        self._policies: dict[tuple[str, str], int] = {}  # (SKU, location) -> place
+        self.row: OrderRow | None = None
+        self.stands: r.OrderStatus | None = None
+        self._prefix = f"res|{order_id}|"
+        self._rules: dict[str, dict[tuple[str, str], int]] = {"policy": {}, "share": {}}  # (SKU, location) -> place
         self._begun = False
         self._stamp = 0
+
+    @property
+    def status(self) -> str:
+        """As published; of an order that is not placed or is forgotten, its row's state."""
+        return self.stands.status if self.stands else self.row.state if self.row else ""
+
+    @property
+    def waits_for_stock(self) -> bool:
+        """Whether records that do not name the order may be about it: those that fill backorders."""
+        return self.row is not None and self.row.policy == "backorder"
 
     def watch(self, step: Step) -> Step:
         """`step`, noting what concerns the order."""
@@ -47,15 +83,17 @@ class Trail:
         def noted(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             if not self._begun:  # a fold may begin at a snapshot, with policies set before it
                 self._begun = True
-                self._note_policies(view.rows("fact|"))  # type: ignore[attr-defined]
+                self._note_rules(view.rows("fact|"))  # type: ignore[attr-defined]
             if not concerns(record, self.order_id):
                 outcome = step(view, record, at, log)
+                if any(key.startswith(self._prefix) and view.get(key) != row for key, row in outcome.rows.items()):
+                    self._note(view, {}, record, at, log, outcome)  # it filled what the order waited for
             else:
                 looking = _Looking(view)
                 outcome = step(looking, record, at, log)
                 self._note(view, looking.read, record, at, log, outcome)
             if outcome.rows:
-                self._note_policies(outcome.rows.items())
+                self._note_rules(outcome.rows.items())
             return outcome
 
         return noted
@@ -65,48 +103,68 @@ class Trail:
         self._stamp = max(self._stamp, at.ms)
         told = []
         for send in outcome.sends:
-            if getattr(send.record, "order_id", self.order_id) == self.order_id:
+            if (getattr(send.record, "order_id", "") or self.order_id) == self.order_id:
                 self.sends.append((position, send.record))
                 told.append(said(send.record))
-                if send.topic == "warehouse" and send.partition is not None:
+                if send.topic == WAREHOUSE and send.partition is not None:
                     self.partitions.add(send.partition)
         row = outcome.rows.get(order_key(self.order_id))
-        self.status = row.state if row is not None else self.status
+        if row is not None:
+            self.row = row
+            self.stands = status(row, log) if row.state not in ("unplaced", DELETED) else None
+        if isinstance(record, r.OrderPlaced) and self.request is None:
+            self.request = request(position, record, row, _rules(read))
         if isinstance(record, r.Reserve) and all(record.attempt != asked.attempt for asked, _ in self.questions):
             self.questions.append((record, self._question(view, read, record, position, log, outcome)))
         event = Event(
             position, tag(record), record.id, came(record), [text for text in told if text],
-            list(changes(view, outcome.rows)), outcome.dead,
+            lots_moved(outcome.rows), list(changes(view, self._ours(outcome.rows), log)), outcome.dead,
         )  # fmt: skip
         self.events.append((self._stamp, record, event))
+
+    def _ours(self, rows: dict[str, Any]) -> dict[str, Any]:
+        """Without the reservations of others that one record filled too."""
+        return {
+            key: row for key, row in rows.items()
+            if not key.startswith(("res|", "queue|")) or getattr(row, "order_id", "") == self.order_id
+        }  # fmt: skip
 
     def _question(
         self, view: View, read: dict[str, Any], record: r.Reserve, position: Position, log: PartitionRow,
         outcome: Outcome,
     ) -> Question:  # fmt: skip
-        there = [SkuThere(x.sku, x.quantity, _levels(view, x.sku, log)) for x in record.lines]
-        rules = [
-            Rule(key.replace("|", " "), position_text(row.at)) for key, row in sorted(read.items())
-            if key.partition("|")[0] not in UNIT_KINDS
-        ]  # fmt: skip
+        found = seen(view, record, log)
         skus = {line.sku for line in record.lines}
-        rules += [
-            Rule(f"policy of {sku} at {location}", position_text(place))
-            for (sku, location), place in sorted(self._policies.items()) if sku in skus
-        ]  # fmt: skip
+        allowed = [location for _, location in found.allowed]
+        rules = [*_rules(read), *self._stock_rules(view, skus, allowed)]
         answered = next((x.record for x in outcome.sends if isinstance(x.record, r.ReserveAnswered)), None)
         return Question(
-            record.attempt, position, list(record.locations), there, rules,
-            answer(record.lines, answered, None) if answered is not None else None,
+            record.attempt, position, record.channel, record.policy, found.day, found.floor, list(record.locations),
+            allowed, there(view, found, log), rules,
+            answer(answered, reasons(found, answered), None) if answered is not None else None,
         )  # fmt: skip
 
-    def _note_policies(self, rows: Iterable[tuple[str, Any]]) -> None:
+    def _stock_rules(self, view: View, skus: set[str], locations: list[str]) -> Iterable[Rule]:
+        """Policies, and shares of channels, of these SKUs at these locations."""
+        for sku in sorted(skus):
+            for location in sorted(locations):
+                row = view.get(stock_key(sku, location))
+                if row is None:
+                    continue
+                since = {name: position_text(of[sku, location]) if (sku, location) in of else ""
+                         for name, of in self._rules.items()}  # fmt: skip
+                if since["policy"] or row.policy != type(row.policy)():
+                    yield Rule(f"policy of {sku} at {location}", policy_text(row.policy), since["policy"])
+                for share in row.shares:
+                    yield Rule(f"{share.channel}'s share of {sku} at {location}", share_text(share), since["share"])
+
+    def _note_rules(self, rows: Iterable[tuple[str, Any]]) -> None:
         for key, row in rows:
             if key.startswith("fact|"):
                 for effect in row.effects:
-                    if isinstance(effect, PolicyEffect):
-                        known = self._policies.get((effect.sku, effect.location), 0)
-                        self._policies[effect.sku, effect.location] = max(known, row.at)
+                    if isinstance(effect, PolicyEffect | ShareEffect):
+                        of = self._rules["policy" if isinstance(effect, PolicyEffect) else "share"]
+                        of[effect.sku, effect.location] = max(of.get((effect.sku, effect.location), 0), row.at)
 
 
 def concerns(record: Any, order_id: str) -> bool:
@@ -116,23 +174,26 @@ def concerns(record: Any, order_id: str) -> bool:
     return getattr(record, "order_id", None) == order_id
 
 
-def changes(view: View, rows: dict[str, Any]) -> Iterable[Change]:
-    """Counters and states that these rows change, against the rows of the view."""
-    for key, row in rows.items():
-        before = view.get(key)
-        if key.startswith(("fact|", "demand|", "partition")) or before is row:
-            continue
-        for field in row.__struct_fields__:
-            new = shown(getattr(row, field))
-            if new is None or field in _UNSHOWN or field.endswith("_ms"):
-                continue
-            old = shown(getattr(before, field)) if before is not None else type(new)()
-            if old is not None and new != old:
-                yield Change(key, field, old, new)
+def _rules(read: dict[str, Any]) -> list[Rule]:
+    """What was looked at and counts no units."""
+    return [
+        Rule(key.replace("|", " "), _text(row), position_text(row.at)) for key, row in sorted(read.items())
+        if key.partition("|")[0] not in UNIT_KINDS
+    ]  # fmt: skip
 
 
-def _levels(view: View, sku: str, log: PartitionRow) -> r.StockLevels | None:
-    return None if view.get(sku_key(sku)) is None else stock_levels(view, sku, log)  # type: ignore[arg-type]
+def _text(row: Any) -> str:
+    """What a rule says; "" for one that has no words yet."""
+    if isinstance(row, ChannelRow):
+        return channel_text(row)
+    if isinstance(row, SkuRow):
+        return sku_text(row)
+    if isinstance(row, KitRow):
+        return parts_text(row.parts)
+    if isinstance(row, IncomingRow):
+        confirmed = f"{row.confirmed} confirmed" if row.confirmed else f"{row.ordered or row.notified} not confirmed"
+        return f"{confirmed}, {row.received} came" + (f", expected {row.expected}" if row.expected else "")
+    return ""
 
 
 class _Looking:
@@ -150,6 +211,12 @@ class _Looking:
 
     def below(self, prefix: str) -> Iterable[str]:
         return self._view.below(prefix)
+
+    def lots_of(self, lot: str) -> Iterable[str]:
+        return self._view.lots_of(lot)
+
+    def lots_due(self, day: int, most: int) -> list[str]:
+        return self._view.lots_due(day, most)
 
     def due(self, state_ms: int, first_ms: int, most: int) -> list[tuple[int, str]]:
         return self._view.due(state_ms, first_ms, most)

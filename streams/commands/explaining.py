@@ -6,18 +6,21 @@ here: how it is found out (`proof.history.explain`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from proof.history.account import Change, Event, Explanation, Question
+from proof.history.account import Change, Event, Explanation, LotMoved, Position, Question, Request, Rule
 from proof.history.explain import explain as find_out
-from proof.history.sentences import refusal, units
+from proof.history.sentences import answered, units
 from streams.commands.folding import ROLES, logs_of, looking_back
 from streams.commands.output import fail, put_json, put_line, put_table
 from streams.commands.session import connected
+from tables.records import OrderStatus
 
-QUANTITIES = ("on_hand", "available", "reserved", "allocated", "safety_stock", "unavailable")
+QUANTITIES = ("on_hand", "available", "reserved", "allocated", "safety_stock", "unavailable", "backordered")
+OFFERED = ("channel may take", "of good lots", "covers it")
 
 
 def explain(order_id: str, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -43,10 +46,10 @@ def explain(order_id: str, /, *, json: Annotated[bool, Parameter(negative="")] =
 
 def _show(found: Explanation) -> None:
     put_line(f"Order {found.order_id}: {found.status or 'not placed yet'} (log {found.log_id})")
+    if now := found.stands:
+        _show_standing(now)
     if asked := found.asked:
-        put_line(f"\n1. Asked: {units(asked.lines)}, from {', '.join(asked.locations)}; channel {asked.channel}, "
-                 f"payment {asked.payment}" + (f", checks {', '.join(asked.checks)}" if asked.checks else "")
-                 + f"\n   {asked.position}, {asked.position.time}")  # fmt: skip
+        _show_request(asked)
     for number, question in enumerate(found.questions, 2):
         _show_question(number, question)
     if decision := found.decision:
@@ -57,45 +60,85 @@ def _show(found: Explanation) -> None:
         put_table("What happened", ("record", "time", "what"), rows)
 
 
+def _show_standing(now: OrderStatus) -> None:
+    """How it stands: where, money, what became of its units, what came too late."""
+    wanted = f", wanted now: {now.payment_wanted}" if now.payment_wanted else ""
+    put_line(f"   payment {now.payment}{wanted}" + (f"; {now.sourcing}" if now.sourcing else ""))
+    columns = ("sku", "location", "quantity", "open", "allocated", "shipped", "cancelled", "returned", "due")
+    put_table("As it stands", columns, [tuple(getattr(x, column) for column in columns) for x in now.lines])
+    for late in now.late:
+        put_line(f"   too late, changed nothing: {late}")
+
+
+def _show_request(asked: Request) -> None:
+    where = ", ".join(asked.locations) or "no location"
+    put_line(f"\n1. Asked: {units(asked.lines)}, from {where}; channel {asked.channel}, policy {asked.policy}, "
+             f"payment {asked.payment}" + (f", checks {', '.join(asked.checks)}" if asked.checks else "")
+             + (f", in exchange for {asked.exchange_of}" if asked.exchange_of else "")
+             + f"\n   {asked.position}, {asked.position.time}")  # fmt: skip
+    for kit in asked.kits:
+        put_line(f"   kit {kit.kit}: {kit.quantity} times {' + '.join(f'{x.quantity} {x.sku}' for x in kit.parts)}")
+    _show_rules(asked.rules, asked.position)
+
+
 def _show_question(number: int, asked: Question) -> None:
-    put_line(f"\n{number}. Attempt {asked.attempt}: {units(asked.there)}, from {', '.join(asked.locations)}\n"
-             f"   {asked.position}, {asked.position.time}. Just before it there was:\n")  # fmt: skip
+    put_line(f"\n{number}. Attempt {asked.attempt}: {units(asked.there)}, from {', '.join(asked.locations)}, policy "
+             f"{asked.policy}\n   {asked.position}, {asked.position.time}." + _life(asked)
+             + " Just before it there was:\n")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
-    lots: list[tuple[Any, ...]] = []
     for there in asked.there:
         if there.levels is None:
-            rows.append((there.sku, "unknown SKU", *("" for _ in QUANTITIES)))
+            rows.append((there.sku, "unknown SKU", *("" for _ in (*QUANTITIES, *OFFERED))))
             continue
+        offers = {x.location: x for x in there.offers}
         for level in there.levels.locations:
-            rows.append((there.sku, level.location, *(getattr(level, name) for name in QUANTITIES)))
-            lots += [
-                (there.sku, level.location, x.lot, x.best_before, x.on_hand, getattr(x, "status", ""))
-                for x in level.lots
-            ]
-    put_table("Quantities", ("sku", "location", *QUANTITIES), rows)
+            offer = offers.get(level.location)
+            offered = (offer.takes, offer.fits, "yes" if offer.covers else "no") if offer else ("not asked", "", "")
+            rows.append((there.sku, level.location, *(getattr(level, name) for name in QUANTITIES), *offered))
+    put_table("Quantities", ("sku", "location", *QUANTITIES, *OFFERED), rows)
+    lots = [
+        (there.sku, x.location, x.lot, x.best_before, x.status.replace("_", " "), x.on_hand, x.blocked,
+         "yes" if x.shippable else f"no: {x.why}")
+        for there in asked.there for x in there.lots
+    ]  # fmt: skip
     if lots:
-        columns = ("sku", "location", "lot", "best before", "on_hand", "status")
-        last = None if any(row[-1] for row in lots) else -1  # not every log knows of a status
-        put_table("Lots", columns[:last], [row[:last] for row in lots])
-    if asked.rules:
-        since = f"since {asked.position.topic}[{asked.position.partition}]"
-        put_table("Rules in force", ("what", since), [(x.what, x.position) for x in asked.rules])
+        columns = ("sku", "location", "lot", "best before", "status", "on_hand", "blocked", "may leave")
+        put_table("Lots", columns, lots)
+    _show_rules(asked.rules, asked.position)
     if answer := asked.answer:
-        said = "; ".join(f"{x.quantity} {x.sku} from {x.location}" for x in answer.granted)
-        why = "; ".join(map(refusal, answer.refused))
-        put_line(f"Answer: {'refused, ' + why if why else 'granted, ' + said}; in the order log: "
-                 f"{answer.position or 'not yet'}")  # fmt: skip
+        for why in answer.why:
+            put_line(f"Because {why}.")
+        told = answered(answer.granted, answer.refused) or "nothing is held"
+        put_line(f"Answer: {told}; in the order log: {answer.position or 'not yet'}")
+
+
+def _life(asked: Question) -> str:
+    """Which lots count on that day."""
+    if asked.floor:
+        return f" On {asked.day} channel {asked.channel} needs lots best before {asked.floor} or later."
+    return f" On {asked.day} any lot that is not expired is good." if asked.day else ""
+
+
+def _show_rules(rules: Sequence[Rule], at: Position) -> None:
+    if rules:
+        rows = [(x.what, x.text, x.position) for x in rules]
+        put_table("Rules in force", ("what", "it says", f"since {at.topic}[{at.partition}]"), rows)
 
 
 def _what(event: Event) -> str:
     parts = [event.text, *event.said]
     if event.dead:
         parts.append(f"not applied: {event.dead}")
-    elif event.changes:
-        parts += map(_change, event.changes)
-    elif not event.said:
-        parts.append("changed nothing")
-    return "\n".join(parts)
+        return "\n".join(parts)
+    parts += map(_lot, event.lots)
+    parts += map(_change, event.changes)
+    return "\n".join(parts if len(parts) > 1 else [*parts, "changed nothing"])
+
+
+def _lot(moved: LotMoved) -> str:
+    known = {"presumed": ", presumed by FEFO", "": ""}.get(moved.known, f", {moved.known}")
+    reference = f" ({moved.reference})" if moved.reference else ""
+    return f"  lot {moved.lot}: {abs(moved.units)} {moved.sku} {moved.kind.replace('_', ' ')}{reference}{known}"
 
 
 def _change(change: Change) -> str:

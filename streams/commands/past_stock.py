@@ -36,13 +36,22 @@ class AsOf(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """Units that an order holds of the SKU. `state`: claimed, held or allocated."""
+    """A part of an order's reservation: units that it holds of the SKU at a location, or (`backordered`) waits for.
+
+    `state`: claimed, held or allocated. `floor`: the earliest best-before they may have; "": any that is not expired.
+    `fenced`: of the units, taken from the channel's own stock. `due`: the day backordered ones are promised for.
+    """
 
     order_id: str
     attempt: int
+    channel: str
     state: str
     units: int
     location: str
+    backordered: bool
+    due: str
+    floor: str
+    fenced: int
 
 
 class PastStock(msgspec.Struct, frozen=True):
@@ -83,7 +92,10 @@ def stock_then(sku: str, partition: int, folded: Folded) -> PastStock:
     if log is None or not known:
         return PastStock(sku, None, [], as_of)
     held = [
-        Held(row.order_id, row.attempt, row.state, line.open, line.location)
+        Held(
+            row.order_id, row.attempt, row.channel, row.state, line.open, line.location, line.back, line.due,
+            line.floor, line.fenced,
+        )
         for _, row in table.rows("res|") if row.state in OPEN_STATES
         for line in row.lines if line.sku == sku and line.open
     ]  # fmt: skip

@@ -24,7 +24,7 @@ from streams.topics import ORDER_STATUS, ORDERS, RESERVATIONS, STOCK_LEVELS
 from tables.records import OrderDecided, OrderStatus, StockLevels
 
 if TYPE_CHECKING:
-    from streams.commands.past_stock import PastStock
+    from streams.commands.past_stock import Held, PastStock
 
 __all__ = ["orders_app", "stock_app", "tail"]
 
@@ -104,11 +104,20 @@ def _get_past(asked: Sequence[str], at: str, location: str, *, json_output: bool
 def _show_past(past: PastStock, levels: StockLevels) -> None:
     _show_stock([levels])
     if past.reservations:
-        columns = ("order_id", "attempt", "state", "units", "location")
-        rows = [tuple(getattr(held, column) for column in columns) for held in past.reservations]
+        columns = ("order_id", "attempt", "channel", "state", "units", "location", "best before from", "ring-fenced")
+        rows = [
+            (x.order_id, x.attempt, x.channel, _state(x), x.units, x.location, x.floor, x.fenced or "")
+            for x in past.reservations
+        ]  # fmt: skip
         put_table(f"Held of {past.sku}", columns, rows)
     as_of = past.as_of
     say(f"as of {as_of.topic}[{as_of.partition}] {as_of.position}, {as_of.time} (log {as_of.log_id})")
+
+
+def _state(held: Held) -> str:
+    if not held.backordered:
+        return held.state
+    return f"backordered, due {held.due}" if held.due else "backordered"
 
 
 def _locations(levels: StockLevels) -> list[str]:

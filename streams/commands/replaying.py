@@ -18,7 +18,8 @@ from streams.commands.folding import EXIT_ARGUMENTS, ROLES, logs_of, looking_bac
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected
 
-ROWS = ("orders", "confirmed", "rejected", "expired", "undecided", "units", "shipments", "stockout_hours")
+ROWS = ("orders", "confirmed", "rejected", "expired", "undecided", "units", "backordered", "short", "shipments",
+        "stockout_hours")  # fmt: skip
 
 
 def replay(

@@ -73,7 +73,7 @@ class Partitions:
 
     def __init__(self, owner: Owner, config: dict[str, Any], in_flight_records: int) -> None:
         self.counters = Counters()
-        self.arrivals: asyncio.Queue[Batch] = asyncio.Queue()  # bounded: one batch a topic that no agent has begun
+        self.arrivals: asyncio.Queue[Batch] = asyncio.Queue()  # bounded: by the room in flight
         self.begun: set[Batch] = set()
         self.on_assigned: Callable[[set[TP]], Awaitable[None]]
         self._owner = owner

@@ -179,6 +179,7 @@ class StockLevels(Record, tag="stock_levels"):
     discontinued: bool
     locations: list[LocationLevel]
     version: tuple[int, int, int]
+    case_units: int = 0  # units a case holds
 
 
 class Alert(Record, tag="alert"):

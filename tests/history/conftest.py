@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -100,8 +100,13 @@ class Belt:
         """Each by its key, `wait_ms` after the one before, and settled before the next."""
         for record in records:
             self.ms += wait_ms
-            topic, key = _home(record)
-            self.append(topic, partition_of(key, self.partitions), encode(record))
+            if isinstance(record, r.EVERYWHERE):
+                for topic, n in self.agents:
+                    if topic in _logs_of(record):
+                        self.append(topic, n, encode(record))
+            else:
+                topic, key = _home(record)
+                self.append(topic, partition_of(key, self.partitions), encode(record))
             self.settle()
 
     def receive(self, sku: str, units: int, location: str = "W1", lot: str = "L1", **more: Any) -> None:
@@ -167,8 +172,14 @@ def placed(order_id: str, payment: Any = "paid", locations: tuple[str, ...] = ("
     )
 
 
+def _logs_of(record: Any) -> list[str]:
+    """The logs that take a record of every partition."""
+    kinds = {ORDERS.name: get_args(r.OrderRecord), WAREHOUSE.name: get_args(r.StockRecord)}
+    return [topic for topic, taken in kinds.items() if type(record) in taken]
+
+
 def _home(record: Any) -> tuple[str, str]:
-    by_order = "order_id" in record.__struct_fields__ and not isinstance(record, r.Shipped)
+    by_order = "order_id" in record.__struct_fields__ and not isinstance(record, r.Shipped | r.Picked | r.Returned)
     return (ORDERS.name, record.order_id) if by_order else (WAREHOUSE.name, record.sku)
 
 

@@ -105,18 +105,18 @@ def test_whatever_row_a_later_rule_looks_at_is_named_as_a_rule(stocked, told):
     stocked.place("o-1", A=1)
     rules = ROLES[WAREHOUSE].step
 
-    def with_channels(view, record, at, log):
-        """As if a channel had a row of its own: made with the SKU, looked at when a decision is made."""
+    def with_weather(view, record, at, log):
+        """As if the weather had a row of its own: made with the SKU, looked at when a decision is made."""
         outcome = rules(view, record, at, log)
         if isinstance(record, r.SkuDefined):
-            outcome.rows["channel|shop"] = outcome.rows["sku|A"]
+            outcome.rows["weather|here"] = outcome.rows["sku|A"]
         elif isinstance(record, r.Reserve):
-            view.get("channel|shop")
+            view.get("weather|here")
         return outcome
 
-    roles = ROLES | {WAREHOUSE: ROLES[WAREHOUSE]._replace(step=with_channels)}
-    assert {"channel shop", "sku A"} <= {x.what for x in told("o-1", roles=roles).questions[0].rules}
-    assert "channel shop" not in {x.what for x in told("o-1").questions[0].rules}
+    roles = ROLES | {WAREHOUSE: ROLES[WAREHOUSE]._replace(step=with_weather)}
+    assert {"weather here", "sku A"} <= {x.what for x in told("o-1", roles=roles).questions[0].rules}
+    assert "weather here" not in {x.what for x in told("o-1").questions[0].rules}
 
 
 def test_a_life_is_told_in_order_with_what_each_record_changed(stocked, told):
@@ -129,16 +129,17 @@ def test_a_life_is_told_in_order_with_what_each_record_changed(stocked, told):
     stocked.put(r.PaymentFailed(id="late", order_id="o-1"))
     found = told("o-1")
     assert [text for _, text in texts(found)] == [
-        f"partition {stocked.home('A')} answers attempt 1: granted at W1", "hold what attempt 1 claimed",
+        f"partition {stocked.home('A')} answers attempt 1: granted 2 A at W1", "hold what attempt 1 claimed",
         "check fraud opened", "payment captured", "check fraud passed", "allocate what attempt 1 holds",
-        "cancel 1 A (too many)", "give back 1 A", "a parcel left: 1 A at W1, lot L1", "1 A left W1, lot L1",
+        "cancel 1 A (too many)", "give back 1 A at W1 of attempt 1", "a parcel left: 1 A at W1, lot L1 (scanned)",
+        "1 A left W1, lot L1 (scanned)",
         "payment failed",
     ]  # fmt: skip
     assert all(change.before != change.after for x in found.happened for change in x.changes)
     by_text = {x.text: x for x in found.happened}
-    assert by_text["check fraud passed"].said == ["decided: confirmed"]
-    assert by_text["cancel 1 A (too many)"].said == ["given back: 1 A (too many)"]
-    left = {(x.row, x.field): (x.before, x.after) for x in by_text["1 A left W1, lot L1"].changes}
+    assert by_text["check fraud passed"].said == ["decided: confirmed, 2 A at W1"]
+    assert by_text["cancel 1 A (too many)"].said == ["given back: 1 A at W1 (too many)", "gives back 1 A at W1"]
+    left = {(x.row, x.field): (x.before, x.after) for x in by_text["1 A left W1, lot L1 (scanned)"].changes}
     assert left["lot|A|W1|L1", "on_hand"] == (6, 5)
     assert left["stock|A|W1", "allocated"] == (1, 0)
     allocated = {(x.row, x.field): (x.before, x.after) for x in by_text["allocate what attempt 1 holds"].changes}
@@ -198,7 +199,7 @@ def test_text_says_what_the_explanation_says(stocked, told, capsys):
     _show(told("o-1"))
     out = capsys.readouterr().out
     assert "Order o-1: rejected" in out
-    assert "Answer: refused, A insufficient: 7 asked, 6 there; in the order log: orders[" in out
+    assert "Answer: refused: A insufficient: 7 asked, 6 there; in the order log: orders[" in out
     assert "policy of A at W1" in out
     assert "decided: rejected (insufficient)" in out
 

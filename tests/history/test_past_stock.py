@@ -6,8 +6,11 @@ import time
 
 import pytest
 
+from proof.history.moment import Moment
+from streams.commands.past_stock import stock_then
 from tables import records as r
 from tables.murmur2 import partition_of
+from tables.outcome import place_of
 
 
 @pytest.fixture
@@ -63,6 +66,37 @@ def test_the_past_agrees_with_the_present_where_they_meet(selling):
     assert "o-1" not in shown.stdout
     partition = partition_of("BJ-1", 4)
     assert f"as of warehouse[{partition}]" in shown.stderr
+
+
+def test_backorders_shares_incoming_and_blocked_lots_are_part_of_the_past(belt):
+    """Before the purchase comes the order waits for it, by lot, share and day; after it, it holds the units."""
+    belt.tick()
+    belt.receive("A", 6, best_before="2027-01-31")
+    belt.put(
+        r.ChannelSet(id="shop", channel="shop", minimum_life_days=30, policy="backorder"),
+        r.PolicySet(id="policy", sku="A", safety_stock=1, backorder_limit=9),
+        r.ChannelStockSet(id="share", sku="A", location="W1", channel="shop", ring_fence=2),
+        r.ConditionChanged(id="broken", sku="A", location="W1", lot="L1", quantity=2, condition="damaged"),
+        r.PurchaseConfirmed(id="buy", sku="A", location="W1", reference="PO-1", quantity=8, expected="2026-12-24"),
+    )  # fmt: skip
+    belt.place("o-1", A=5)
+    waiting = len(belt.topics["warehouse", belt.home("A")])
+    belt.receive("A", 8, lot="L2", best_before="2027-06-30", reference="PO-1")
+    then, now = (
+        stock_then("A", belt.home("A"), belt.fold("warehouse", belt.home("A"), Moment(place=place)))
+        for place in (place_of(waiting), None)
+    )  # fmt: skip
+    [level] = then.levels.locations
+    assert (level.unavailable, level.backordered, level.available) == (2, 2, 0)
+    assert [(x.status, x.on_hand, x.blocked) for x in level.lots] == [("approved", 6, 2)]
+    assert [(x.channel, x.ring_fence) for x in level.channels] == [("shop", 0)]
+    assert [(x.reference, x.quantity, x.confirmed) for x in level.incoming] == [("PO-1", 8, True)]
+    assert [(x.units, x.state, x.backordered, x.due, x.fenced) for x in then.reservations] == [
+        (3, "allocated", False, "", 2), (2, "allocated", True, "2026-12-24", 0),
+    ]  # fmt: skip
+    assert {x.floor for x in then.reservations} == {"2023-12-14"}  # state time is of 2023-11-14
+    assert [(x.units, x.backordered) for x in now.reservations] == [(3, False), (2, False)]
+    assert now.levels.locations[0].incoming == []
 
 
 def test_what_was_not_known_then_or_was_never_is_said(shop):
