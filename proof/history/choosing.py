@@ -15,7 +15,8 @@ from streams.views import stock_levels
 from tables import records as r
 from tables.availability import floor_of
 from tables.deciding import Look, look, places
-from tables.lots import LAST, day_after, shippable_on, today
+from tables.deciding import Offer as Offered
+from tables.lots import LAST, day_after, sellable, shippable_on, today
 from tables.outcome import View
 from tables.rows import ChannelRow, LotRow, PartitionRow, channel_key, sku_key
 from tables.sourcing import fewest
@@ -49,7 +50,7 @@ def _there(view: View, found: Seen, one: Look, log: PartitionRow) -> SkuThere:
     sku, wanted = one.line.sku, one.line.quantity
     if view.get(sku_key(sku)) is None:
         return SkuThere(sku, wanted, None, [], [])
-    offers = [Offer(x.location, x.takes, x.fits, x.fits >= wanted > 0) for x in one.offers]
+    offers = [Offer(x.location, x.takes, _good(view, found, x), x.fits, x.fits >= wanted > 0) for x in one.offers]
     levels = stock_levels(view, sku, log)  # type: ignore[arg-type]
     rows: list[LotRow] = [
         view.get(key) for at in levels.locations for key in view.below(f"lot|{sku}|{at.location}|")
@@ -57,6 +58,12 @@ def _there(view: View, found: Seen, one: Look, log: PartitionRow) -> SkuThere:
     ranks = {location: n for n, (_, location) in enumerate(found.allowed)}
     rows.sort(key=lambda x: (ranks.get(x.location, len(ranks)), x.location, x.best_before or LAST, x.received, x.lot))
     return SkuThere(sku, wanted, levels, offers, [_lot(found, x) for x in rows if x.on_hand])
+
+
+def _good(view: View, found: Seen, offer: Offered) -> int:
+    """Units that may be sold, in lots that live long enough."""
+    lots: list[LotRow] = [view.get(key) for key in view.below(f"lot|{offer.row.sku}|{offer.location}|")]
+    return sum(sellable(x) for x in lots if not found.floor or x.best_before >= found.floor)
 
 
 def _lot(found: Seen, lot: LotRow) -> LotThere:
@@ -113,7 +120,9 @@ def _chosen(found: Seen, answer: r.ReserveAnswered) -> Iterable[str]:
     chosen = fewest(covers)
     names = [location for bit, location in found.allowed if chosen >> bit & 1 and location in used]
     if chosen.bit_count() == 1:
-        lines = "every line" if len(covers) == len(found.looks) else "every line that one location covers"
+        lines = "every line that one location covers"
+        if len(covers) == len(found.looks):
+            lines = "every line" if len(covers) > 1 else "it"
         yield f"{', '.join(names)} covers {lines} whole, the best ranked of those that do"
     elif names:
         yield f"no single location covers every line whole: {', '.join(names)} are the fewest that do, by rank"
@@ -140,7 +149,7 @@ def _promised(one: Look, part: r.Part) -> str:
         f"due {part.due}, as its policy says" if row.policy.backorder_due else f"due {part.due}, by confirmed purchases"
     )
     return (
-        f"{part.sku}: {part.quantity} of {one.line.quantity} are promised without stock at {part.location}, the first "
+        f"{part.sku}: {part.quantity} of {one.line.quantity} promised without stock at {part.location}, the first "
         f"that allows it ({row.backordered} waited before, at most {row.policy.backorder_limit}); "
         f"{due or 'no day is known'}"
     )
@@ -155,11 +164,11 @@ def _refused(found: Seen, one: Look, refused: r.Refusal) -> str:
             "insufficient": f"is insufficient: {one.line.quantity} asked, the channel may take {one.takes}",
             "contended": f"is contended: {one.line.quantity} asked, {one.takes} free now, {one.reach} if undecided "
             "orders gave back what they claim",
-            "shelf_life": f"is too old: {one.takes} may be taken, but only {one.fits} are of lots best before {floor} "
-            "or later",
+            "shelf_life": f"does not last: the channel may take {one.takes}, but of lots best before {floor} or later "
+            f"only {one.fits} are not promised to others",
         }[reason]
         if reason == "insufficient" and one.fits < one.takes:
-            text += f", {one.fits} of them from lots best before {floor} or later"
+            text += f", {one.fits} of them from lots best before {floor} or later that are not promised to others"
         if command.policy == "backorder" and one.offers:
             limits = ", ".join(
                 f"{x.location} {max(x.row.policy.backorder_limit - x.row.backordered, 0)}" for x in one.offers

@@ -18,7 +18,7 @@ from proof.history.sentences import (
     came,
     channel_text,
     parts_text,
-    policy_text,
+    promise_text,
     said,
     share_text,
     sku_text,
@@ -154,7 +154,7 @@ class Trail:
                 since = {name: position_text(of[sku, location]) if (sku, location) in of else ""
                          for name, of in self._rules.items()}  # fmt: skip
                 if since["policy"] or row.policy != type(row.policy)():
-                    yield Rule(f"policy of {sku} at {location}", policy_text(row.policy), since["policy"])
+                    yield Rule(f"policy of {sku} at {location}", promise_text(row.policy), since["policy"])
                 for share in row.shares:
                     yield Rule(f"{share.channel}'s share of {sku} at {location}", share_text(share), since["share"])
 
