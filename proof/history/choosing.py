@@ -13,12 +13,22 @@ from typing import NamedTuple
 from proof.history.account import LotThere, Offer, SkuThere
 from streams.views import stock_levels
 from tables import records as r
-from tables.availability import floor_of
+from tables.availability import floor_of, room_of, takeable
 from tables.deciding import Look, look, places
 from tables.deciding import Offer as Offered
 from tables.lots import LAST, day_after, sellable, shippable_on, today
 from tables.outcome import View
-from tables.rows import ChannelRow, LotRow, PartitionRow, channel_key, sku_key
+from tables.rows import (
+    ChannelRow,
+    LotRow,
+    PartitionRow,
+    ReservationRow,
+    StockRow,
+    channel_key,
+    reservation_key,
+    sku_key,
+    stock_key,
+)
 from tables.sourcing import fewest
 
 
@@ -86,6 +96,25 @@ def _lot(found: Seen, lot: LotRow) -> LotThere:
     )
 
 
+def could_move(view: View, command: r.Move) -> str:
+    """What the locations asked for could take of the lines to move; "" if nothing is held of them."""
+    row: ReservationRow | None = view.get(reservation_key(command.order_id, command.attempt))
+    told = []
+    for line in command.lines:
+        away = [
+            x for x in (row.lines if row is not None else ())
+            if x.sku == line.sku and x.open and not x.back and x.location != line.location
+        ]  # fmt: skip
+        stock: StockRow | None = view.get(stock_key(line.sku, line.location))
+        if row is None or not away:
+            continue
+        free = max(takeable(stock, row.channel), 0) if stock is not None else 0
+        if stock is not None and free and away[0].floor:
+            free = max(min(free, room_of(view, stock, away[0].floor)), 0)
+        told.append(f"{line.location} could take {free} {line.sku}, {sum(x.open for x in away)} are to move")
+    return "; ".join(told)
+
+
 # -- which rule --------------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +143,10 @@ def _left_out(found: Seen) -> Iterable[str]:
 def _chosen(found: Seen, answer: r.ReserveAnswered) -> Iterable[str]:
     """Why these locations, as far as lines are covered whole."""
     covers = [x.cover for x in found.looks if x.cover]
-    if not covers or len(found.allowed) < 2:
+    if not covers:
+        return
+    if len(found.allowed) == 1:
+        yield f"{found.allowed[0][1]} is the only location it may be served from"
         return
     used = {x.location for x in answer.parts}
     chosen = fewest(covers)

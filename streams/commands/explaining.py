@@ -30,7 +30,6 @@ from streams.commands.session import connected
 from tables.records import OrderStatus
 
 QUANTITIES = ("on_hand", "available", "reserved", "allocated", "safety_stock", "unavailable", "backordered")
-OFFERED = ("channel may take", "in good lots", "of them free", "covers it")
 
 
 def explain(order_id: str, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -72,7 +71,8 @@ def _show(found: Explanation) -> None:
         _show_decision(decision)
     if found.happened:
         rows = [(str(x.position), x.position.time, _what(x)) for x in found.happened]
-        put_table("\nWhat happened", ("record", "time", "what"), rows)
+        put_line("")
+        put_table("What happened", ("record", "time", "what"), rows)
 
 
 def _show_decision(decision: Decision) -> None:
@@ -106,18 +106,19 @@ def _show_question(number: int, asked: Question, told: set[tuple[str, str]]) -> 
              f"{asked.policy}\n   {asked.position}, {asked.position.time}." + _life(asked)
              + " Just before it there was:\n")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
+    offers: list[tuple[Any, ...]] = []
     for there in asked.there:
         if there.levels is None:
-            rows.append((there.sku, "unknown SKU", *("" for _ in (*QUANTITIES, *OFFERED))))
+            rows.append((there.sku, "unknown SKU", *("" for _ in QUANTITIES)))
             continue
-        offers = {x.location: x for x in there.offers}
         for level in there.levels.locations:
-            offer = offers.get(level.location)
-            offered: tuple[Any, ...] = ("not asked", "", "", "")
-            if offer is not None:
-                offered = (offer.takes, offer.good, offer.fits, "yes" if offer.covers else "no")
-            rows.append((there.sku, level.location, *(getattr(level, name) for name in QUANTITIES), *offered))
-    put_table("Quantities", ("sku", "location", *QUANTITIES, *OFFERED), rows)
+            rows.append((there.sku, level.location, *(getattr(level, name) for name in QUANTITIES)))
+        for x in there.offers:
+            offers.append((there.sku, x.location, x.takes, x.good, x.fits, "yes" if x.covers else "no"))
+    put_table("Quantities", ("sku", "location", *QUANTITIES), rows)
+    if offers:
+        columns = ("sku", "location", "may take", "in good lots", "of them for it", "covers the line")
+        put_table(f"For channel {asked.channel}, best location first", columns, offers)
     lots = [
         (there.sku, x.location, x.lot, x.best_before, x.status.replace("_", " "), x.on_hand, x.blocked,
          "yes" if x.shippable else f"no: {x.why}")
