@@ -289,7 +289,8 @@ class Offer(BaseModel):
 
     location: str
     takes: int = Field(description="Units this channel may take there")
-    fits: int = Field(description="Of them, from lots that live long enough")
+    good: int = Field(description="Units in lots that live long enough, promised to others or not")
+    fits: int = Field(description="What the channel may take of them: what can be granted")
     covers: bool = Field(description="Whether it covers the line whole")
 
 

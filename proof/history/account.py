@@ -61,11 +61,13 @@ class Request(Struct, frozen=True):
 
 
 class Offer(Struct, frozen=True):
-    """What a location had for a line, best ranked first. `takes`: units the channel may take there; `fits`: of them
-    from lots that live long enough; `covers`: the line whole."""
+    """What a location had for a line, best ranked first. `takes`: units the channel may take there; `good`: units in
+    lots that live long enough, promised to others or not; `fits`: what of them the channel may take; `covers`: the line
+    whole."""
 
     location: str
     takes: int
+    good: int
     fits: int
     covers: bool
 

@@ -13,11 +13,22 @@ from typing import NamedTuple
 from proof.history.account import LotThere, Offer, SkuThere
 from streams.views import stock_levels
 from tables import records as r
-from tables.availability import floor_of
+from tables.availability import floor_of, room_of, takeable
 from tables.deciding import Look, look, places
-from tables.lots import LAST, day_after, shippable_on, today
+from tables.deciding import Offer as Offered
+from tables.lots import LAST, day_after, sellable, shippable_on, today
 from tables.outcome import View
-from tables.rows import ChannelRow, LotRow, PartitionRow, channel_key, sku_key
+from tables.rows import (
+    ChannelRow,
+    LotRow,
+    PartitionRow,
+    ReservationRow,
+    StockRow,
+    channel_key,
+    reservation_key,
+    sku_key,
+    stock_key,
+)
 from tables.sourcing import fewest
 
 
@@ -49,7 +60,7 @@ def _there(view: View, found: Seen, one: Look, log: PartitionRow) -> SkuThere:
     sku, wanted = one.line.sku, one.line.quantity
     if view.get(sku_key(sku)) is None:
         return SkuThere(sku, wanted, None, [], [])
-    offers = [Offer(x.location, x.takes, x.fits, x.fits >= wanted > 0) for x in one.offers]
+    offers = [Offer(x.location, x.takes, _good(view, found, x), x.fits, x.fits >= wanted > 0) for x in one.offers]
     levels = stock_levels(view, sku, log)  # type: ignore[arg-type]
     rows: list[LotRow] = [
         view.get(key) for at in levels.locations for key in view.below(f"lot|{sku}|{at.location}|")
@@ -57,6 +68,12 @@ def _there(view: View, found: Seen, one: Look, log: PartitionRow) -> SkuThere:
     ranks = {location: n for n, (_, location) in enumerate(found.allowed)}
     rows.sort(key=lambda x: (ranks.get(x.location, len(ranks)), x.location, x.best_before or LAST, x.received, x.lot))
     return SkuThere(sku, wanted, levels, offers, [_lot(found, x) for x in rows if x.on_hand])
+
+
+def _good(view: View, found: Seen, offer: Offered) -> int:
+    """Units that may be sold, in lots that live long enough."""
+    lots: list[LotRow] = [view.get(key) for key in view.below(f"lot|{offer.row.sku}|{offer.location}|")]
+    return sum(sellable(x) for x in lots if not found.floor or x.best_before >= found.floor)
 
 
 def _lot(found: Seen, lot: LotRow) -> LotThere:
@@ -77,6 +94,25 @@ def _lot(found: Seen, lot: LotRow) -> LotThere:
     return LotThere(
         lot.location, lot.lot, lot.best_before, status, lot.on_hand, min(lot.blocked, lot.on_hand), not why, why
     )
+
+
+def could_move(view: View, command: r.Move) -> str:
+    """What the locations asked for could take of the lines to move; "" if nothing is held of them."""
+    row: ReservationRow | None = view.get(reservation_key(command.order_id, command.attempt))
+    told = []
+    for line in command.lines:
+        away = [
+            x for x in (row.lines if row is not None else ())
+            if x.sku == line.sku and x.open and not x.back and x.location != line.location
+        ]  # fmt: skip
+        stock: StockRow | None = view.get(stock_key(line.sku, line.location))
+        if row is None or not away:
+            continue
+        free = max(takeable(stock, row.channel), 0) if stock is not None else 0
+        if stock is not None and free and away[0].floor:
+            free = max(min(free, room_of(view, stock, away[0].floor)), 0)
+        told.append(f"{line.location} could take {free} {line.sku}, {sum(x.open for x in away)} are to move")
+    return "; ".join(told)
 
 
 # -- which rule --------------------------------------------------------------------------------------------------------
@@ -107,13 +143,18 @@ def _left_out(found: Seen) -> Iterable[str]:
 def _chosen(found: Seen, answer: r.ReserveAnswered) -> Iterable[str]:
     """Why these locations, as far as lines are covered whole."""
     covers = [x.cover for x in found.looks if x.cover]
-    if not covers or len(found.allowed) < 2:
+    if not covers:
+        return
+    if len(found.allowed) == 1:
+        yield f"{found.allowed[0][1]} is the only location it may be served from"
         return
     used = {x.location for x in answer.parts}
     chosen = fewest(covers)
     names = [location for bit, location in found.allowed if chosen >> bit & 1 and location in used]
     if chosen.bit_count() == 1:
-        lines = "every line" if len(covers) == len(found.looks) else "every line that one location covers"
+        lines = "every line that one location covers"
+        if len(covers) == len(found.looks):
+            lines = "every line" if len(covers) > 1 else "it"
         yield f"{', '.join(names)} covers {lines} whole, the best ranked of those that do"
     elif names:
         yield f"no single location covers every line whole: {', '.join(names)} are the fewest that do, by rank"
@@ -140,7 +181,7 @@ def _promised(one: Look, part: r.Part) -> str:
         f"due {part.due}, as its policy says" if row.policy.backorder_due else f"due {part.due}, by confirmed purchases"
     )
     return (
-        f"{part.sku}: {part.quantity} of {one.line.quantity} are promised without stock at {part.location}, the first "
+        f"{part.sku}: {part.quantity} of {one.line.quantity} promised without stock at {part.location}, the first "
         f"that allows it ({row.backordered} waited before, at most {row.policy.backorder_limit}); "
         f"{due or 'no day is known'}"
     )
@@ -155,11 +196,11 @@ def _refused(found: Seen, one: Look, refused: r.Refusal) -> str:
             "insufficient": f"is insufficient: {one.line.quantity} asked, the channel may take {one.takes}",
             "contended": f"is contended: {one.line.quantity} asked, {one.takes} free now, {one.reach} if undecided "
             "orders gave back what they claim",
-            "shelf_life": f"is too old: {one.takes} may be taken, but only {one.fits} are of lots best before {floor} "
-            "or later",
+            "shelf_life": f"does not last: the channel may take {one.takes}, but of lots best before {floor} or later "
+            f"only {one.fits} are not promised to others",
         }[reason]
         if reason == "insufficient" and one.fits < one.takes:
-            text += f", {one.fits} of them from lots best before {floor} or later"
+            text += f", {one.fits} of them from lots best before {floor} or later that are not promised to others"
         if command.policy == "backorder" and one.offers:
             limits = ", ".join(
                 f"{x.location} {max(x.row.policy.backorder_limit - x.row.backordered, 0)}" for x in one.offers

@@ -68,7 +68,7 @@ def _taken(record: Any, was: Decided, row: OrderRow) -> Iterator[Any]:
     held = holding(row)
     if isinstance(record, r.OrderShipped):
         found = [r.ShippedLine(sku, units, at) for sku, at, units in _from(held, wanted)]
-        if found or (record.final and place in held_at(row)):
+        if found:  # without lines it would be everything
             there = place if place in held_at(row) else None
             yield replace(record, lines=found, location=there, final=record.final and (place is None or there == place))
         return

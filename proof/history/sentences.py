@@ -38,6 +38,14 @@ def placed_units(lines: Iterable[Any]) -> str:
     return ", ".join(f"{line.quantity} {line.sku}{at(line.location)}" for line in lines)
 
 
+def summed_units(lines: Iterable[Any]) -> str:
+    """As `placed_units`, each SKU and place once."""
+    summed: dict[tuple[str, str], int] = {}
+    for line in lines:
+        summed[line.sku, line.location] = summed.get((line.sku, line.location), 0) + line.quantity
+    return ", ".join(f"{units} {sku}{at(location)}" for (sku, location), units in summed.items())
+
+
 def refusal(refused: r.Refusal) -> str:
     """`A insufficient: 7 asked, 3 there`; of a check that never looked at stock, without the units."""
     counted = refused.reason in ("insufficient", "contended", "shelf_life")
@@ -151,8 +159,11 @@ def _reserve(x: r.Reserve) -> str:
 
 
 def _release(x: r.Release) -> str:
-    what = placed_units(x.lines) + f" of attempt {x.attempt}" if x.lines else f"what attempt {x.attempt} holds"
-    return f"give back {what}"
+    if not x.lines:
+        return f"give back what attempt {x.attempt} holds"
+    if any(line.location for line in x.lines):
+        return f"give back {placed_units(x.lines)} of attempt {x.attempt}"
+    return f"give back what attempt {x.attempt} still holds of {', '.join(line.sku for line in x.lines)}"
 
 
 def _wants_move(x: r.Move) -> str:
@@ -189,11 +200,17 @@ def sku_text(x: Any) -> str:
     return f"{sold}; discontinued" if x.discontinued else sold
 
 
+def promise_text(x: Any) -> str:
+    """What of a stock policy bears on decisions, of a record or a row."""
+    told = f"safety stock {x.safety_stock}"
+    if not x.backorder_limit:
+        return f"{told}, no backorders"
+    return f"{told}, backorders up to {x.backorder_limit}" + (f", due {x.backorder_due}" if x.backorder_due else "")
+
+
 def policy_text(x: Any) -> str:
-    """A stock policy, of a record or a row: what of it bears on decisions first."""
-    told = [f"safety stock {x.safety_stock}"]
-    if x.backorder_limit:
-        told.append(f"backorders up to {x.backorder_limit}" + (f", due {x.backorder_due}" if x.backorder_due else ""))
+    """A stock policy whole, of a record or a row."""
+    told = [promise_text(x)]
     told += [f"{name.replace('_', ' ')} {getattr(x, name)}" for name in (
         "reorder_point", "hysteresis", "expiring_days", "count_tolerance") if getattr(x, name)]  # fmt: skip
     return ", ".join(told)
@@ -302,13 +319,21 @@ def _decided(x: r.OrderDecided) -> str:
     if x.status == "cancelled":
         return f"given back: {placed_units(x.lines)}{_because(x.reason)}"
     if x.status == "edited":
-        return f"the order is now {placed_units(x.lines)}"
+        return f"the order is now {summed_units(x.lines)}"
     if x.status != "confirmed":
         return f"decided: {x.status}{_because(x.reason)}"
     waits = [f"{n.backordered} {n.sku} at {n.location} wait for stock" for n in x.lines if n.backordered]
     short = [f"{n.quantity} {n.sku} not there ({n.reason})" for n in x.lines if n.reason]
     served = placed_units(n for n in x.lines if n.location)
     return "; ".join([f"decided: confirmed, {served}", *waits, *short])
+
+
+def _gives_back(x: r.Release) -> str:
+    if not x.lines:
+        return f"gives back all of attempt {x.attempt}"
+    if any(line.location for line in x.lines):
+        return f"gives back {placed_units(x.lines)}"
+    return f"gives back whatever stock still holds of {', '.join(line.sku for line in x.lines)}"
 
 
 def _alert(x: r.Alert) -> str:
@@ -327,7 +352,7 @@ _SAID: dict[type, Callable[[Any], str]] = {
     r.Reserve: lambda x: f"asks for {units(x.lines)}, attempt {x.attempt}",
     r.Move: lambda x: "asks to serve it from fewer places: " + _wants_move(x),
     r.AskAgain: lambda x: f"will ask again, attempt {x.attempt}",
-    r.Release: lambda x: f"gives back {placed_units(x.lines)}" if x.lines else f"gives back all of attempt {x.attempt}",
+    r.Release: _gives_back,
     r.Backorder: lambda x: f"puts {placed_units(x.lines)} in the queue for stock",
     r.BackorderFilled: lambda x: f"{x.quantity} {x.sku} at {x.location} that waited are reserved now",
     r.Alert: _alert,

@@ -12,13 +12,13 @@ from typing import Any
 
 from proof.history.account import Event, Position, Question, Request, Rule, answer, request
 from proof.history.changing import changes, lots_moved
-from proof.history.choosing import reasons, seen, there
+from proof.history.choosing import could_move, reasons, seen, there
 from proof.history.moment import position_text
 from proof.history.sentences import (
     came,
     channel_text,
     parts_text,
-    policy_text,
+    promise_text,
     said,
     share_text,
     sku_text,
@@ -116,8 +116,11 @@ class Trail:
             self.request = request(position, record, row, _rules(read))
         if isinstance(record, r.Reserve) and all(record.attempt != asked.attempt for asked, _ in self.questions):
             self.questions.append((record, self._question(view, read, record, position, log, outcome)))
+        text = came(record)
+        if isinstance(record, r.Move) and (there_was := could_move(view, record)):
+            text = f"{text}: {there_was}"
         event = Event(
-            position, tag(record), record.id, came(record), [text for text in told if text],
+            position, tag(record), record.id, text, [one for one in told if one],
             lots_moved(outcome.rows), list(changes(view, self._ours(outcome.rows), log)), outcome.dead,
         )  # fmt: skip
         self.events.append((self._stamp, record, event))
@@ -154,7 +157,7 @@ class Trail:
                 since = {name: position_text(of[sku, location]) if (sku, location) in of else ""
                          for name, of in self._rules.items()}  # fmt: skip
                 if since["policy"] or row.policy != type(row.policy)():
-                    yield Rule(f"policy of {sku} at {location}", policy_text(row.policy), since["policy"])
+                    yield Rule(f"policy of {sku} at {location}", promise_text(row.policy), since["policy"])
                 for share in row.shares:
                     yield Rule(f"{share.channel}'s share of {sku} at {location}", share_text(share), since["share"])
 

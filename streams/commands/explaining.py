@@ -11,7 +11,17 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from proof.history.account import Change, Event, Explanation, LotMoved, Position, Question, Request, Rule
+from proof.history.account import (
+    Change,
+    Decision,
+    Event,
+    Explanation,
+    LotMoved,
+    Position,
+    Question,
+    Request,
+    Rule,
+)
 from proof.history.explain import explain as find_out
 from proof.history.sentences import answered, units
 from streams.commands.folding import ROLES, logs_of, looking_back
@@ -20,7 +30,6 @@ from streams.commands.session import connected
 from tables.records import OrderStatus
 
 QUANTITIES = ("on_hand", "available", "reserved", "allocated", "safety_stock", "unavailable", "backordered")
-OFFERED = ("channel may take", "of good lots", "covers it")
 
 
 def explain(order_id: str, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
@@ -48,16 +57,27 @@ def _show(found: Explanation) -> None:
     put_line(f"Order {found.order_id}: {found.status or 'not placed yet'} (log {found.log_id})")
     if now := found.stands:
         _show_standing(now)
+    told: set[tuple[str, str]] = set()
     if asked := found.asked:
-        _show_request(asked)
+        _show_request(asked, told)
+    decision = found.decision
+    attempts = decision.attempt if decision is not None else 0
     for number, question in enumerate(found.questions, 2):
-        _show_question(number, question)
-    if decision := found.decision:
-        put_line(f"\nDecided: {decision.status}" + (f", {decision.reason}" if decision.reason else "")
-                 + f", attempt {decision.attempt}, by the record {decision.position}\n")  # fmt: skip
+        if decision is not None and question.attempt > attempts:  # of an edit
+            _show_decision(decision)
+            decision = None
+        _show_question(number, question, told)
+    if decision is not None:
+        _show_decision(decision)
     if found.happened:
         rows = [(str(x.position), x.position.time, _what(x)) for x in found.happened]
+        put_line("")
         put_table("What happened", ("record", "time", "what"), rows)
+
+
+def _show_decision(decision: Decision) -> None:
+    put_line(f"\nDecided: {decision.status}" + (f", {decision.reason}" if decision.reason else "")
+             + f", attempt {decision.attempt}, by the record {decision.position}")  # fmt: skip
 
 
 def _show_standing(now: OrderStatus) -> None:
@@ -70,7 +90,7 @@ def _show_standing(now: OrderStatus) -> None:
         put_line(f"   too late, changed nothing: {late}")
 
 
-def _show_request(asked: Request) -> None:
+def _show_request(asked: Request, told: set[tuple[str, str]]) -> None:
     where = ", ".join(asked.locations) or "no location"
     put_line(f"\n1. Asked: {units(asked.lines)}, from {where}; channel {asked.channel}, policy {asked.policy}, "
              f"payment {asked.payment}" + (f", checks {', '.join(asked.checks)}" if asked.checks else "")
@@ -78,24 +98,27 @@ def _show_request(asked: Request) -> None:
              + f"\n   {asked.position}, {asked.position.time}")  # fmt: skip
     for kit in asked.kits:
         put_line(f"   kit {kit.kit}: {kit.quantity} times {' + '.join(f'{x.quantity} {x.sku}' for x in kit.parts)}")
-    _show_rules(asked.rules, asked.position)
+    _show_rules(asked.rules, asked.position, told)
 
 
-def _show_question(number: int, asked: Question) -> None:
+def _show_question(number: int, asked: Question, told: set[tuple[str, str]]) -> None:
     put_line(f"\n{number}. Attempt {asked.attempt}: {units(asked.there)}, from {', '.join(asked.locations)}, policy "
              f"{asked.policy}\n   {asked.position}, {asked.position.time}." + _life(asked)
              + " Just before it there was:\n")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
+    offers: list[tuple[Any, ...]] = []
     for there in asked.there:
         if there.levels is None:
-            rows.append((there.sku, "unknown SKU", *("" for _ in (*QUANTITIES, *OFFERED))))
+            rows.append((there.sku, "unknown SKU", *("" for _ in QUANTITIES)))
             continue
-        offers = {x.location: x for x in there.offers}
         for level in there.levels.locations:
-            offer = offers.get(level.location)
-            offered = (offer.takes, offer.fits, "yes" if offer.covers else "no") if offer else ("not asked", "", "")
-            rows.append((there.sku, level.location, *(getattr(level, name) for name in QUANTITIES), *offered))
-    put_table("Quantities", ("sku", "location", *QUANTITIES, *OFFERED), rows)
+            rows.append((there.sku, level.location, *(getattr(level, name) for name in QUANTITIES)))
+        for x in there.offers:
+            offers.append((there.sku, x.location, x.takes, x.good, x.fits, "yes" if x.covers else "no"))
+    put_table("Quantities", ("sku", "location", *QUANTITIES), rows)
+    if offers:
+        columns = ("sku", "location", "may take", "in good lots", "of them for it", "covers the line")
+        put_table(f"For channel {asked.channel}, best location first", columns, offers)
     lots = [
         (there.sku, x.location, x.lot, x.best_before, x.status.replace("_", " "), x.on_hand, x.blocked,
          "yes" if x.shippable else f"no: {x.why}")
@@ -104,7 +127,7 @@ def _show_question(number: int, asked: Question) -> None:
     if lots:
         columns = ("sku", "location", "lot", "best before", "status", "on_hand", "blocked", "may leave")
         put_table("Lots", columns, lots)
-    _show_rules(asked.rules, asked.position)
+    _show_rules(asked.rules, asked.position, told)
     if answer := asked.answer:
         for why in answer.why:
             put_line(f"Because {why}.")
@@ -116,12 +139,15 @@ def _life(asked: Question) -> str:
     """Which lots count on that day."""
     if asked.floor:
         return f" On {asked.day} channel {asked.channel} needs lots best before {asked.floor} or later."
-    return f" On {asked.day} any lot that is not expired is good." if asked.day else ""
+    return f" On {asked.day} any lot that is not expired is good." if asked.day else " No day is known here yet."
 
 
-def _show_rules(rules: Sequence[Rule], at: Position) -> None:
-    if rules:
-        rows = [(x.what, x.text, x.position) for x in rules]
+def _show_rules(rules: Sequence[Rule], at: Position, told: set[tuple[str, str]]) -> None:
+    """Those that were not told already."""
+    fresh = [x for x in rules if (x.what, x.text) not in told]
+    told.update((x.what, x.text) for x in fresh)
+    if fresh:
+        rows = [(x.what, x.text, x.position) for x in fresh]
         put_table("Rules in force", ("what", "it says", f"since {at.topic}[{at.partition}]"), rows)
 
 
@@ -142,5 +168,23 @@ def _lot(moved: LotMoved) -> str:
 
 
 def _change(change: Change) -> str:
-    row = change.row.replace("|", " ")
-    return f"  {row}: {change.field} {change.before or repr(change.before)} -> {change.after or repr(change.after)}"
+    before, after = change.before, change.after
+    if not isinstance(after, str):
+        value = f"{before} -> {after}"
+    else:
+        value = f"{before} -> {after}" if before and after else after or f"no longer {before}"
+    return f"  {_row(change.row)}: {change.field} {value}"
+
+
+def _row(key: str) -> str:
+    """A row's name as people say it."""
+    kind, *names = key.split("|")
+    if kind == "order":
+        return "order"
+    if kind == "res":
+        return f"reservation {names[-1]}"
+    if kind == "lot" and len(names) == 3:
+        return f"lot {names[2]} of {names[0]} at {names[1]}"
+    if kind in ("stock", "queue", "incoming") and len(names) > 1:
+        return f"{'' if kind == 'stock' else kind + ' '}{names[0]} at {names[1]}"
+    return key.replace("|", " ")

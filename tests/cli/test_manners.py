@@ -56,13 +56,16 @@ def test_a_status_that_is_not_ready_is_still_json(shop):
 
 def test_without_a_broker_every_reading_command_says_what_to_set(commands):
     lost = commands.with_settings(bootstrap=f"127.0.0.1:{free_port()}")
+    policy = lost.settings.home / "policy.toml"
+    policy.write_text('[[policy_set]]\nsku = "*"\n')
     began = time.monotonic()
     running = [
         lost.start(*command)
         for command in (
             ("stock", "get", "BJ-1"), ("orders", "get", "o-1"), ("tail", "orders"), ("topics", "list"), ("audit",),
             ("shortages",), ("pick-list", "W1"), ("tell", "order_delivered", "order_id=o-1"),
-            ("export", "levels", "--format", "csv", "--out", "levels.csv"),
+            ("export", "levels", "--format", "csv", "--out", "levels.csv"), ("explain", "o-1"),
+            ("stock", "get", "BJ-1", "--at", "7"), ("replay", "--policy", str(policy)),
         )
     ]  # fmt: skip
     for process in running:

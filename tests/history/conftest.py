@@ -149,7 +149,7 @@ class Belt:
     def send(self, send: Any) -> None:
         if send.partition is not None:
             self._packs.setdefault((send.topic, send.partition), []).append(encode(send.record))
-        elif isinstance(send.record, r.OrderDecided) and send.record.status != "cancelled":
+        elif isinstance(send.record, r.OrderDecided) and send.record.status not in ("cancelled", "edited"):
             self.decisions[send.record.order_id] = send.record
 
     def dead_letter(self, *said: Any) -> None:

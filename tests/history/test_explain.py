@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from proof.history.explain import Logs, explain
+from proof.history.sentences import _CAME, came
 from proof.history.snapshots import Snapshots
 from streams.commands.explaining import _show
 from streams.commands.folding import ROLES
 from tables import records as r
 from tables.codec import encode
+from tables.examples import BOTH_LOGS, ORDER_LOG, STOCK_LOG
 
 WAREHOUSE, ORDERS = "warehouse", "orders"
 
@@ -215,3 +219,210 @@ def test_beside_a_worker_the_command_explains_what_the_worker_decided(shop):
     assert refused["answer"]["refused"] == [{"sku": "BJ-1", "quantity": 2, "reason": "insufficient", "available": 1}]
     assert refused["there"][0]["levels"]["locations"][0]["available"] == 1
     assert "no record of the order log names" in shop.run("explain", "o-3", code=1).stderr
+
+
+# -- the whole domain --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def brand(belt):
+    """A channel with rules, lots of many kinds, shares, a kit: state time is 2023-11-14."""
+    belt.tick()
+    belt.put(
+        r.ChannelSet(id="shop", channel="shop", locations=["W1", "W2"], minimum_life_days=30, promise_days=1),
+        r.SkuDefined(id="sku:A", sku="A"),
+        r.PolicySet(id="policy:A", sku="A", safety_stock=1, backorder_limit=5, reorder_point=9),
+        r.KitSet(id="kit", kit="BOX", parts=[r.KitPart("A", 2), r.KitPart("B", 1)]),
+    )  # fmt: skip
+    belt.receive("A", 6, "W1", "L1", best_before="2024-06-30")
+    belt.receive("A", 4, "W1", "L2", best_before="2023-12-01")
+    belt.receive("A", 5, "W2", "L3", best_before="2024-07-31")
+    belt.receive("B", 9, best_before="2024-06-30")
+    belt.put(
+        r.LotStatusSet(id="hold", sku="A", lot="L3", status="on_hold"),
+        r.ChannelStockSet(id="own", sku="A", location="W1", channel="pos", ring_fence=2),
+    )  # fmt: skip
+    return belt
+
+
+def lots_of(question):
+    return {x.lot: (x.shippable, x.why) for x in question.there[0].lots}
+
+
+def placed(order_id, lines, **more):
+    told = {"channel": "shop", "payment": "paid"} | more
+    return r.OrderPlaced(id=order_id, order_id=order_id, lines=[r.Line(*line) for line in lines], **told)
+
+
+def every(found):
+    """All that an explanation says happened, a line each."""
+    return "\n".join(
+        line for x in found.happened
+        for line in (x.text, *x.said, *(f"{y.lot} {y.units} {y.kind} {y.known}" for y in x.lots),
+                     *(f"{y.row} {y.field} {y.before} -> {y.after}" for y in x.changes))
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [*get_args(r.OrderRecord), *get_args(r.StockRecord)], ids=lambda x: x.__name__)
+def test_every_record_of_both_logs_has_its_sentence(kind):
+    assert kind in _CAME
+
+
+@pytest.mark.parametrize("record", [x for x in (*BOTH_LOGS, *ORDER_LOG, *STOCK_LOG) if type(x) in _CAME], ids=lambda x: type(x).__name__)
+def test_a_sentence_is_words_and_no_value_without_any(record):
+    text = came(record)
+    assert text
+    assert "None" not in text
+    assert "struct" not in text.lower()
+
+
+def test_lots_say_whether_they_may_leave_for_this_channel_and_why_not(brand, told):
+    brand.put(placed("o-1", [("A", 2)]))
+    [asked] = told("o-1").questions
+    assert (asked.day, asked.floor) == ("2023-11-14", "2023-12-15")
+    assert lots_of(asked) == {
+        "L1": (True, ""), "L2": (False, "needs best before 2023-12-15 or later"), "L3": (False, "on hold"),
+    }  # fmt: skip
+    # W1: ten units, one of safety stock, two ring-fenced for another channel, six of them live long enough.
+    assert [(x.location, x.takes, x.good, x.fits, x.covers) for x in asked.there[0].offers] == [
+        ("W1", 7, 6, 6, True), ("W2", 0, 0, 0, False),
+    ]  # fmt: skip
+    rules = {x.what: x.text for x in asked.rules}
+    assert rules["policy of A at W1"] == "safety stock 1, backorders up to 5"
+    assert rules["pos's share of A at W1"] == "2 units ring-fenced for it"
+    assert "30 days of shelf life" in rules["channel shop"]
+    assert asked.answer.why == ["W1 covers it whole, the best ranked of those that do"]
+
+
+def test_units_that_are_there_and_end_too_early_are_told_as_such(brand, told):
+    brand.put(placed("o-1", [("A", 7)]))
+    [asked] = told("o-1").questions
+    assert asked.answer.refused == [r.Refusal("A", 7, "shelf_life", 6)]
+    assert asked.answer.why == [
+        "A does not last: the channel may take 7, but of lots best before 2023-12-15 or later only 6 are not promised "
+        "to others"
+    ]
+
+
+def test_a_channel_that_may_not_sell_a_sku_or_be_served_from_a_location_is_told(brand, told):
+    brand.put(r.SkuDefined(id="sku:A:2", sku="A", channels=["pos"]))
+    brand.put(placed("o-1", [("A", 1)]), placed("o-2", [("B", 1)], locations=["W9"]))
+    assert told("o-1").questions[0].answer.why == ["A may not be sold by channel shop"]
+    assert told("o-2").questions[0].answer.why == [
+        "channel shop is not served from W9", "B has no location from which channel shop is served",
+    ]  # fmt: skip
+
+
+def test_backordered_units_tell_their_day_their_limit_and_how_they_were_filled(brand, told):
+    brand.put(r.PurchaseConfirmed(id="buy", sku="A", location="W1", reference="PO-1", quantity=9,
+                                  expected="2023-12-24"))  # fmt: skip
+    brand.put(placed("o-1", [("A", 8)], policy="backorder"))
+    [asked] = told("o-1").questions
+    assert [(x.quantity, x.location, x.backordered, x.due) for x in asked.answer.granted] == [
+        (6, "W1", False, ""), (2, "W1", True, "2023-12-24"),
+    ]  # fmt: skip
+    assert asked.answer.why[-1] == (
+        "A: 2 of 8 promised without stock at W1, the first that allows it (0 waited before, at most 5); due "
+        "2023-12-24, by confirmed purchases"
+    )
+    brand.receive("A", 9, "W1", "L9", best_before="2024-09-30", reference="PO-1")
+    found = told("o-1")
+    assert "stock came: 2 A at W1 that waited are reserved now" in every(found)
+    # The record that filled it names no order, and is part of its story all the same.
+    [filled] = [x for x in found.happened if x.type == "fill_backorders"]
+    assert {(x.field, x.before, x.after) for x in filled.changes if x.row == "res|o-1|1"} == {
+        ("A at W1, backordered", 2, 0), ("A at W1, held", 6, 8),
+    }  # fmt: skip
+    assert found.stands.lines[0].allocated + found.stands.lines[1].allocated == 8
+
+
+def test_a_kit_is_told_as_what_it_was_exploded_into(brand, told):
+    brand.put(placed("o-1", [("BOX", 2), ("B", 1)]))
+    found = told("o-1")
+    assert [(x.kit, x.quantity, [(y.sku, y.quantity) for y in x.parts]) for x in found.asked.kits] == [
+        ("BOX", 2, [("A", 2), ("B", 1)])
+    ]
+    assert {y.sku: y.quantity for x in found.questions for y in x.there} == {"A": 4, "B": 3}
+    assert {"kit BOX", "channel shop"} <= {x.what for x in found.asked.rules}
+
+
+def test_an_order_that_moves_to_one_location_tells_who_asked_and_what_could_be(belt, told):
+    """A lies at both, D at the second alone; they live in two partitions, and each chooses by its own."""
+    for sku, location in (("A", "W1"), ("A", "W2"), ("D", "W2")):
+        belt.receive(sku, 5, location, f"{sku}-{location}")
+    belt.place("o-1", A=2, D=1)
+    found = told("o-1")
+    assert found.stands.sourcing == "one location: W2"
+    story = every(found)
+    assert "asks to serve it from fewer places: hold A at W2 instead" in story
+    assert "hold A at W2 instead: W2 could take 5 A, 2 are to move" in story
+    assert f"partition {belt.home('A')} moved them, it holds: 2 A at W2" in story
+    assert "sourcing  -> one location: W2" in story
+
+
+def test_an_order_split_over_locations_tells_that_no_single_one_covers_it(belt, told):
+    belt.receive("A", 3)
+    belt.receive("A", 2, "W2", "L2")
+    belt.place("o-1", A=4)
+    [asked] = told("o-1").questions
+    assert asked.answer.why == [
+        "A: no location has all 4, so it is split, the largest piece first: 3 at W1, 1 at W2"
+    ]
+    assert "no single location covers every line" in told("o-1").stands.sourcing
+
+
+def test_an_edit_tells_what_it_asked_and_what_the_order_is_now(brand, told):
+    brand.put(placed("o-1", [("A", 2), ("B", 2)]))
+    brand.put(r.OrderEdited(id="e-1", order_id="o-1", lines=[r.EditLine("A", 4), r.EditLine("B", 0)]))
+    brand.put(r.OrderEdited(id="e-2", order_id="o-1", lines=[r.EditLine("A", 99)]))
+    found = told("o-1")
+    story = every(found)
+    assert "edit e-1: A to 4, no B" in story
+    assert "the order is now 4 A at W1" in story
+    assert "edit e-2 refused: insufficient" in found.stands.late[-1]
+    assert found.decision.status == "confirmed"
+    assert [x.attempt for x in found.questions] == [1, 2, 3]
+
+
+def test_what_was_picked_packed_sent_short_and_returned_is_told_with_lots(brand, told):
+    brand.put(placed("o-1", [("A", 3)], payment="authorized"))
+    brand.put(
+        r.PaymentCaptured(id="pay", order_id="o-1"),
+        r.OrderPicked(id="pick", order_id="o-1", location="W1", lines=[r.PickedLine("A", 2, "L1", 1)]),
+        r.OrderPacked(id="pack", order_id="o-1", location="W1", cartons=["C-1"]),
+        r.OrderShipped(id="ship", order_id="o-1", location="W1", lines=[r.ShippedLine("A", 2, "W1", "L1")],
+                       tracking="T-1", final=True),
+        r.TrackingUpdated(id="track", order_id="o-1", tracking="T-1", status="delivered"),
+        r.ReturnAuthorized(id="rma", order_id="o-1", return_id="R-1", lines=[r.CancelLine("A", 1)]),
+        r.ReturnInspected(id="look", order_id="o-1", return_id="R-1", lines=[r.InspectedLine("A", 1, "restock")]),
+    )  # fmt: skip
+    story = every(told("o-1"))
+    for words in (
+        "order|o-1 payment wanted  -> capture", "picked at W1: 2 A, lot L1, 1 not found", "L1 2 picked reported",
+        "1 not found, off the books", "packed at W1, cartons C-1", "the last one from W1", "tracking T-1",
+        "L1 -2 shipped scanned", "given back: 1 A at W1", "order|o-1 payment wanted  -> refund",
+        "the carrier says of T-1: delivered", "status shipped -> delivered", "return R-1 allowed: 1 A",
+        "return R-1 looked at: 1 A: restock", "A at W1: returned 0 -> 1", "1 A came back to W1",
+    ):  # fmt: skip
+        assert words in story
+
+
+def test_money_that_comes_after_an_order_expired_is_told_as_an_alarm(brand, told):
+    brand.put(placed("o-1", [("A", 1)], payment="pending", payment_seconds=60))
+    for _ in range(3):
+        brand.tick(60)
+    brand.put(r.PaymentCaptured(id="pay", order_id="o-1"))
+    found = told("o-1")
+    assert (found.status, found.stands.payment_wanted) == ("paid_unallocated", "refund")
+    assert "alert: money came for an order that holds nothing any more (1 units)" in every(found)
+
+
+def test_an_order_that_takes_what_there_is_tells_what_it_goes_without(brand, told, capsys):
+    brand.put(placed("o-1", [("A", 7), ("B", 1)], policy="ship_available"))
+    found = told("o-1")
+    assert found.questions[0].answer.why[-1] == "policy ship_available: what is there is taken, the rest is refused"
+    assert "1 A not there (shelf_life)" in every(found)
+    _show(found)
+    out = capsys.readouterr().out
+    assert "Because A does not last" in out
+    assert "For channel shop, best location first" in out

@@ -247,6 +247,157 @@ def test_it_says_what_it_does_not_simulate(belt, again):
     assert "Demand's reaction is not simulated" in again().notes[0]
 
 
+# -- the whole domain --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def brand(belt):
+    """Eighty orders of two channels with rules, over two partitions: backordered and filled, partial, split, edited,
+    picked short, sent from two places, returned; lots of unequal life, ring-fenced stock, kits."""
+    belt.tick()
+    belt.put(
+        r.ChannelSet(id="shop", channel="shop", locations=["W1", "W2"], minimum_life_days=20, policy="backorder"),
+        r.ChannelSet(id="pos", channel="pos", locations=["W2", "W1"], policy="ship_available"),
+        r.KitSet(id="kit", kit="BOX", parts=[r.KitPart("A", 1), r.KitPart("D", 1)]),
+    )  # fmt: skip
+    for n, sku in enumerate("ABD"):
+        belt.put(r.PolicySet(id=f"policy:{sku}", sku=sku, safety_stock=1, backorder_limit=6))
+        belt.receive(sku, 20, "W1", "L1", best_before="2024-06-30")
+        belt.receive(sku, 9, "W2", "L2", best_before="2023-11-2" + str(n + 5))
+        belt.receive(sku, 6, "W2", "L3", best_before="2024-07-31")
+        belt.put(r.ChannelStockSet(id=f"own:{sku}", sku=sku, location="W1", channel="pos", ring_fence=3, buffer=1))
+    for n in range(80):
+        _an_order(belt, n)
+        if n in (30, 55):
+            for sku in "ABD":
+                belt.receive(sku, 14, "W1", f"N{n}", best_before="2024-09-30")
+        belt.tick(30)
+    decided = belt.decisions.values()
+    assert {x.status for x in decided} == {"confirmed", "rejected"}
+    assert any(line.backordered for x in decided for line in x.lines)
+    assert any(line.reason and x.status == "confirmed" for x in decided for line in x.lines)
+    return belt
+
+
+def _an_order(belt, n):
+    """The n-th order, and what follows it."""
+    sku, other = "ABD"[n % 3], "ABD"[(n + 1) % 3]
+    lines = [r.Line("BOX", 1)] if n % 10 == 9 else [r.Line(sku, 1 + n % 3), r.Line(other, 1)]
+    name, channel = f"o{n}", "pos" if n % 4 == 3 else "shop"
+    belt.put(r.OrderPlaced(id=name, order_id=name, channel=channel, lines=lines, payment="paid"))
+    if n % 8 == 1:
+        belt.put(r.OrderEdited(id=f"edit{n}", order_id=name, lines=[r.EditLine(sku, 2)]))
+    if n % 3 == 1:
+        short = [r.PickedLine(sku, 0, None, 1)] if n % 9 == 1 else []
+        belt.put(r.OrderPicked(id=f"pick{n}", order_id=name, location="W1", lines=short))
+        belt.put(r.OrderShipped(id=f"ship{n}", order_id=name, location="W1", final=n % 2 == 0))
+    if n % 6 == 1:
+        back = [r.InspectedLine(sku, 1, "restock")]
+        belt.put(r.ReturnInspected(id=f"back{n}", order_id=name, return_id="R", lines=back))
+    if n % 7 == 2:
+        belt.put(r.CancelRequested(id=f"cancel{n}", order_id=name))
+
+
+def test_the_whole_domain_decided_again_as_it_was_agrees_order_by_order(brand, again):
+    found = again()
+    assert (found.differing, found.undecided_really, found.as_it_was.orders) == (0, 0, 80)
+    backordered = sum(line.backordered for x in brand.decisions.values() for line in x.lines)
+    assert found.as_it_was.backordered == backordered > 0
+    assert found.as_it_was.short > 0
+    assert found.under_policy == found.as_it_was
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"policy_set": [{"sku": "*", "safety_stock": 6}]},
+        {"policy_set": [{"sku": "*", "backorder_limit": 50}]},
+        {"channel_set": [{"channel": "shop", "locations": ["W2", "W1"], "policy": "all_or_nothing"}]},
+        {"channel_set": [{"channel": "shop", "locations": ["W2", "W1"], "policy": "ship_available"}]},
+        {"channel_set": [{"channel": "shop", "locations": ["W2"], "minimum_life_days": 200}]},
+        {"channel_stock_set": [{"sku": "*", "location": "W1", "channel": "pos", "ring_fence": 15}]},
+        {"order_policy": [{"policy": "all_or_nothing", "locations": ["W2"]}]},
+        {"kit_set": [{"kit": "BOX", "parts": [{"sku": "A", "quantity": 3}]}]},
+    ],
+    ids=lambda policy: next(iter(policy)) if len(policy) == 1 else None,
+)
+def test_any_rule_can_be_another_and_what_followed_follows_the_run(brand, again, policy):
+    """Nothing halts, every order is decided, and the other run is another."""
+    found = again(policy)
+    assert found.differing == 0
+    assert found.under_policy.orders == found.under_policy.confirmed + found.under_policy.rejected == 80
+    assert found.changed_orders > 0
+
+
+def test_another_ranking_serves_from_there_and_parcels_leave_from_there(belt, again):
+    """o-1 left W1 whole, said its warehouse. Where W2 is the best ranked it leaves W2, so W1 has its units for o-2."""
+    belt.put(r.ChannelSet(id="shop", channel="shop", locations=["W1", "W2"]))
+    belt.receive("A", 3)
+    belt.receive("A", 3, "W2", "L2")
+    belt.put(_order("o-1", (), A=3))  # wherever its channel says
+    belt.put(r.OrderPicked(id="pick", order_id="o-1", location="W1", lines=[r.PickedLine("A", 3, "L1")]))
+    belt.put(r.OrderPacked(id="pack", order_id="o-1", location="W1"))
+    belt.put(r.OrderShipped(id="ship", order_id="o-1", location="W1", final=True))
+    belt.put(_order("o-2", ["W1"], A=2))
+    assert belt.decisions["o-2"].status == "rejected"
+    found = again({"channel_set": [{"channel": "shop", "locations": ["W2", "W1"]}]})
+    assert [(x.order_id, x.before, x.after) for x in found.changed] == [
+        ("o-1", "confirmed from W1", "confirmed from W2"), ("o-2", "rejected (insufficient)", "confirmed from W1"),
+    ]  # fmt: skip
+
+
+def test_a_longer_shelf_life_refuses_what_only_young_lots_could_cover(belt, again):
+    belt.tick()
+    belt.put(r.ChannelSet(id="shop", channel="shop", locations=["W1"], minimum_life_days=5))
+    belt.receive("A", 4, best_before="2023-12-10")
+    belt.put(_order("o-1", A=2))
+    found = again({"channel_set": [{"channel": "shop", "locations": ["W1"], "minimum_life_days": 60}]})
+    assert [(x.before, x.after) for x in found.changed] == [("confirmed from W1", "rejected (shelf_life)")]
+
+
+def test_ring_fenced_stock_is_there_for_its_channel_alone(belt, again):
+    belt.receive("A", 4)
+    belt.put(_order("o-1", A=3))
+    found = again({"channel_stock_set": [{"sku": "A", "location": "W1", "channel": "pos", "ring_fence": 2}]})
+    assert [(x.before, x.after) for x in found.changed] == [("confirmed from W1", "rejected (insufficient)")]
+    own = again({"channel_stock_set": [{"sku": "A", "location": "W1", "channel": "shop", "ring_fence": 2}]})
+    assert own.changed == []
+
+
+def test_a_backorder_limit_and_the_orders_own_policy_promise_units_that_come_later(belt, again):
+    belt.receive("A", 1)
+    belt.put(_order("o-1", A=3))
+    assert belt.decisions["o-1"].status == "rejected"
+    found = again(
+        {
+            "policy_set": [{"sku": "A", "backorder_limit": 5}],
+            "order_policy": [{"channel": "shop", "policy": "backorder"}],
+        }
+    )
+    assert [x.after for x in found.changed] == ["confirmed from W1, 2 backordered"]
+    assert (found.difference["backordered"], found.difference["units"]) == (2, 3)
+    some = again({"order_policy": [{"policy": "ship_available"}]})
+    assert [x.after for x in some.changed] == ["confirmed from W1, 2 short"]
+    assert some.difference["short"] == 2
+
+
+def test_a_rule_of_one_location_holds_on_after_the_logs_set_all_of_them(belt, again):
+    belt.receive("A", 4)
+    belt.put(r.PolicySet(id="all", sku="A"))
+    belt.put(_order("o-1", A=4))
+    found = again({"policy_set": [{"sku": "A", "location": "W1", "safety_stock": 1}]})
+    assert [x.after for x in found.changed] == ["rejected (insufficient)"]
+    both = again({"policy_set": [{"sku": "*", "safety_stock": 4}, {"sku": "A", "location": "W1"}]})
+    assert both.changed == []
+
+
+def _order(order_id, locations=("W1", "W2"), **units):
+    lines = [r.Line(sku, count) for sku, count in units.items()]
+    return r.OrderPlaced(
+        id=order_id, order_id=order_id, channel="shop", lines=lines, locations=list(locations), payment="paid"
+    )
+
+
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +411,9 @@ def test_it_says_what_it_does_not_simulate(belt, again):
         ({"policy_set": [{"sku": "A", "safety_stock": -1}]}, r"policy_set: Expected `int` >= 0"),
         ({"policy_set": ["A"]}, "policy_set is a table of fields"),
         ({"policy_set": [{"safety_stock": 1}]}, "missing required field `sku`"),
+        ({"received": [{"sku": "A"}]}, "'received' is no type of record that a policy may hold: sku_defined, policy_set"),
+        ({"order_policy": [{"policy": "maybe"}]}, "order_policy: Invalid enum value 'maybe'"),
+        ({"order_policy": [{"checks": []}]}, "its fields: channel, policy, locations"),
     ],
 )
 def test_what_is_no_policy_is_refused_with_the_reason(document, why):
