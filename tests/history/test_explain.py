@@ -268,7 +268,9 @@ def test_every_record_of_both_logs_has_its_sentence(kind):
     assert kind in _CAME
 
 
-@pytest.mark.parametrize("record", [x for x in (*BOTH_LOGS, *ORDER_LOG, *STOCK_LOG) if type(x) in _CAME], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "record", [x for x in (*BOTH_LOGS, *ORDER_LOG, *STOCK_LOG) if type(x) in _CAME], ids=lambda x: type(x).__name__
+)
 def test_a_sentence_is_words_and_no_value_without_any(record):
     text = came(record)
     assert text
