@@ -60,6 +60,7 @@ def fill_backorders(view: View, fact: r.FillBackorders, at: At, log: PartitionRo
     stock: StockRow | None = view.get(stock_key(fact.sku, fact.location))
     free = for_backorders(stock) if stock else 0
     effects: list[FillEffect] = []
+    filled: dict[str, int] = {}  # units per reservation
     if stock is None or not free:
         return Decision(())
     lots: list[LotRow] = [view.get(key) for key in view.below(f"lot|{fact.sku}|{fact.location}|")]
@@ -76,11 +77,20 @@ def fill_backorders(view: View, fact: r.FillBackorders, at: At, log: PartitionRo
             continue  # no lot lives long enough for it: the next may have the units
         if len(effects) == FILLS_MAX:
             return Decision(tuple(effects), more=True)
-        effects.append(FillEffect(queued.order_id, queued.attempt, number, units, key))
+        row: ReservationRow | None = view.get(reservation_key(queued.order_id, queued.attempt))
+        name = f"{queued.order_id}|{queued.attempt}"
+        filled[name] = filled.get(name, 0) + units
+        waiting = _waiting(row, fact) - filled[name] if row and units else 0
+        heard = len(row.seen) if row else 0
+        effects.append(FillEffect(queued.order_id, queued.attempt, number, units, key, waiting, heard))
         free -= units
         if part and part.floor:
             floors = ledger.with_floor(floors, part.floor, units)
     return Decision(tuple(effects))
+
+
+def _waiting(row: ReservationRow, fact: r.FillBackorders) -> int:
+    return sum(x.open for x in row.lines if x.back and (x.sku, x.location) == (fact.sku, fact.location))
 
 
 def _part(view: View, queued: QueueRow, key: str) -> tuple[int, ReservedLine | None]:
@@ -152,14 +162,17 @@ def taken(
 
 
 def said(fact: r.FillBackorders, row: FactRow, rows: dict[str, Any], at: At, log: PartitionRow) -> list[Send]:
-    """What the orders hear; and the note that goes on with the queue."""
-    sends: list[Send] = []
+    """What the orders hear, each once; and the note that goes on with the queue."""
+    told: dict[str, r.BackorderFilled] = {}
     for x in row.effects:
         if not isinstance(x, FillEffect) or not x.quantity:
             continue
-        partition = rows[reservation_key(x.order_id, x.attempt)].order_partition
-        sends.append(Send(ORDERS, partition, None, r.BackorderFilled(
-            id=f"{x.order_id}:{x.attempt}:{log.partition}:{at.place}:{x.part}", order_id=x.order_id,
-            attempt=x.attempt, partition=log.partition, sku=fact.sku, location=fact.location, quantity=x.quantity,
-        )))  # fmt: skip
+        key = reservation_key(x.order_id, x.attempt)
+        before = told.get(key)
+        told[key] = r.BackorderFilled(
+            id=f"{x.order_id}:{x.attempt}:{log.partition}:{at.place}", order_id=x.order_id, attempt=x.attempt,
+            partition=log.partition, sku=fact.sku, location=fact.location,
+            quantity=x.quantity + (before.quantity if before else 0), waiting=x.waiting, heard=x.heard, place=at.place,
+        )  # fmt: skip
+    sends = [Send(ORDERS, rows[key].order_partition, None, record) for key, record in told.items()]
     return [*sends, _note(fact.sku, fact.location, at, log)] if row.more else sends

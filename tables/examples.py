@@ -50,8 +50,8 @@ ORDER_LOG: tuple[r.Record, ...] = (
         parts=[r.Part(SKU, 3, "RENO")],
     ),
     r.BackorderFilled(
-        id=f"{ORDER}:1:0:17408:1", time=STAMP, order_id=ORDER, attempt=1, partition=0, sku=SKU, location="RENO",
-        quantity=1,
+        id=f"{ORDER}:1:0:17408", time=STAMP, order_id=ORDER, attempt=1, partition=0, sku=SKU, location="RENO",
+        quantity=1, waiting=2, heard=1, place=17408,
     ),
     r.AskAgain(id=f"{ORDER}:2:again:1", time=STAMP, order_id=ORDER, attempt=2, hops=1),
     r.PaymentFailed(id="pay-7", time=STAMP, order_id=ORDER, reason="card declined"),

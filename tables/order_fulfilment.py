@@ -9,11 +9,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tables import records as r
+from tables.murmur2 import partition_of_sku
 from tables.order_progress import SENT, STEPS, advance, at_location, held, held_at, owed_lines, with_fulfilment
 from tables.order_states import NOWHERE, OWED, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderRow, PartitionRow
 
+LINE_COMMANDS = ("cancel", "trim", "back")  # entries that tell stock about single lines
 SETTLED_TRACKING = ("delivered", "return_to_sender")
 
 
@@ -110,18 +112,45 @@ def delivered(row: OrderRow, record: r.OrderDelivered, at: At, log: PartitionRow
 
 
 def filled(row: OrderRow, record: r.BackorderFilled, at: At, log: PartitionRow) -> OrderRow | str:
-    """Stock came: units that waited lie there for the order now, to be picked."""
+    """Stock came: units that waited lie there for the order now, to be picked.
+
+    What waits is what stock says that waited, and what the order has told it since. A fill that was overtaken by a
+    later one tells nothing new.
+    """
     if row.state == "unplaced":
         return "unknown_order: stock for an order that was never placed here"
+    key = record.sku, record.attempt, record.location
+    mine = [n for n, x in enumerate(row.lines) if (x.sku, x.attempt, x.location) == key]
+    if not mine or record.place <= max(row.lines[n].heard for n in mine):
+        return row
+    left = _still_waiting(row, record, log)
     lines = list(row.lines)
-    left = record.quantity
-    for n, line in enumerate(lines):
-        if (line.sku, line.attempt, line.location) == (record.sku, record.attempt, record.location):
-            units = min(line.back, left)
+    for again in (False, True):  # lines that waited before come first
+        for n in mine:
+            line = lines[n]
+            before = line.back if again else 0
+            units = min(left, line.open - before if again else row.lines[n].back)
+            lines[n] = replace(line, back=before + units, heard=record.place)
             left -= units
-            lines[n] = replace(line, back=line.back - units)
+    came = sum(row.lines[n].back - lines[n].back for n in mine)
     row = replace(row, lines=tuple(lines))
     done = at_location(row, record.location)
-    if left < record.quantity and done.state in (*STEPS[1:], *SENT):
+    if came > 0 and done.state in (*STEPS[1:], *SENT):
         row = with_fulfilment(row, replace(done, state="confirmed"))
     return advance(row)
+
+
+def _still_waiting(row: OrderRow, record: r.BackorderFilled, log: PartitionRow) -> int:
+    """Units that wait, once stock has read all that this order told it: it gives back those that wait first."""
+    waiting, commands = record.waiting, 0
+    for entry in row.entries:
+        mine = [x for x in entry.lines if x.attempt == record.attempt] if entry.kind in LINE_COMMANDS else ()
+        mine = [x for x in mine if partition_of_sku(x.sku, log.partitions) == record.partition]
+        if not mine:
+            continue
+        commands += 1
+        if commands > record.heard:
+            for x in mine:
+                if x.sku == record.sku and x.location in ("", record.location):
+                    waiting = waiting + x.quantity if entry.kind == "back" else max(waiting - x.quantity, 0)
+    return waiting

@@ -42,17 +42,29 @@ class Decision(NamedTuple):
     lines: tuple[Told, ...]
 
 
+class Change(NamedTuple):
+    """Units of a line that stock is told to give back (negative), or to put into the queue of those who wait."""
+
+    sku: str
+    location: str
+    attempt: int
+    units: int
+
+
 class Line:
     """Units of a SKU at one location ("": nowhere), held by `attempt`'s reservation. `back`: they wait for stock.
     `refused`: why there are none."""
 
-    __slots__ = ("attempt", "back", "cancelled", "due", "location", "quantity", "refused", "returned", "shipped", "sku")
+    __slots__ = (
+        "attempt", "back", "cancelled", "due", "heard", "location", "quantity", "refused", "returned", "shipped", "sku",
+    )  # fmt: skip
 
     def __init__(self, sku: str, quantity: int, location: str = "", *, attempt: int = 0, back: int = 0,
                  due: str = "") -> None:  # fmt: skip
         self.sku, self.quantity, self.location, self.attempt = sku, quantity, location, attempt
         self.back, self.due = back, due
         self.shipped = self.cancelled = self.returned = 0
+        self.heard = 0  # place of the last fill it heard of
         self.refused: r.Refusal | None = None
 
     @property
@@ -103,7 +115,8 @@ class Order:
         "ahead", "alone", "at", "attempt", "awaited", "cancelled_early", "channel", "check_failed", "checks", "could",
         "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id", "kits",
         "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds", "placed",
-        "policy", "refused", "returns", "said", "seen", "state", "trimmed", "turns", "waiting", "wanted",
+        "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed", "turns", "waiting",
+        "wanted",
     )  # fmt: skip
 
     def __init__(self, partition: int, order_id: str) -> None:
@@ -133,12 +146,20 @@ class Order:
         self.returns: dict[str, Return] = {}
         self.seen: dict[str, bytes] = {}
         self.said: Counter[tuple[str, str]] = Counter()
+        self.speaking: list[Change] = []  # of the record at hand
+        self.spoken: list[list[Change]] = []  # what stock was told of single lines, record by record
         self.decision: Decision | None = None
         self.later: list[Decision] = []  # cancellations, edits
 
     @property
     def was_confirmed(self) -> bool:
         return self.decision is not None and self.decision.status == "confirmed"
+
+    def owed(self) -> dict[tuple[int, str], None]:
+        """(attempt, SKU) of which a confirmed order still owes units."""
+        if self.state not in OWED:
+            return {}
+        return {(x.attempt, x.sku): None for x in self.lines if x.open > 0 and x.attempt}
 
     def reset_lines(self) -> None:
         """One line per SKU, nowhere: nothing is granted (any more)."""
@@ -220,6 +241,7 @@ def give_back(order: Order, reason: str, units: dict[str, int], place: int, ms: 
     given: list[Told] = []
     for sku, asked in units.items():
         cancel(order, order.of(sku), asked, given)
+    spoke(order)
     if given:
         order.later.append(Decision("cancelled", reason or "cancelled", place, ms, order.attempt, tuple(given)))
         settle(order)
@@ -231,17 +253,25 @@ def cancel(order: Order, lines: list[Line], units: int, given: list[Told]) -> No
         count = min(line.back, units)
         if count:
             line.back -= count
-            _cancel(line, count, given)
+            _cancel(order, line, count, given)
             units -= count
     for line in lines:
         count = min(line.allocated, units)
         if count > 0:
-            _cancel(line, count, given)
+            _cancel(order, line, count, given)
             units -= count
 
 
-def _cancel(line: Line, count: int, given: list[Told]) -> None:
+def spoke(order: Order) -> None:
+    """Stock is told what this record changed of single lines, as one."""
+    if order.speaking:
+        order.spoken.append(order.speaking)
+        order.speaking = []
+
+
+def _cancel(order: Order, line: Line, count: int, given: list[Told]) -> None:
     line.cancelled += count
+    order.speaking.append(Change(line.sku, line.location, line.attempt, -count))
     given.append(Told(line.sku, count, line.location, "", None, 0))
 
 

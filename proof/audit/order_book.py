@@ -10,7 +10,7 @@ from typing import Any
 
 from proof.audit.dead_letters import DeadLetters
 from proof.audit.intake import LogState
-from proof.audit.order import OWED, Order, decide
+from proof.audit.order import OWED, Change, Order, decide, spoke
 from proof.audit.order_answers import answered, ask, ask_again, deadline, move_answered
 from proof.audit.order_edits import edited
 from proof.audit.order_facts import cancelled, checked, not_paid, paid, paid_back
@@ -68,12 +68,14 @@ class OrderBook:
             near = _lines_told(order, record) > LINES_TOLD_MAX // 4
             if near and self._letters.is_said((ORDERS, log.number, place), "too_many_lines"):
                 return "too_many_lines"
+        owed = order.owed() if order.policy == "backorder" else {}
         if kind is r.OrderPlaced:
             done: bool | str = self._placed(order, record, place, ms, log)
         else:
             done = _DO[kind](order, record, place, ms, log)
         if isinstance(done, str):
             return done
+        _end(order, owed)
         if content:
             order.seen[record.id] = content
             order.lines_told = _lines_told(order, record)
@@ -148,6 +150,17 @@ def is_due(order: Order, log: LogState, late_ms: int = 0) -> bool:
     """Whether the order's deadline passed more than `late_ms` of state time ago."""
     deadline = order.deadline if order.deadline >= 0 else log.first_ms - order.deadline
     return order.deadline != 0 and log.state_ms > 0 and deadline + late_ms <= log.state_ms
+
+
+def _end(order: Order, owed: dict[tuple[int, str], None]) -> None:
+    """Of a SKU of which nothing is owed any more, stock gives back whatever it still holds: units may have left before
+    their stock came."""
+    still = order.owed()
+    for attempt, sku in owed:
+        if (attempt, sku) not in still:
+            units = sum(x.quantity for x in order.lines if (x.attempt, x.sku) == (attempt, sku))
+            order.speaking.append(Change(sku, "", attempt, -units))
+    spoke(order)
 
 
 def _lines_told(order: Order, record: Any) -> int:

@@ -6,7 +6,7 @@ All of an edit's lines, or nothing. Does not belong here: cancellations (`order_
 from __future__ import annotations
 
 from proof.audit.intake import LogState
-from proof.audit.order import OPEN, Decision, Edit, Line, Order, Told, cancel, settle
+from proof.audit.order import OPEN, Decision, Edit, Line, Order, Told, cancel, settle, spoke
 from tables import records as r
 
 ATTEMPTS_MAX = 100
@@ -78,6 +78,7 @@ def end_edit(order: Order) -> None:
 def _take_away(order: Order, less: dict[str, int]) -> None:
     for sku, units in less.items():
         cancel(order, order.of(sku), units, [])
+    spoke(order)
     settle(order)
 
 

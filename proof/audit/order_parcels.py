@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from proof.audit.intake import LogState
-from proof.audit.order import OWED, Decision, Line, Order, Told, cancel, settle
+from proof.audit.order import OWED, Change, Decision, Line, Order, Told, cancel, settle, spoke
 from proof.audit.order_edits import end_edit, next_edit
 from tables import records as r
 
@@ -145,12 +145,14 @@ def _give_up(order: Order, location: str | None, place: int, ms: int) -> None:
     """Nothing more comes from there: it waits for stock, or is cancelled, as the order's policy says."""
     if order.policy == "backorder":
         for line in _held(order, location):
+            order.speaking.append(Change(line.sku, line.location, line.attempt, line.allocated))
             line.back += line.allocated
             line.due = ""
-        return
+        return spoke(order)
     given: list[Told] = []
     for line in [x for x in order.lines if x.open > 0 and location in (None, x.location)]:
         cancel(order, [line], line.open, given)
+    spoke(order)
     if given:
         order.later.append(Decision("cancelled", "short", place, ms, order.attempt, tuple(given)))
 
@@ -161,17 +163,37 @@ def _give_up(order: Order, location: str | None, place: int, ms: int) -> None:
 def filled(order: Order, record: r.BackorderFilled, place: int, ms: int, log: LogState) -> bool | str:
     if order.state == "unplaced":
         return "unknown_order"
-    left = record.quantity
-    for line in order.lines:
-        if (line.sku, line.location, line.attempt) == (record.sku, record.location, record.attempt):
-            count = min(line.back, left)
-            line.back -= count
-            left -= count
+    key = record.sku, record.location, record.attempt
+    mine = [x for x in order.lines if (x.sku, x.location, x.attempt) == key]
+    if not mine or record.place <= max(x.heard for x in mine):
+        return True  # a later fill was heard of before
+    before = sum(x.back for x in mine)
+    waiting = min(_follow(order, record, log), sum(x.open for x in mine))
+    most = [min(x.back, x.open) for x in mine]
+    for line, was in zip(mine, most, strict=True):
+        line.back, line.heard = min(was, waiting), record.place
+        waiting -= line.back
+    for line in mine:
+        more = min(waiting, line.open - line.back)
+        line.back += more
+        waiting -= more
     known = order.fulfilments.get(record.location)
-    if left < record.quantity and known is not None:
+    if sum(x.back for x in mine) < before and known is not None:
         known.state = "confirmed"  # there is something to pick again
     settle(order)
     return True
+
+
+def _follow(order: Order, record: r.BackorderFilled, log: LogState) -> int:
+    """What waits once stock has read all that it was told about this attempt; it gives back those that wait first."""
+    waiting = record.waiting
+    told = [[x for x in spoken if x.attempt == record.attempt
+             and order.partitions([x.sku], log) == {record.partition}] for spoken in order.spoken]  # fmt: skip
+    for changes in [x for x in told if x][record.heard :]:
+        for change in changes:
+            if change.sku == record.sku and change.location in ("", record.location):
+                waiting = max(0, waiting + change.units)
+    return waiting
 
 
 def tracked(order: Order, record: r.TrackingUpdated, place: int, ms: int, log: LogState) -> bool:

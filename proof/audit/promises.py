@@ -23,10 +23,11 @@ class Filled(NamedTuple):
 
     order_id: str
     attempt: int
-    part: int
     sku: str
     location: str
     units: int
+    waiting: int  # units of the promise that wait there still
+    heard: int  # commands about single lines that it had seen
 
 
 def forget(room: Room, log: LogState, command: Any) -> None:
@@ -179,7 +180,7 @@ def backorder(room: Room, log: LogState, command: r.Backorder, place: int) -> No
 
 def fill(room: Room, shelf: Shelf, place: int) -> list[Filled]:
     """Those who wait get what is free, the oldest first; who needs fresher lots than there are goes on waiting."""
-    filled = []
+    filled: dict[tuple[str, int], Filled] = {}
     looked = 0
     shelf.queue = [x for x in shelf.queue if x.part.open]
     for wait in list(shelf.queue):
@@ -195,10 +196,12 @@ def fill(room: Room, shelf: Shelf, place: int) -> list[Filled]:
         part.open -= units
         part.moved += units
         count(shelf, part, promise.state, -units, place)
-        number = promise.parts.index(part)
         stocked = Part(part.sku, units, part.location, floor=part.floor)
         promise.parts.append(stocked)
         count(shelf, stocked, promise.state, units, place)
         promise.at = place
-        filled.append(Filled(promise.order_id, wait.attempt, number, part.sku, part.location, units))
-    return filled
+        key = promise.order_id, wait.attempt
+        before = filled[key].units if key in filled else 0
+        waiting = sum(x.open for x in promise.parts if x.back and (x.sku, x.location) == (part.sku, part.location))
+        filled[key] = Filled(*key, part.sku, part.location, before + units, waiting, len(promise.seen))
+    return list(filled.values())

@@ -210,7 +210,7 @@ class StockBook:
     def _filled(self, filled: Filled, log: LogState, place: int) -> None:
         """The order hears of exactly these units."""
         self._findings.checked["fill"] += 1
-        record_id = f"{filled.order_id}:{filled.attempt}:{log.number}:{place}:{filled.part}"
+        record_id = f"{filled.order_id}:{filled.attempt}:{log.number}:{place}"
         found = self._told.fills.pop(record_id, None)
         if found is None:
             if self._cut.is_sure(WAREHOUSE, log.number, place):
@@ -219,5 +219,5 @@ class StockBook:
                                    location=filled.location)  # fmt: skip
             return
         told, spot = found
-        if (told.sku, told.location, told.quantity) != (filled.sku, filled.location, filled.units):
+        if (told.sku, told.location, told.quantity, told.waiting, told.heard, told.place) != (*filled[2:], place):
             self._findings.add("fill", filled.order_id, spot, filled, told, location=filled.location)

@@ -271,7 +271,12 @@ class MoveAnswered(Record, tag="move_answered"):
 
 
 class BackorderFilled(Record, tag="backorder_filled"):
-    """Stock came: units of the order that were promised without stock are reserved now."""
+    """Stock came: units of the order that were promised without stock are reserved now.
+
+    `waiting`: units of the attempt that still wait for this SKU there. `heard`: how many of the order's commands about
+    single lines of the attempt this partition had seen by then: the later ones change `waiting` once more. `place`: in
+    the stock log; of two fills that cross on their way the later one holds.
+    """
 
     order_id: Short
     attempt: Annotated[int, Meta(ge=1, le=100)]
@@ -279,6 +284,9 @@ class BackorderFilled(Record, tag="backorder_filled"):
     sku: str
     location: str
     quantity: Units
+    waiting: Wanted = 0
+    heard: Annotated[int, Meta(ge=0)] = 0
+    place: Annotated[int, Meta(ge=0, le=1 << 62)] = 0
 
 
 class ReservationOverdue(Record, tag="reservation_overdue"):

@@ -53,6 +53,8 @@ class FillEffect(Struct, frozen=True, gc=False, array_like=True, tag="f"):
     part: int
     quantity: int
     queue: str  # key of its queue row
+    waiting: int = 0  # units of the reservation that wait here after it
+    heard: int = 0  # commands about single lines that the reservation had seen
 
 
 class PolicyEffect(Struct, frozen=True, gc=False, array_like=True, tag="p"):

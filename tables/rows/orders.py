@@ -22,6 +22,7 @@ class OrderLine(Struct, frozen=True, gc=False, array_like=True):
     back: int  # backordered
     due: str
     attempt: int  # whose reservation holds it; 0: nobody asked yet
+    heard: int = 0  # place (of the stock log) of the last fill that it heard of
 
     @property
     def open(self) -> int:

@@ -73,13 +73,14 @@ def test_filled_units_are_what_the_rest_of_the_reservation_is(queue: Any, comman
     assert counters(queue) == after
 
 
-def test_a_fill_is_told_to_the_orders_partition_with_its_part(queue: Any) -> None:
+def test_a_fill_is_told_to_the_orders_partition_with_what_waits_still(queue: Any) -> None:
     wait(queue, "o1", 3)
     (note,) = notes(queue.receive(5))
     (sent,) = [x for x in queue.append(note).sends if x.topic == ORDERS]
     place = queue.end << 10
-    assert (sent.partition, sent.record.id) == (queue.reservation().order_partition, f"o1:1:0:{place}:0")
+    assert (sent.partition, sent.record.id) == (queue.reservation().order_partition, f"o1:1:0:{place}")
     assert (sent.record.sku, sent.record.location, sent.record.quantity) == ("A", "W1", 3)
+    assert (sent.record.waiting, sent.record.heard, sent.record.place) == (0, 0, place)
 
 
 def test_safety_stock_is_not_given_to_who_waits(queue: Any) -> None:

@@ -199,7 +199,7 @@ def test_the_decision_tells_what_waited_then_whatever_came_since(order_log: Any)
     order_log.answer(part(A, 2, backordered=True))
     told = order_log.answer(part(B, 1))
     offset = order_log.end
-    order_log.tell(r.BackorderFilled, attempt=1, partition=OF_A, sku=A, location="W1", quantity=2)
+    order_log.tell(r.BackorderFilled, attempt=1, partition=OF_A, sku=A, location="W1", quantity=2, place=7)
     assert order_log.order().lines[0].back == 0
     assert order_log.deliver(offset).sends == told.sends
 

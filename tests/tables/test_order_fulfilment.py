@@ -237,8 +237,14 @@ def backordered(log: Any) -> None:
     log.answer(r.Part(B, 1, "W1"))
 
 
-def fill(log: Any, quantity: int = 1, fact_id: str = "", **more: Any) -> Outcome:
-    said = {"attempt": 1, "partition": OF_A, "sku": A, "location": "W1", "quantity": quantity, **more}
+def fill(log: Any, quantity: int = 1, fact_id: str = "", *, waiting: int = 0, **more: Any) -> Outcome:
+    """Stock filled so many, and so many wait still; it had heard of all that the order told it, if nothing is said."""
+    row = log.order()
+    heard = sum(entry.kind in ("cancel", "trim", "back") for entry in row.entries) if row else 0
+    said = {
+        "attempt": 1, "partition": OF_A, "sku": A, "location": "W1", "quantity": quantity, "waiting": waiting,
+        "heard": heard, "place": len(log.records), **more,
+    }  # fmt: skip
     return log.tell(r.BackorderFilled, fact_id, **said)
 
 
@@ -266,19 +272,43 @@ def test_units_whose_stock_came_are_picked_and_shipped_in_their_turn(order_log: 
 @pytest.mark.parametrize("elsewhere", [{"sku": B}, {"location": "W2"}, {"attempt": 2}])
 def test_stock_for_another_part_changes_nothing(order_log: Any, elsewhere: dict[str, Any]) -> None:
     backordered(order_log)
-    before = order_log.order().lines
+    before = units(order_log)
     fill(order_log, **elsewhere)
-    assert order_log.order().lines == before
+    assert units(order_log) == before
 
 
 def test_stock_that_came_is_told_once(order_log: Any) -> None:
     order_log.place(("A", 3), policy="backorder")
     order_log.answer(r.Part(A, 3, "W1", backordered=True))
-    fill(order_log, fact_id="f")
-    assert fill(order_log, fact_id="f") == Outcome()
+    fill(order_log, fact_id="f", waiting=2, place=5)
+    assert fill(order_log, fact_id="f", waiting=2, place=5) == Outcome()
     assert units(order_log) == [(A, 3, 2, 0, 0)]
-    fill(order_log, quantity=9)
+    fill(order_log, quantity=9, place=50)
     assert units(order_log) == [(A, 3, 0, 0, 0)]
+
+
+def test_a_fill_that_was_overtaken_by_a_later_one_tells_nothing_new(order_log: Any) -> None:
+    order_log.place(("A", 3), policy="backorder")
+    order_log.answer(r.Part(A, 3, "W1", backordered=True))
+    fill(order_log, fact_id="second", waiting=1, place=9)
+    fill(order_log, fact_id="first", waiting=2, place=8)
+    assert units(order_log) == [(A, 3, 1, 0, 0)]
+
+
+def test_a_fill_knows_nothing_of_what_the_order_told_stock_later(order_log: Any) -> None:
+    """One unit waits, and is cancelled; stock had filled it, and gives up a filled one. A unit that was not there to
+    ship waits again; only now the order hears of the fill: it is not about that unit."""
+    order_log.place(("A", 2), policy="backorder")
+    order_log.answer(r.Part(A, 1, "W1"), r.Part(A, 1, "W1", backordered=True))
+    order_log.tell(r.CancelRequested, lines=[r.CancelLine(A, 1)])
+    order_log.tell(r.OrderShipped, location="W2", lines=[r.ShippedLine(B, 1)], final=True)
+    assert units(order_log) == [(A, 1, 0, 0, 0), (A, 0, 0, 0, 1)]
+    order_log.tell(r.OrderShipped, location="W1", lines=[r.ShippedLine(B, 1)], final=True)
+    assert units(order_log) == [(A, 1, 1, 0, 0), (A, 0, 0, 0, 1)]
+    fill(order_log, waiting=0, heard=0)
+    assert units(order_log) == [(A, 1, 1, 0, 0), (A, 0, 0, 0, 1)]
+    fill(order_log, waiting=0)
+    assert units(order_log) == [(A, 1, 0, 0, 0), (A, 0, 0, 0, 1)]
 
 
 def test_stock_for_an_order_nobody_placed_is_a_dead_letter(order_log: Any) -> None:
@@ -290,7 +320,7 @@ def test_an_order_hears_of_more_stock_than_it_may_carry_facts(order_log: Any) ->
     order_log.place(("A", 600), policy="backorder")
     order_log.answer(r.Part(A, 600, "W1", backordered=True))
     for n in range(600):
-        fill(order_log, fact_id=f"f{n}")
+        fill(order_log, fact_id=f"f{n}", waiting=599 - n)
     assert units(order_log) == [(A, 600, 0, 0, 0)]
 
 

@@ -45,6 +45,7 @@ class Stock:
     answers: dict[int, list[Any]] = field(default_factory=dict)
     returned: Counter[str] = field(default_factory=Counter)
     fills: int = 0
+    seen: Counter[tuple[int, int]] = field(default_factory=Counter)  # commands about lines, per attempt and partition
 
     def hear(self, partition: int, record: Any) -> None:
         mine = [x for x in self.held if x.attempt == getattr(record, "attempt", 0)]
@@ -54,6 +55,7 @@ class Stock:
             self._answer(partition, self._move(record, partition, mine))
         elif isinstance(record, r.Release | r.Backorder):
             mine = [x for x in mine if partition_of_sku(x.sku, 4) == partition]
+            self.seen[record.attempt, partition] += bool(record.lines)
             lines = record.lines or [r.ReleaseLine(x.sku, x.units, x.location) for x in mine if x.units]
             back = isinstance(record, r.Backorder)
             for line in lines:
@@ -120,7 +122,11 @@ class Stock:
             partition = partition_of_sku(part.sku, 4)
             self._answer(partition, r.BackorderFilled(
                 id=f"fill{self.fills}", order_id="o1", attempt=part.attempt, partition=partition, sku=part.sku,
-                location=part.location, quantity=units,
+                location=part.location, quantity=units, heard=self.seen[part.attempt, partition], place=self.fills,
+                waiting=sum(
+                    x.units for x in waiting
+                    if (x.sku, x.attempt, x.location) == (part.sku, part.attempt, part.location)
+                ),
             ))  # fmt: skip
 
     def _answer(self, partition: int, record: Any) -> None:
