@@ -268,7 +268,9 @@ def test_every_record_of_both_logs_has_its_sentence(kind):
     assert kind in _CAME
 
 
-@pytest.mark.parametrize("record", [x for x in (*BOTH_LOGS, *ORDER_LOG, *STOCK_LOG) if type(x) in _CAME], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "record", [x for x in (*BOTH_LOGS, *ORDER_LOG, *STOCK_LOG) if type(x) in _CAME], ids=lambda x: type(x).__name__
+)
 def test_a_sentence_is_words_and_no_value_without_any(record):
     text = came(record)
     assert text
@@ -365,9 +367,7 @@ def test_an_order_split_over_locations_tells_that_no_single_one_covers_it(belt, 
     belt.receive("A", 2, "W2", "L2")
     belt.place("o-1", A=4)
     [asked] = told("o-1").questions
-    assert asked.answer.why == [
-        "A: no location has all 4, so it is split, the largest piece first: 3 at W1, 1 at W2"
-    ]
+    assert asked.answer.why == ["A: no location has all 4, so it is split, the largest piece first: 3 at W1, 1 at W2"]
     assert "no single location covers every line" in told("o-1").stands.sourcing
 
 
