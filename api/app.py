@@ -20,7 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import explanations, health, live, orders, planning, problems, recalls, stock
-from api.explanations import Explain, Explainer
+from api.explanations import Explainer, Look
 from api.feed import Feed
 from api.live import Live
 from api.workers import Workers
@@ -37,8 +37,8 @@ HEADERS = {
 }
 
 
-def build_app(settings: Settings, explain: Explain | None = None) -> FastAPI:
-    """`explain`: how an order is explained, if this process can; it reads the logs itself."""
+def build_app(settings: Settings, explain: Look | None = None, past: Look | None = None) -> FastAPI:
+    """`explain`, `past`: how an order is explained and past stock found, if this process can read the logs itself."""
     feed = Feed(settings)
     hub, workers = Live(feed), Workers(settings.run_dir)
 
@@ -64,7 +64,7 @@ def build_app(settings: Settings, explain: Explain | None = None) -> FastAPI:
         redirect_slashes=False,
     )  # fmt: skip
     app.state.feed, app.state.live, app.state.workers, app.state.run_dir = feed, hub, workers, settings.run_dir
-    app.state.explainer = Explainer(explain)
+    app.state.explainer, app.state.past = Explainer(explain), Explainer(past)
     problems.install(app)
     for router in (
         stock.router, explanations.router, orders.router, planning.router, recalls.router, live.router, health.router,

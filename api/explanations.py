@@ -1,8 +1,8 @@
-"""Why an order was decided as it was, found out anew for every question.
+"""Why an order was decided as it was, and what stock was at any time: found out anew for every question.
 
-Reads: both logs, through the function it is given (the command line hands in the fold; the API knows no agent).
-Guarantees: one question at a time, in a thread of its own; an answer within `SECONDS` or 503, and what takes longer is
-told to stop. Does not belong here: how an order is explained.
+Reads: the logs, through the functions it is given (the command line hands in the fold; the API knows no agent).
+Guarantees: one question of a kind at a time, in a thread of its own; an answer within `SECONDS` or 503, and what takes
+longer is told to stop. Does not belong here: how an order is explained, how a log is folded.
 """
 
 from __future__ import annotations
@@ -12,37 +12,39 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from api import models as m
+from api.asking import SkuPath
 from api.problems import Problem, responses
 from streams.reader import ReadError
 
 SECONDS = 20.0
 Advance = Callable[[], None]  # called while it is read; raises `TimeoutError` when nobody waits any more
-Explain = Callable[[str, Advance], Any]  # order id -> a struct, None: no such order. Raises `ReadError`
-BY_COMMAND = "`smokehouse explain` has no such limit."
+# What is asked for, in words, and `Advance` last -> a struct, None: there is none. Raises `ReadError`, `ValueError`.
+Look = Callable[..., Any]
+BY_COMMAND = "`smokehouse explain` and `smokehouse stock get --at` have no such limit."
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 
 
 class Explainer:
-    """Asks `explain`, one question at a time."""
+    """Asks `look`, one question at a time."""
 
-    def __init__(self, explain: Explain | None, seconds: float = SECONDS) -> None:
-        self._explain, self._seconds = explain, seconds
+    def __init__(self, look: Look | None, seconds: float = SECONDS) -> None:
+        self._look, self._seconds = look, seconds
         self._busy = threading.Lock()
 
-    def ask(self, order_id: str) -> Any:
-        """The explanation, None for an unknown order; a `Problem` when there is none to be had now."""
-        if self._explain is None:
+    def ask(self, *about: str) -> Any:
+        """What was found, None if there is nothing; a `Problem` when it is not to be had now."""
+        if self._look is None:
             raise Problem(503, "explanation-off", "This process cannot fold the logs; `smokehouse explain` can.")
         if not self._busy.acquire(blocking=False):
             raise Problem(
-                503, "explanation-busy", f"Another order is being explained; ask again. {BY_COMMAND}",
+                503, "explanation-busy", f"Another such question is being answered; ask again. {BY_COMMAND}",
                 {"Retry-After": "1"},
             )  # fmt: skip
-        asked = _Asked(self._explain, order_id, self._busy)
+        asked = _Asked(self._look, about, self._busy)
         asked.start()
         asked.join(self._seconds)
         if asked.is_alive():
@@ -59,16 +61,16 @@ class Explainer:
 class _Asked(threading.Thread):
     """One question. It holds the lock until its thread ends, however long somebody waits for it."""
 
-    def __init__(self, explain: Explain, order_id: str, busy: threading.Lock) -> None:
+    def __init__(self, look: Look, about: tuple[str, ...], busy: threading.Lock) -> None:
         super().__init__(name="explanation", daemon=True)
-        self._explain, self._order_id, self._busy = explain, order_id, busy
+        self._look, self._about, self._busy = look, about, busy
         self.given_up = False
         self.found: Any = None
         self.error: Exception | None = None
 
     def run(self) -> None:
         try:
-            self.found = self._explain(self._order_id, self._advance)
+            self.found = self._look(*self._about, self._advance)
         except TimeoutError:
             pass
         except ReadError as error:
@@ -102,3 +104,25 @@ def explanation(
     plain = msgspec.to_builtins(found)
     fresh = [one | {"lag": 0} for one in plain.pop("as_of")]
     return {"explanation": plain, "as_of": fresh}
+
+
+async def _past(request: Request) -> Explainer:
+    return request.app.state.past
+
+
+@router.get("/stock/{sku}/past", response_model=m.PastStockAnswer, responses=responses(404, 422, 503), tags=["stock"])
+def past_stock(
+    past: Annotated[Explainer, Depends(_past)],
+    sku: SkuPath,
+    at: Annotated[str, Query(max_length=64, description="A time with its zone, or a position: OFFSET, OFFSET.INDEX")],
+) -> dict:
+    """A SKU as it stood at a time or position, with the reservations that held its units. Folded from the stock log,
+    so it takes moments, not milliseconds."""
+    try:
+        found = past.ask(sku, at)
+    except ValueError as error:
+        raise Problem(422, "no-such-moment", str(error)) from error
+    if found.levels is None:
+        raise Problem(404, "unknown-sku", f"{sku!r} was unknown then.")
+    plain = msgspec.to_builtins(found)
+    return {"stock": plain["levels"], "reservations": plain["reservations"], "at": plain["as_of"]}

@@ -103,6 +103,7 @@ class SkuStock(BaseModel):
     gtin: str
     discontinued: bool
     locations: list[LocationStock]
+    case_units: int = Field(0, description="Units a case holds; 0: not told")
     version: Version = Field(description="Log id, offset, index of the last change")
 
 
@@ -395,6 +396,35 @@ class Explanation(BaseModel):
 class ExplanationAnswer(BaseModel):
     explanation: Explanation
     as_of: list[AsOf]
+
+
+class Held(BaseModel):
+    """Units of a SKU that an order's reservation held, or waited for."""
+
+    order_id: str
+    attempt: int
+    channel: str
+    state: str = Field(examples=["claimed", "held", "allocated"])
+    units: int
+    location: str
+    backordered: bool
+    due: str = Field(description="The day backordered units are promised for")
+    floor: str = Field(description="The earliest best-before they may have; empty: any that is not expired")
+    fenced: int = Field(description="Of the units, taken from the channel's own stock")
+
+
+class PastMoment(BaseModel):
+    topic: str
+    partition: int
+    log_id: int
+    position: str
+    time: str
+
+
+class PastStockAnswer(BaseModel):
+    stock: SkuStock
+    reservations: list[Held]
+    at: PastMoment = Field(description="The last record that counts")
 
 
 class OrderSummary(BaseModel):

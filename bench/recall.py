@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -51,10 +52,12 @@ app = App(name="bench.recall", help="A recall on a long history.", version_flags
 
 
 class Figure(NamedTuple):
-    """`limit`: seconds that no round may reach; 0: none, it is told for comparison."""
+    """`limit`: seconds that no round may reach; 0: none, it is told for comparison. `cpu_seconds`: of the command, not
+    of the worker; on a machine that does nothing else it takes about as long."""
 
     what: str
     seconds: list[float]
+    cpu_seconds: list[float]
     limit: float
 
     @property
@@ -63,7 +66,8 @@ class Figure(NamedTuple):
 
     def __str__(self) -> str:
         said = f"limit {self.limit:.0f} s  {'ok' if self.ok else 'TOO SLOW'}" if self.limit else ""
-        return f"{self.what:<52} median {median(self.seconds):6.2f} s, worst {max(self.seconds):6.2f} s  {said}"
+        cpu = f"{median(self.cpu_seconds):5.2f} CPU-s" if self.cpu_seconds else " " * 11
+        return f"{self.what:<50} median {median(self.seconds):5.2f} s, worst {max(self.seconds):5.2f} s, {cpu}  {said}"
 
 
 @app.default
@@ -100,7 +104,10 @@ def recall(
             figures = _measure(settings, lot_orders, partitions, rounds)
     for figure in figures:
         print(figure)
-    print(f"{orders:,} shipments, {lot_orders:,} of the lot; {broker} broker; {rounds} rounds; {machine.describe()}")
+    print(
+        f"{orders:,} shipments, {lot_orders:,} of the lot; {broker} broker; {rounds} rounds; "
+        f"{machine.describe()}, load {os.getloadavg()[0]:.1f}"
+    )
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
 
 
@@ -192,28 +199,26 @@ def _committed(settings: Settings, worker: PythonChild, ends: dict[int, int]) ->
 def _measure(settings: Settings, lot_orders: int, partitions: int, rounds: int) -> list[Figure]:
     command = _Command(settings)
     pdf = str(settings.home / "report.pdf")
-    reports: dict[str, list[float]] = {"--json": [], "--csv": [], "": [], f"--pdf {pdf}": []}
-    freezes: list[float] = []
-    commands: list[float] = []
+    reports = {
+        ("--json",): Figure("report as JSON, whole command", [], [], REPORT_SECONDS_MAX),
+        ("--csv",): Figure("report as CSV, whole command", [], [], REPORT_SECONDS_MAX),
+        (): Figure("report as text, whole command", [], [], REPORT_SECONDS_MAX),
+        ("--pdf", pdf): Figure("report as PDF, whole command", [], [], REPORT_SECONDS_MAX),
+    }
+    freeze = Figure("freeze, until every partition acknowledged", [], [], FREEZE_SECONDS_MAX)
+    whole = Figure("freeze, whole command (process start included)", [], [], 0.0)
     for _ in range(rounds):
-        for arguments, seconds in reports.items():
-            took, out = command("recall", "report", LOT, *arguments.split())
-            seconds.append(took)
-            if arguments == "--json":
+        for arguments, figure in reports.items():
+            out = command(figure, "recall", "report", LOT, *arguments)
+            if arguments == ("--json",):
                 _expect(lot_orders, out)
-        took, out = command("recall", "open", LOT, "--reason", "measured", "--json")
+        out = command(whole, "recall", "open", LOT, "--reason", "measured", "--json")
         said = msgspec.json.decode(out)
         if len(said["partitions"]) != partitions or said["units"] != LEFT * len(LOCATIONS) + 2 * lot_orders - 20:
             raise BenchError(f"not everything was frozen: {said}")
-        commands.append(took)
-        freezes.append(max(p["seconds"] for p in said["partitions"]))
-        command("recall", "close", LOT, "--reason", "measured", "--json")
-    names = {"--json": "report as JSON", "--csv": "report as CSV", "": "report as text"}
-    return [
-        *(Figure(f"{names.get(a, 'report as PDF')}, whole command", s, REPORT_SECONDS_MAX) for a, s in reports.items()),
-        Figure("freeze, until every partition acknowledged", freezes, FREEZE_SECONDS_MAX),
-        Figure("freeze, whole command (process start included)", commands, 0.0),
-    ]
+        freeze.seconds.append(max(p["seconds"] for p in said["partitions"]))
+        command(None, "recall", "close", LOT, "--reason", "measured", "--json")
+    return [*reports.values(), freeze, whole]
 
 
 class _Command:
@@ -223,14 +228,22 @@ class _Command:
             "SMOKEHOUSE_PREFIX": settings.prefix, "SMOKEHOUSE_API": settings.api,
         }  # fmt: skip
 
-    def __call__(self, *arguments: str) -> tuple[float, bytes]:
-        began = time.monotonic()
+    def __call__(self, figure: Figure | None, *arguments: str) -> bytes:
+        began, cpu = time.monotonic(), _children_cpu()
         done = subprocess.run(
             [sys.executable, "-m", "streams.cli", *arguments], env=self._env, capture_output=True, check=False
         )
         if done.returncode:
             raise BenchError(f"smokehouse {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
-        return time.monotonic() - began, done.stdout
+        if figure is not None:
+            figure.seconds.append(time.monotonic() - began)
+            figure.cpu_seconds.append(_children_cpu() - cpu)
+        return done.stdout
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of those that have ended: the worker has not
+    return used.ru_utime + used.ru_stime
 
 
 def _expect(lot_orders: int, out: bytes) -> None:

@@ -1,8 +1,9 @@
 """The same file decided one order at a time: what the pipeline's many undecided orders at once are measured against.
 
-Pure: records in, counts out; no clock, no broker. An order is confirmed when every line is covered whole by one of its
-locations, else it is rejected and takes nothing; a cancellation gives back what the order still holds. Payments, checks
-and deadlines play no part: imported orders count as paid.
+Pure: records in, counts out; no clock, no broker. An order is confirmed when its locations together cover every line,
+else it is rejected and takes nothing; where its units come from follows the rules of sourcing (fewest shipments, then
+rank). A cancellation gives back what the order still holds. Payments, checks and deadlines play no part: imported
+orders count as paid; nor do the policies of channels and of stock, which no file tells.
 How to get the order of the file back from the logs: `file_order(record)` is the sort key. It reads the row number at
 the end of the record's id; receipts of an import (and SKU definitions) come before its rows; a record that no importer
 wrote has no place (None) and is to be left out. Rows of two files of one preset share their numbers: import them into
@@ -17,10 +18,12 @@ from typing import Any
 
 from connectors.file_order import row_of
 from tables import records as r
+from tables.sourcing import best, fewest
 
 IMPORT_PREFIX = "import:"  # ids of what an import receives and defines
 
 FileOrder = tuple[str, int, str]  # preset, row (-1: before the first), id
+Held = dict[str, dict[str, int]]  # SKU -> location -> units an order still holds there
 
 
 def file_order(record: Any) -> FileOrder | None:
@@ -48,7 +51,7 @@ class Replayed:
 def replay(events: Iterable[Any]) -> Replayed:
     """Fold received, placed and cancel-requested records, in the order given; a known id changes nothing."""
     stock: dict[tuple[str, str], int] = {}
-    held: dict[str, dict[str, tuple[int, str]]] = {}  # order -> SKU -> units it still holds, and where
+    held: dict[str, Held] = {}
     seen: set[str] = set()
     orders: set[str] = set()
     given_back = 0
@@ -69,34 +72,48 @@ def replay(events: Iterable[Any]) -> Replayed:
     return Replayed(len(orders), len(held), len(orders) - len(held), given_back)
 
 
-def _take(stock: dict[tuple[str, str], int], order: r.OrderPlaced) -> dict[str, tuple[int, str]] | None:
-    """All lines or none, each from the first location that covers it whole."""
+def _take(stock: dict[tuple[str, str], int], order: r.OrderPlaced) -> Held | None:
+    """All lines or none. A line that one location covers whole is not split."""
     units: dict[str, int] = {}
     for line in order.lines:
         units[line.sku] = units.get(line.sku, 0) + line.quantity
-    taken: dict[str, tuple[int, str]] = {}
-    for sku, count in units.items():
-        location = next((x for x in order.locations if count <= stock.get((sku, x), 0)), None)
-        if location is None:
-            return None
-        taken[sku] = (count, location)
-    for sku, (count, location) in taken.items():
-        stock[sku, location] -= count
+    there = {sku: [stock.get((sku, x), 0) for x in order.locations] for sku in units}
+    if any(sum(there[sku]) < count for sku, count in units.items()):
+        return None
+    covers = {sku: sum(1 << bit for bit, n in enumerate(there[sku]) if n >= count) for sku, count in units.items()}
+    chosen = fewest([cover for cover in covers.values() if cover])
+    taken: Held = {}
+    for sku, left in units.items():
+        parts = taken[sku] = {}
+        for bit in _ranked(there[sku], covers[sku], chosen):
+            location = order.locations[bit]
+            if count := min(left, there[sku][bit]):
+                parts[location] = count
+                stock[sku, location] -= count
+                left -= count
     return taken
 
 
-def _give_back(stock: dict[tuple[str, str], int], held: dict[str, tuple[int, str]], cancel: r.CancelRequested) -> int:
+def _ranked(there: list[int], cover: int, chosen: int) -> list[int]:
+    """The locations (as bits) a line is taken from, in this order, until it is whole."""
+    if cover:
+        return [best(cover, chosen)]
+    return sorted(range(len(there)), key=lambda bit: (0, 0, bit) if chosen >> bit & 1 else (1, -there[bit], bit))
+
+
+def _give_back(stock: dict[tuple[str, str], int], held: Held, cancel: r.CancelRequested) -> int:
     asked: dict[str, int] = {}
     for line in cancel.lines:
         asked[line.sku] = asked.get(line.sku, 0) + line.quantity
     if not cancel.lines:
-        asked = {sku: count for sku, (count, _) in held.items()}
+        asked = {sku: sum(parts.values()) for sku, parts in held.items()}
     total = 0
     for sku, wanted in asked.items():
-        count, location = held.get(sku, (0, ""))
-        given = min(count, wanted)
-        if given:
-            held[sku] = (count - given, location)
-            stock[sku, location] += given
+        for location, count in held.get(sku, {}).items():
+            given = min(count, wanted)
+            held[sku][location] = count - given
+            if given:
+                stock[sku, location] += given
+            wanted -= given
             total += given
     return total

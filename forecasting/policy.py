@@ -1,7 +1,7 @@
 """What to buy, when, and why: from a forecast and the stock that is there.
 
 Reads values handed to it; writes nothing; no clock. Units: days and whole units.
-    position      = available - shortage (+ incoming, which no record tells yet: 0)
+    position      = available + incoming - owed (shortages and backorders)
     reorder point = the `service` quantile of demand over lead time + review
     order up to   = the `service` quantile over lead time + review + cover (what one purchase is meant to last)
     safety stock  = reorder point - expected demand over lead time + review
@@ -39,16 +39,21 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What there is of a SKU at a location, as its newest stock level tells."""
+    """What there is of a SKU at a location, as its newest stock level tells. `incoming`: ordered or under way."""
 
     available: int = 0
     shortage: int = 0
     incoming: int = 0
+    backordered: int = 0
     discontinued: bool = False
 
     @property
+    def owed(self) -> int:
+        return self.shortage + self.backordered
+
+    @property
     def position(self) -> int:
-        return self.available + self.incoming - self.shortage
+        return self.available + self.incoming - self.owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ def advise(forecast: SeriesForecast, stock: Stock, terms: Terms) -> Advice:
     figures = (
         f"position {position} = {stock.available} available"
         + (f" + {stock.incoming} incoming" if stock.incoming else "")
-        + (f" - {stock.shortage} owed" if stock.shortage else "")
+        + (f" - {stock.owed} owed" if stock.owed else "")
     )
     need = (
         f"reorder point {reorder_point} = {terms.service:.0%} quantile of demand over {terms.lead_days} days lead time"

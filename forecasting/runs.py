@@ -168,9 +168,12 @@ class Forecaster:
         if known is not None and record.version <= known.version:
             return
         stock = {
-            place.location: Stock(place.available, place.shortage, discontinued=record.discontinued)
+            place.location: Stock(
+                place.available, place.shortage, sum(x.quantity for x in place.incoming), place.backordered,
+                record.discontinued,
+            )
             for place in record.locations
-        }
+        }  # fmt: skip
         if known is None or (known.stock, known.discontinued) != (stock, record.discontinued):
             self._restocked.add(record.sku)
         self._levels[record.sku] = _Level(record.version, record.discontinued, stock)

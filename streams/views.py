@@ -133,6 +133,7 @@ def stock_levels(table: Table, sku: str, log: PartitionRow) -> r.StockLevels:
         available=sum(x.available for x in levels), on_hand=sum(x.on_hand for x in levels),
         flavor=master.flavor, packaging=master.packaging, size=master.size, gtin=master.gtin,
         discontinued=master.discontinued, locations=levels, version=version_of(log.log_id, newest),
+        case_units=master.case_units,
     )  # fmt: skip
 
 

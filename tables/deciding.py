@@ -3,7 +3,8 @@
 Reads rows of the SKUs, their stock, their lots, and the channel's rules; gives the reservation's row, and changes
 nothing. All lines are checked before any is taken. Refusals name the first failed check per line, in this order:
 unknown_sku, discontinued, malformed_quantity, too_old, channel_not_allowed, location_not_allowed, insufficient,
-contended (enough, but claimed by undecided orders), shelf_life (enough, but of lots that end too early).
+contended (enough, but claimed by undecided orders), shelf_life (enough, but of lots that end too early). A command
+that would be spread over more parts than a record may hold is refused whole (too_many_parts).
 Does not belong here: what happens to the reservation later (`reservations`).
 """
 
@@ -80,6 +81,8 @@ def decide(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Reserva
             else ReservedLine(one.line.sku, one.line.quantity, "", "", one.fits, False, 0, False, "", 0, "")
             for one in looks
         ]  # fmt: skip
+    if len(lines) > r.PARTS_MAX:
+        lines = [_refused(one, one.line.quantity, "too_many_parts") for one in looks]
     return _row(command, at, allowed, looks, lines)
 
 

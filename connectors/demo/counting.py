@@ -49,7 +49,9 @@ def recount(world: World, alert: r.Alert) -> Iterator[Errand]:
 
 def _again(world: World, alert: r.Alert, name: str) -> Iterator[Action]:
     place = world.place(alert.sku, alert.location)
-    for lot in place.lots if place else ():
+    if place is None:
+        return
+    for lot in place.lots:
         if lot.on_hand > 0 and alert.lot in ("", lot.lot):
             at = world.demo.calendar.stamp(world.now)
             yield for_stock(world.now, _counted(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from connectors.demo import bank, checks, policies, sourcing
 from connectors.demo.action import Action, for_order
@@ -31,6 +32,7 @@ from tables import records as r
 CANCELLED, PARTLY_CANCELLED = 0.03, 0.02
 CANCELLED_AFTER_SECONDS = (0.2, 40.0)
 VARIETY, GIFTS, NEW = 0.06, 0.03, 0.02  # of the shop's orders hold one of these
+Payment = Literal["paid", "authorized", "pending"]
 _SHOP = next(channel for channel in CHANNELS if channel.name == SHOP)
 
 
@@ -91,7 +93,7 @@ def _basket(dice: random.Random, channel: Channel, items: Sequence[Product]) -> 
     return wanted
 
 
-def _payment(dice: random.Random, channel: Channel) -> str:
+def _payment(dice: random.Random, channel: Channel) -> Payment:
     fate = dice.random()
     if fate < channel.prepaid:
         return "paid"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from connectors.demo.action import Action, for_order
 from connectors.demo.catalogue import HOUSE_RANGE, POS, check_digit
@@ -18,7 +20,10 @@ from tables import records as r
 
 # Real seconds from one step to the next: short, so that one sees an order travel.
 PICK_SECONDS, PACK_SECONDS, SHIP_SECONDS = (3.0, 15.0), (2.0, 8.0), (3.0, 20.0)
-CARRIER_SECONDS = (("in_transit", (4.0, 12.0)), ("out_for_delivery", (8.0, 24.0)), ("delivered", (8.0, 24.0)))
+Carried = Literal["in_transit", "out_for_delivery", "failure", "delivered"]
+CARRIER_SECONDS: tuple[tuple[Carried, tuple[float, float]], ...] = (
+    ("in_transit", (4.0, 12.0)), ("out_for_delivery", (8.0, 24.0)), ("delivered", (8.0, 24.0)),
+)  # fmt: skip
 SHORT_EVERY, SHORT = 17, 6  # customers, and of which of them a unit is not found
 PARCELS_EVERY, PARCELS = 10, 8  # whose parcel is too small for everything
 SCANNED, REPORTED = 0.75, 0.1  # of the parcels; of the others nobody says what lot is in them
@@ -46,7 +51,7 @@ def begin(world: World, status: r.OrderStatus) -> Iterator[Errand]:
         gone = sum(line.shipped for line in status.lines if line.location == location)
         job = Job(status.order_id, location, gone)
         due = world.later(world.dice("pick", job.name), PICK_SECONDS)
-        yield Errand(due, job.name, lambda world, job=job: _pick(world, job), status.order_id)
+        yield Errand(due, job.name, partial(_pick, job=job), status.order_id)
 
 
 def pick_list(lots: Iterable[r.LotLevel], units: int, good_until: str = "") -> list[tuple[str, int]]:
@@ -134,7 +139,7 @@ def _ship(world: World, job: Job, taken: Sequence[Taken], final: bool) -> Iterat
         parcel, rest = parcel[:1], parcel[1:]
     dice = world.dice("carrier", job.name)
     fate = dice.random()
-    known = "scanned" if fate < SCANNED else "reported"
+    known: Literal["scanned", "reported"] = "scanned" if fate < SCANNED else "reported"
     named = fate < SCANNED + REPORTED
     tracking = None if _collected(world, job) else f"1Z{dice.getrandbits(40):013d}"
     yield for_order(world.now, r.OrderShipped(
@@ -163,7 +168,11 @@ def _carrier(world: World, job: Job, tracking: str | None) -> Iterator[Action]:
     again = dice.random() < ATTEMPTS
     for status, seconds in CARRIER_SECONDS:
         now += world.demo.soon(dice.uniform(*seconds))
-        for said in ("failure", status) if again and status == "delivered" else (status,):
-            yield for_order(now, r.TrackingUpdated(
-                id=f"{job.name}:{said}", order_id=job.order_id, tracking=tracking, status=said
-            ))  # fmt: skip
+        if again and status == "delivered":
+            yield _said(now, job, tracking, "failure")
+        yield _said(now, job, tracking, status)
+
+
+def _said(now: float, job: Job, tracking: str, status: Carried) -> Action:
+    name = f"{job.name}:{status}"
+    return for_order(now, r.TrackingUpdated(id=name, order_id=job.order_id, tracking=tracking, status=status))

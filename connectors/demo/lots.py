@@ -69,11 +69,10 @@ def approved(dice: random.Random, demo: Demo, due: float, fact: r.Received) -> I
 def opening(demo: Demo) -> Iterator[Action | Errand]:
     """One lot of each fate, from the first second on."""
     items = catalogue()
-    for number, (item, status) in enumerate(((items[3], "inspection"), (items[4], "on_hold")), 1):
-        fact = _first(demo, number, item.sku, status)
-        yield for_stock(0, fact)
-        if status == "inspection":
-            yield from approved(demo.dice("first", number), demo, 0, fact)
+    tested = _first(demo, 1, items[3].sku, "inspection")
+    yield for_stock(0, tested)
+    yield from approved(demo.dice("tested"), demo, 0, tested)
+    yield for_stock(0, _first(demo, 2, items[4].sku, "on_hold"))
     # Where it hardly sells: it has to be there when somebody looks at the calendar.
     short = _first(demo, 3, items[-1].sku, "approved")
     soon = demo.calendar.real_day(0, SHORT_DATED_DAYS)

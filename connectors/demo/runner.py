@@ -121,9 +121,9 @@ class DemoRun:
     def _listen(self, follower: reader.Follower, seconds: float) -> None:
         self.world.now = self._now
         for message in follower.poll(seconds):
-            if message.value():
-                topic = message.topic().removeprefix(self._settings.prefix)
-                self._hears[topic](message.key() or b"", message.value())
+            topic, value = message.topic(), message.value()
+            if topic and value:
+                self._hears[topic.removeprefix(self._settings.prefix)](message.key() or b"", value)
         while self._later and self._later[0][0] <= self._now:
             self._do(heapq.heappop(self._later)[2])
         self._outlet.serve()

@@ -32,7 +32,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "recalls": ("recall drill", "recall opened", "lot recalled", "recall closed"),
 }  # fmt: skip
 _ALERTS = {"expiring": "lot expiring", "discrepancy": "discrepancy", "recount": "count over tolerance"}
-_SENT = {
+_SENT: dict[type, str] = {
     r.ChannelSet: "channel rules set", r.KitDisassembled: "gift box taken apart", r.TransferredIn: "transfer received",
     r.PurchaseOrdered: "purchase ordered", r.PurchaseConfirmed: "purchase confirmed",
     r.PurchaseNotified: "purchase announced", r.RecallClosed: "recall closed",

@@ -117,10 +117,10 @@ def _around_the_house(
         yield from supply.asked(now, item, _PLACES[COUNTER], units)
     if dice.random() < BREAKAGES:
         where = dice.choice(WAREHOUSES).code
-        reason = dice.choice(("damaged", "sample", "quality"))
+        reasons: tuple[r.AdjustReason, ...] = ("damaged", "sample", "quality")
         yield for_stock(now, r.Adjusted(
-            id=f"{demo.run}:adjusted:{n}", sku=item.sku, location=where, quantity=-dice.randint(1, 3), reason=reason,
-            occurred_at=at,
+            id=f"{demo.run}:adjusted:{n}", sku=item.sku, location=where, quantity=-dice.randint(1, 3),
+            reason=dice.choice(reasons), occurred_at=at,
         ))  # fmt: skip
 
 

@@ -15,11 +15,11 @@ import msgspec
 
 from proof.audit.changelogs import ORDER, Changelog
 from proof.audit.findings import Findings, Spot
-from proof.audit.intake import Intake, LogState
+from proof.audit.intake import LogState
 from proof.audit.order import OWED, Decision, Order, Told
 from proof.audit.order_book import OrderBook, is_due
 from proof.audit.order_facts import wanted_payment
-from proof.audit.seen import INDEX_BITS, ORDERS, WAREHOUSE, Cut, Seen, spot_of
+from proof.audit.seen import INDEX_BITS, ORDERS, Cut, Seen, spot_of
 from tables import records as r
 from tables.codec import instant
 
@@ -246,32 +246,6 @@ def published_state(order: Order) -> str:
         return "partially_shipped"
     furthest = max((OWED.index(x.state) for x in order.places() if x.state in OWED), default=0)
     return f"partially_{OWED[furthest]}" if furthest > OWED.index(order.state) else order.state
-
-
-def check_dead_letters(intakes: Iterable[Intake], messages: Iterable[Seen], cut: Cut, findings: Findings) -> int:
-    """Every dead letter there had to be, and no other; returns those that came from elsewhere (files)."""
-    due = {(x.topic, *key): reason for x in intakes for key, reason in x.dead.items()}
-    told: set[tuple[str, int, int]] = set()
-    elsewhere = 0
-    for message in messages:
-        said = dict(message.headers or ())
-        topic = said.get("__connect.errors.topic", b"").decode(errors="replace")
-        if topic not in (ORDERS, WAREHOUSE):
-            elsewhere += 1
-            continue
-        numbers = [said.get(f"__connect.errors.{name}", b"0") for name in ("partition", "offset", "index")]
-        partition, offset, index = (int(x) if x.isdigit() else -1 for x in numbers)
-        where = (topic, partition, offset << INDEX_BITS | index)
-        told.add(where)
-        if where not in due and cut.is_read(topic, partition, offset):
-            findings.add("dead_letter", f"{topic}[{partition}]", Spot(message.topic, message.partition, message.offset),
-                         f"none: offset {offset}.{index} is a good record",
-                         said.get("__connect.errors.exception.message", b"").decode(errors="replace"))  # fmt: skip
-    for where, reason in due.items():
-        findings.checked["dead_letter"] += 1
-        if where not in told and cut.is_sure(*where):
-            findings.add("dead_letter", f"{where[0]}[{where[1]}]", spot_of(*where), f"a dead letter: {reason}", "none")
-    return elsewhere
 
 
 # -- decisions ---------------------------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from proof.audit.changelogs import Changelog
-from proof.audit.check_orders import Orders, check_dead_letters
+from proof.audit.check_orders import Orders
 from proof.audit.check_promises import Promises
 from proof.audit.check_stock import StockRows
+from proof.audit.dead_letters import DeadLetters
 from proof.audit.findings import Finding, Findings
 from proof.audit.intake import Intake, LogState
 from proof.audit.levels import Levels
@@ -66,7 +67,9 @@ def audit(
         if look is not None:
             look.record(record)
 
-    order_book = OrderBook()
+    letters = DeadLetters()
+    letters.read(source(DEAD_LETTERS))
+    order_book = OrderBook(letters)
     orders_in = Intake(ORDERS, order_book, cut, findings, order_record)
     orders_in.read(source(ORDERS))
     partitions = max((log.partitions for log in orders_in.logs.values()), default=1) or 1
@@ -108,10 +111,10 @@ def audit(
                 look.decision(order_id, order.decision.status)
 
     both = (orders_in, stock_in)
-    elsewhere = check_dead_letters(both, source(DEAD_LETTERS), cut, findings)
+    letters.check(both, cut, findings)
     for intake in both:
         _check_items(intake, cut, findings)
-    return _report(findings, both, orders, undecided, elsewhere)
+    return _report(findings, both, orders, undecided, letters.elsewhere)
 
 
 def _check_items(intake: Intake, cut: Cut, findings: Findings) -> None:

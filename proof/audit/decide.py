@@ -16,6 +16,8 @@ from proof.audit.shelves import Shelf, later
 from proof.audit.sourcing import fewest, first_of
 from tables import records as r
 
+PARTS_MAX = 4_000  # of a command: its answer is one record
+
 
 class Verdict(Struct):
     """`parts`: lines in the command's order. `could`: per line, bits over the command's locations; empty if nothing
@@ -78,6 +80,11 @@ def decide(room: Room, log: LogState, command: r.Reserve) -> Verdict:
     parts, refused = _share_out(room, ask, lines)
     if refused and command.policy != "ship_available":
         parts = []
+    if len(parts) + len(refused) > PARTS_MAX:
+        parts = []
+        refused = [
+            r.Refusal(x.sku, x.quantity, "too_many_parts", 0 if x.reason and x.hard else sum(x.fits)) for x in lines
+        ]
     could: list[int] = []
     if parts and len(command.locations) > 1:  # else there is nothing to choose from
         could = [sum(1 << ask.ranks[n] for n in range(len(allowed)) if x.bits >> n & 1) for x in lines]
@@ -158,18 +165,17 @@ def _backorder(room: Room, ask: _Ask, line: _Line, rest: int) -> Part | None:
     for location in ask.allowed:
         shelf = room.shelf(line.sku, location)
         if shelf is not None and shelf.policy.backorder_limit - shelf.backordered >= rest:
-            due = shelf.policy.backorder_due or _comes(room, shelf, shelf.backordered + rest)
+            due = shelf.policy.backorder_due or _comes(shelf, shelf.backordered + rest)
             return Part(line.sku, rest, location, back=True, floor=ask.floor, due=due)
     return None
 
 
-def _comes(room: Room, shelf: Shelf, units: int) -> str:
+def _comes(shelf: Shelf, units: int) -> str:
     """The day on which so many confirmed units will have come."""
     there = 0
     expected = [
-        (x.expected, reference, x.confirmed - x.received)
-        for (location, reference), x in room.skus[shelf.sku].incoming.items()
-        if location == shelf.location and x.state == "open" and x.confirmed > x.received and x.expected
+        (x.expected, reference, x.confirmed - x.received) for reference, x in shelf.incoming.items()
+        if x.state == "open" and x.confirmed > x.received and x.expected
     ]  # fmt: skip
     for day, _, coming in sorted(expected):
         there += coming

@@ -6,7 +6,9 @@ itself; so does this. Does not belong here: units that move (`stock_facts`).
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date
+from heapq import heappop, heappush
 from typing import Any
 
 from proof.audit.room import Room
@@ -73,28 +75,45 @@ def expire(room: Room, place: int) -> None:
     """What the calendar does to lots on the day the room has now."""
     if not room.today:
         return
-    today = date.fromisoformat(room.today)
-    due = [(lot.key, lot, what) for lots in room.lots_of.values() for lot in lots.values()
-           if (what := _what(lot, today))]  # fmt: skip
-    for _, lot, what in sorted(due, key=lambda x: x[0])[:LOTS_MAX]:
-        lot.shelf.alter(lot, place, **{what: True})
+    for lot in room.stirred:
+        days = [day for day, _ in _ahead(lot)]
+        if days:
+            heappush(room.calendar, (min(days), lot.key))
+    room.stirred.clear()
+    today = date.fromisoformat(room.today).toordinal()
+    due: set[str] = set()
+    while room.calendar and room.calendar[0][0] <= today:
+        due.add(heappop(room.calendar)[1])
+    found = [(key, lot, what) for key in due if (what := _what(lot := _lot(room, key), today))]
+    for number, (_, lot, what) in enumerate(sorted(found, key=lambda x: x[0])):
+        if number < LOTS_MAX:
+            lot.shelf.alter(lot, place, **{what: True})
+        else:
+            room.stirred.add(lot)
 
 
-def _what(lot: Lot, today: date) -> str:
-    if not lot.best_before:
-        return ""
-    left = (_day(lot.best_before) - today).days
-    if left < 0 and not lot.expired:
-        return "expired"
+def _lot(room: Room, key: str) -> Lot:
+    return room.lots_of[key.rpartition("|")[2]][key]
+
+
+def _ahead(lot: Lot) -> list[tuple[int, str]]:
+    """(day, what the calendar makes of it then), expiry first."""
+    if not lot.best_before or lot.expired:
+        return []
+    last = _ordinal(lot.best_before)
     days = lot.shelf.policy.expiring_days
-    return "warned" if days > 0 and left <= days and not lot.warned and not lot.expired and lot.on_hand else ""
+    warns = days > 0 and not lot.warned and lot.on_hand > 0
+    return [(last + 1, "expired"), *([(last - days, "warned")] if warns else [])]
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return date.max  # no day of any calendar: it never comes
+def _what(lot: Lot, today: int) -> str:
+    return next((what for day, what in _ahead(lot) if day <= today), "")
+
+
+def _ordinal(text: str) -> int:
+    """The day; one that its month does not have counts as the month's last."""
+    year, month, day = (int(x) for x in text.split("-"))
+    return date(year, month, min(day, monthrange(year, month)[1])).toordinal() if year else 1
 
 
 FREEZING: dict[type, Any] = {

@@ -161,7 +161,7 @@ class Levels:
                                    location=location, note=f"not the ledger's newest: {wrong}")  # fmt: skip
 
 
-_LISTS = ("lots", "channels")
+_LISTS = ("lots", "channels", "incoming", "promise", "accuracy")
 
 
 def _expected(shelf: Shelf) -> dict[str, Any]:
@@ -170,12 +170,34 @@ def _expected(shelf: Shelf) -> dict[str, Any]:
         name: (max(0, shelf.free_to(name)), share.ring_fence, share.buffer) for name, share in shelf.shares.items()
     }  # fmt: skip
     policy = shelf.policy
-    return shelf.seen_as() | {"reorder_point": policy.reorder_point, "lots": _lots(shelf), "channels": channels}
+    incoming = {
+        name: (x.kind, x.to_come, x.expected, x.confirmed > 0) for name, x in shelf.incoming.items() if x.to_come
+    }  # fmt: skip
+    return shelf.seen_as() | {
+        "reorder_point": policy.reorder_point, "lots": _lots(shelf), "channels": channels, "incoming": incoming,
+        "promise": _promise(shelf), "accuracy": shelf.count if shelf.count[0] else None,
+    }  # fmt: skip
+
+
+def _promise(shelf: Shelf) -> dict[str, int]:
+    """Units that can be promised now (""), and from each day on which confirmed ones come."""
+    now = shelf.seen_as()["available"] - shelf.backordered
+    confirmed = [x for x in shelf.incoming.values() if x.confirmed and x.expected and x.to_come]
+    days = sorted({x.expected for x in confirmed})
+    return {"": max(0, now)} | {
+        day: max(0, now + sum(x.to_come for x in confirmed if x.expected <= day)) for day in days
+    }  # fmt: skip
 
 
 def _lists(level: r.LocationLevel) -> dict[str, Any]:
     channels = {x.channel: (x.available, x.ring_fence, x.buffer) for x in level.channels}
-    return {"lots": _told_lots(level), "channels": channels}
+    accuracy = level.accuracy
+    return {
+        "lots": _told_lots(level), "channels": channels,
+        "incoming": {x.reference: (x.kind, x.quantity, x.expected, x.confirmed) for x in level.incoming},
+        "promise": {x.day: x.quantity for x in level.promise},
+        "accuracy": (accuracy.counts, accuracy.exact, accuracy.units, accuracy.off) if accuracy else None,
+    }  # fmt: skip
 
 
 def _differ(shelf: Shelf, level: r.LocationLevel) -> list[str]:

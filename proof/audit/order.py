@@ -99,6 +99,13 @@ class Order:
     `turns`: of the log, until a contended order asks again; None: it does not wait for that. `said`: units its own
     facts told stock: (what, SKU)."""
 
+    __slots__ = (
+        "ahead", "alone", "at", "attempt", "awaited", "cancelled_early", "channel", "check_failed", "checks", "could",
+        "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id", "kits",
+        "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds", "placed",
+        "policy", "refused", "returns", "said", "seen", "state", "trimmed", "turns", "waiting", "wanted",
+    )  # fmt: skip
+
     def __init__(self, partition: int, order_id: str) -> None:
         self.partition, self.id = partition, order_id
         self.at = self.attempt = self.deadline = self.payment_seconds = self.lines_told = 0
@@ -112,8 +119,8 @@ class Order:
         self.kits: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = {}  # kit -> (how many, what is in one)
         self.lines: list[Line] = []
         self.locations: list[str] = []
-        self.awaited: set[int] = set()
-        self.moving: set[int] = set()
+        self.awaited: frozenset[int] = frozenset()
+        self.moving: frozenset[int] = frozenset()
         self.turns: int | None = None
         self.refused: dict[str, r.Refusal] = {}  # by SKU, in the order they came
         self.could: dict[str, int] = {}
@@ -125,7 +132,6 @@ class Order:
         self.fulfilments: dict[str, Fulfilment] = {}
         self.returns: dict[str, Return] = {}
         self.seen: dict[str, bytes] = {}
-        self.facts = 0  # told from outside
         self.said: Counter[tuple[str, str]] = Counter()
         self.decision: Decision | None = None
         self.later: list[Decision] = []  # cancellations, edits
@@ -138,8 +144,8 @@ class Order:
         """One line per SKU, nowhere: nothing is granted (any more)."""
         self.lines = [Line(sku, units) for sku, units in self.wanted.items()]
 
-    def partitions(self, skus: Iterable[str], log: LogState) -> set[int]:
-        return {partition_of_sku(sku, log.partitions) for sku in skus}
+    def partitions(self, skus: Iterable[str], log: LogState) -> frozenset[int]:
+        return frozenset(partition_of_sku(sku, log.partitions) for sku in skus)
 
     def of(self, sku: str, *, first: str = "") -> list[Line]:
         """Its lines of a SKU, those at a location first."""
@@ -202,7 +208,7 @@ def decide(order: Order, status: str, reason: str, place: int, ms: int) -> None:
         ]  # fmt: skip
         at = {x.sku: x.location for x in reversed(order.lines)}
         order.lines = [Line(sku, units, at.get(sku, "")) for sku, units in order.wanted.items()]
-    order.state, order.deadline, order.moving = status, 0, set()
+    order.state, order.deadline, order.moving = status, 0, frozenset()
     order.waiting = order.waiting if status == "confirmed" else []
     order.decision = Decision(status, reason, place, ms, order.attempt, tuple(lines))
 

@@ -34,7 +34,7 @@ def answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: 
     mine = [sku for sku in order.wanted if partition_of_sku(sku, log.partitions) == record.partition]
     if order.state == "pending" and not _fits(order, mine, record):
         return "an answer for other units than were asked"
-    order.awaited.discard(record.partition)
+    order.awaited -= {record.partition}
     if order.state != "pending":
         return True
     for refusal in record.refused:
@@ -148,16 +148,16 @@ def ask_again(order: Order, record: r.AskAgain, place: int, ms: int, log: LogSta
 # -- one location, or the fewest ---------------------------------------------------------------------------------------
 
 
-def _moves(order: Order, log: LogState) -> set[int]:
+def _moves(order: Order, log: LogState) -> frozenset[int]:
     """Partitions that must move lines, so that the order leaves from fewer places; none if it could not."""
     now = {x.location for x in order.lines}
     if len(now) < 2:
-        return set()
+        return frozenset()
     target = _targets(order, now)
-    return {
+    return frozenset(
         partition_of_sku(x.sku, log.partitions) for x in order.lines
         if not x.back and x.sku in target and x.location != target[x.sku]
-    }  # fmt: skip
+    )  # fmt: skip
 
 
 def _targets(order: Order, now: set[str]) -> dict[str, str]:
@@ -176,7 +176,7 @@ def move_answered(order: Order, record: r.MoveAnswered, place: int, ms: int, log
         return "unknown_order"
     if record.attempt != order.attempt or record.partition not in order.moving or order.state != "pending":
         return False
-    order.moving.discard(record.partition)
+    order.moving -= {record.partition}
     if record.parts:
         _put_moved(order, record, log)
     if not order.moving:

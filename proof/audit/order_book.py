@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from proof.audit.dead_letters import DeadLetters
 from proof.audit.intake import LogState
 from proof.audit.order import OWED, Order, decide
 from proof.audit.order_answers import answered, ask, ask_again, deadline, move_answered
@@ -15,6 +16,7 @@ from proof.audit.order_edits import edited
 from proof.audit.order_facts import cancelled, checked, not_paid, paid, paid_back
 from proof.audit.order_parcels import delivered, filled, packed, picked, shipped, tracked
 from proof.audit.order_returns import all_came_back, came_back
+from proof.audit.seen import ORDERS
 from tables import records as r
 from tables.codec import digest
 
@@ -25,7 +27,8 @@ LINES_TOLD_MAX = 4_000
 class OrderBook:
     """All orders of the log, and the rules it was told. `broken`: places at which a line's equation did not hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, letters: DeadLetters) -> None:
+        self._letters = letters
         self.orders: dict[str, Order] = {}
         self.broken: list[tuple[str, int, int]] = []  # (order, partition, place)
         self.channels: dict[tuple[int, str], r.ChannelSet] = {}
@@ -60,9 +63,10 @@ class OrderBook:
             before = order.seen.get(record.id)
             if before is not None:
                 return "" if before == content else "id_conflict"
-            if order.facts >= FACTS_MAX and kind is not r.BackorderFilled:
+            if len(order.seen) >= FACTS_MAX and kind is not r.BackorderFilled:
                 return "too_many_facts"
-            if _lines_told(order, record) > LINES_TOLD_MAX:
+            near = _lines_told(order, record) > LINES_TOLD_MAX // 4
+            if near and self._letters.is_said((ORDERS, log.number, place), "too_many_lines"):
                 return "too_many_lines"
         if kind is r.OrderPlaced:
             done: bool | str = self._placed(order, record, place, ms, log)
@@ -72,7 +76,6 @@ class OrderBook:
             return done
         if content:
             order.seen[record.id] = content
-            order.facts += kind is not r.BackorderFilled
             order.lines_told = _lines_told(order, record)
         if content or done:
             self._changed(order, place, log)

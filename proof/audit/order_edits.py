@@ -53,7 +53,7 @@ def edit_answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, 
     edit = order.edit
     if edit is None:
         return False
-    order.awaited.discard(record.partition)
+    order.awaited -= {record.partition}
     edit.parts += [Line(x.sku, x.quantity, x.location, attempt=edit.attempt) for x in record.parts]
     if record.refused:  # one is enough: whatever was granted of it is given back
         end_edit(order)

@@ -46,7 +46,7 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
                 wanted -= line.allocated
         if not mine:  # not the order's, or not there: somebody worked for it all the same
             own = [x.location for x in order.of(sku) if record.location in (None, x.location)]
-            touched.append(record.location or (own or order.locations or [""])[0])
+            touched.append(record.location or (own or [""])[0] or (order.locations or [""])[0])
     touched = [x for x in touched if order.held_at(x)]
     for location in touched:
         fulfilment = order.fulfilment(location)

@@ -26,6 +26,8 @@ class Room:
         self.channels: dict[str, r.ChannelSet] = {}
         self.recalls: dict[str, Recall] = {}
         self.lots_of: dict[str, dict[str, Lot]] = {}  # lot code -> row key -> lot
+        self.stirred: set[Lot] = set()  # lots that changed since the calendar was looked at
+        self.calendar: list[tuple[int, str]] = []  # heap of (day, row key): when a lot is to be looked at
         self.heard: Counter[tuple[str, str, str]] = Counter()
         self.kits: dict[str, tuple[str, int, int]] = {}  # id a part's move must have -> (SKU, units, place)
         self.told_kits: set[str] = set()
@@ -52,7 +54,7 @@ class Room:
         master = self.master(sku, place)
         shelf = master.shelves.get(location)
         if shelf is None:
-            shelf = master.shelves[location] = Shelf(sku, location, master.policy)
+            shelf = master.shelves[location] = Shelf(sku, location, master.policy, self.stirred)
         shelf.at = place
         return shelf
 

@@ -96,19 +96,22 @@ class Share:
 
 class Shelf:
     """One SKU at one location. `at`: place of the last record that changed it. `floors`: promised units by the
-    earliest best-before their lots may have. `queue`: backordered parts, oldest first."""
+    earliest best-before their lots may have. `queue`: backordered parts, oldest first. `stirred`: where lots are noted
+    that changed, for the calendar."""
 
     __slots__ = (
-        "allocated", "at", "backordered", "claimed", "count", "floors", "held", "location", "lots", "on_hand",
-        "policy", "queue", "shares", "sku", "unavailable",
+        "allocated", "at", "backordered", "claimed", "count", "floors", "held", "incoming", "location", "lots",
+        "on_hand", "policy", "queue", "shares", "sku", "stirred", "unavailable",
     )  # fmt: skip
 
-    def __init__(self, sku: str, location: str, policy: Policy) -> None:
+    def __init__(self, sku: str, location: str, policy: Policy, stirred: set[Lot] | None = None) -> None:
         self.sku, self.location, self.policy, self.at = sku, location, policy, 0
+        self.stirred = set() if stirred is None else stirred
         self.on_hand = self.unavailable = self.claimed = self.held = self.allocated = self.backordered = 0
         self.lots: dict[str, Lot] = {}
         self.floors: Counter[str] = Counter()
         self.shares: dict[str, Share] = {}
+        self.incoming: dict[str, Incoming] = {}  # by reference
         self.queue: list[Any] = []  # promises.Wait
         self.count = (0, 0, 0, 0)  # counts, exact ones, units counted, units off
 
@@ -143,7 +146,7 @@ class Shelf:
     def is_empty(self) -> bool:
         """Whether it never held, nor owed, anything."""
         owed = (self.claimed, self.held, self.allocated, self.backordered)
-        return not self.lots and not self.shares and not any(owed)
+        return not self.lots and not self.shares and not self.incoming and not any(owed)
 
     # ---- the one way its lots change
 
@@ -170,6 +173,7 @@ class Shelf:
         assert 0 <= lot.blocked <= lot.on_hand, f"{lot.key}: {lot.on_hand} units, {lot.blocked} of them blocked"
         self.on_hand += units
         self.unavailable += unavailable
+        self.stirred.add(lot)
         lot.at = self.at = place
 
     def leave(self, units: int, code: str | None, kind: str, place: int, day: str) -> list[tuple[Lot, int]]:
@@ -212,6 +216,11 @@ class Incoming:
         self.ordered = self.confirmed = self.notified = self.received = 0
         self.lots: dict[str, int] = {}  # units under way, in the order they left
 
+    @property
+    def to_come(self) -> int:
+        expected = self.confirmed or self.ordered or self.notified
+        return max(0, expected - self.received) if self.state == "open" else 0
+
     def close_if_whole(self) -> None:
         """As soon as all that was expected has come."""
         expected = max(self.ordered, self.confirmed) or self.notified
@@ -222,7 +231,7 @@ class Incoming:
 class Master:
     """What is known of a SKU: whether and by whom it is sold, and the policy for locations to come."""
 
-    __slots__ = ("at", "batches", "channels", "discontinued", "incoming", "policy", "shelves")
+    __slots__ = ("at", "batches", "channels", "discontinued", "policy", "shelves")
 
     def __init__(self) -> None:
         self.at = 0
@@ -231,7 +240,6 @@ class Master:
         self.policy = Policy()
         self.shelves: dict[str, Shelf] = {}
         self.batches: dict[str, Batch] = {}
-        self.incoming: dict[tuple[str, str], Incoming] = {}  # (location, reference)
 
 
 class Recall:

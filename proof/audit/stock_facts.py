@@ -31,7 +31,7 @@ def _received(room: Room, fact: r.Received, place: int) -> None:
     know_batch(room, fact.sku, fact.lot, fact.best_before, fact.status)
     shelf = room.shelf_of(fact.sku, fact.location, place)
     receive(room, shelf, fact.lot, fact.quantity, "received", place)
-    incoming = room.skus[fact.sku].incoming.get((fact.location, fact.reference))
+    incoming = shelf.incoming.get(fact.reference)
     if incoming is not None and incoming.state == "open" and incoming.kind == "purchase":
         incoming.received += fact.quantity
         incoming.close_if_whole()
@@ -145,6 +145,7 @@ def _policy_set(room: Room, fact: r.PolicySet, place: int) -> None:
         master.policy, shelves = policy, list(master.shelves.values())
     for shelf in shelves:
         shelf.policy, shelf.at = policy, place
+        room.stirred.update(shelf.lots.values())  # other days to be warned on
 
 
 def _channel_stock_set(room: Room, fact: r.ChannelStockSet, place: int) -> None:

@@ -15,9 +15,8 @@ from tables import records as r
 
 
 def _incoming(room: Room, fact: Any, kind: str, location: str, place: int) -> Incoming:
-    known = room.skus[fact.sku].incoming
-    room.shelf_of(fact.sku, location, place)  # what comes is shown with its location, stocked or not
-    return known.setdefault((location, fact.reference), Incoming(kind))
+    shelf = room.shelf_of(fact.sku, location, place)  # what comes is shown with its location, stocked or not
+    return shelf.incoming.setdefault(fact.reference, Incoming(kind))
 
 
 def _transferred_out(room: Room, fact: r.TransferredOut, place: int) -> None:

@@ -19,7 +19,7 @@ from proof.simulator.worker import Discipline, Mark
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.outcome import Outcome
-from tables.rows import PARTITION_KEY
+from tables.rows import PARTITION_KEY, ChannelRow, OrderRow, ReservationRow, expiry_key, fact_key
 
 Step = Callable[[Any, Any, Any, Any], Outcome]
 
@@ -101,25 +101,37 @@ class NeverSweeps(Discipline):
         return False
 
 
+class MoveCountedFirst(Discipline):
+    """X3 for moves: the stock rows that count a move are written before the reservation that records it."""
+
+    def order(self, dirty: dict[str, Any]) -> list[tuple[str, Any]]:
+        return sorted(super().order(dirty), key=lambda item: isinstance(item[1], ReservationRow) and item[1].moved > 0)
+
+
 # -- rules -------------------------------------------------------------------------------------------------------------
 
 
-class _Hiding:
-    """A view in which one row is not there."""
+class _Seeing:
+    """A view in which some rows look different than they are."""
 
-    def __init__(self, view: Any, hidden: str) -> None:
-        self._view, self._hidden = view, hidden
+    def __init__(self, view: Any, shown: Callable[[str, Any], Any]) -> None:
+        self._view, self._shown = view, shown
         self.below, self.due, self.lots_of, self.lots_due = view.below, view.due, view.lots_of, view.lots_due
 
     def get(self, key: str) -> Any:
-        return None if key == self._hidden else self._view.get(key)
+        return self._shown(key, self._view.get(key))
+
+
+def _hiding(view: Any, hidden: str) -> _Seeing:
+    """A view in which one row is not there."""
+    return _Seeing(view, lambda key, row: None if key == hidden else row)
 
 
 def _dedupe_lost(step: Step) -> Step:
     """A0: a fact is applied as often as it comes."""
 
     def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
-        return step(_Hiding(view, f"fact|{record.id}"), record, at, log)
+        return step(_hiding(view, fact_key(record.id)), record, at, log)
 
     return broken
 
@@ -131,7 +143,7 @@ def _decides_again(step: Step) -> Step:
         if type(record) is r.Reserve:
             row = view.get(key := f"res|{record.order_id}|{record.attempt}")
             if row is not None and row.asked == at.place:
-                return step(_Hiding(view, key), record, at, log)
+                return step(_hiding(view, key), record, at, log)
         return step(view, record, at, log)
 
     return broken
@@ -231,6 +243,81 @@ def _late_grant_kept(step: Step) -> Step:
     return broken
 
 
+def _expiry_decided_again(step: Step) -> Step:
+    """X2 for time: a tick delivered again looks anew for lots that are due, though what it found is on record."""
+
+    def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
+        if type(record) in (r.Tick, r.TickContinued):
+            return step(_hiding(view, expiry_key(at.place)), record, at, log)
+        return step(view, record, at, log)
+
+    return broken
+
+
+def _fill_decided_again(step: Step) -> Step:
+    """X2 for backorders: a note delivered again serves who waits now, though whom it served is on record."""
+
+    def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
+        if type(record) is r.FillBackorders:
+            row = view.get(key := fact_key(record.id))
+            if row is not None and row.at == at.place:
+                return step(_hiding(view, key), record, at, log)
+        return step(view, record, at, log)
+
+    return broken
+
+
+def _queue_reversed(step: Step) -> Step:
+    """The newest backorder is filled first."""
+
+    def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
+        seeing = _Seeing(view, lambda key, row: row)
+        below = view.below
+        seeing.below = lambda prefix: below(prefix)[::-1] if prefix.startswith("queue|") else below(prefix)
+        return step(seeing, record, at, log)
+
+    return broken
+
+
+def _floors_ignored(step: Step) -> Step:
+    """A channel is promised lots that do not live long enough for it."""
+
+    def shown(key: str, row: Any) -> Any:
+        return replace(row, minimum_life_days=0, promise_days=0) if isinstance(row, ChannelRow) else row
+
+    def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
+        return step(_Seeing(view, shown) if type(record) is r.Reserve else view, record, at, log)
+
+    return broken
+
+
+def _kit_parts_told_once(step: Step) -> Step:
+    """P3 for kits: the parts of a kit hear nothing when its record comes again."""
+
+    def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
+        known = isinstance(record, r.KitAssembled | r.KitDisassembled) and view.get(fact_key(record.id)) is not None
+        outcome = step(view, record, at, log)
+        if known:
+            outcome.sends = [x for x in outcome.sends if type(x.record) is not r.KitPartMoved]
+        return outcome
+
+    return broken
+
+
+def _returns_counted_twice(step: Step) -> Step:
+    """What was inspected before may be inspected again."""
+
+    def broken(view: Any, record: Any, at: Any, log: Any) -> Outcome:
+        def shown(key: str, row: Any) -> Any:
+            if not isinstance(row, OrderRow) or row.at >= at.place:
+                return row
+            return replace(row, lines=tuple(replace(x, returned=0) for x in row.lines))
+
+        return step(_Seeing(view, shown) if type(record) is r.ReturnInspected else view, record, at, log)
+
+    return broken
+
+
 class Mutant(NamedTuple):
     """`seeds`: so many find it for certain; 0: a directed scenario does."""
 
@@ -272,6 +359,13 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("late grant kept", 200, orders=_late_grant_kept),
     Mutant("rows not put again, store kept after a crash", 200, KeepsStoreAfterCrash, _rows_not_put_again,
            _rows_not_put_again),
+    Mutant("move counted before it is recorded", 0, MoveCountedFirst),
+    Mutant("expiry decided again on redelivery", 0, warehouse=_expiry_decided_again),
+    Mutant("fill decided again on redelivery", 0, warehouse=_fill_decided_again),
+    Mutant("queue order reversed", 0, warehouse=_queue_reversed),
+    Mutant("floors ignored", 0, warehouse=_floors_ignored),
+    Mutant("kit parts told only once", 0, warehouse=_kit_parts_told_once),
+    Mutant("returns counted twice", 0, orders=_returns_counted_twice),
 )  # fmt: skip
 
 

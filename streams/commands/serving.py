@@ -19,6 +19,8 @@ from streams.commands.output import fail, say
 from streams.commands.session import connected
 from streams.reader import ReadError
 from streams.settings import LOOPBACK, Settings, split_address
+from streams.topics import WAREHOUSE
+from tables.murmur2 import partition_of_sku
 
 BROKER_SECONDS = 60.0  # it may be started beside us
 GRACE_SECONDS = 2  # then what still runs is cut
@@ -49,7 +51,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     listening = _listen(host, port)
-    app = build_app(settings, partial(_explain, settings))
+    app = build_app(settings, partial(_explain, settings), partial(_past, settings))
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -76,17 +78,39 @@ def _explain(settings: Settings, order_id: str, advance: Callable[[], None]) -> 
     from proof.history.fold import Halted
     from streams.commands.folding import ROLES, logs_of
 
-    class Waited:
-        def expect(self, records: int) -> None:
-            advance()
-
-        def advance(self, records: int) -> None:
-            advance()
-
     try:
-        return explain(order_id, logs_of(settings, logging.getLogger("smokehouse").warning), ROLES, Waited())
+        return explain(order_id, logs_of(settings, logging.getLogger("smokehouse").warning), ROLES, _Waited(advance))
     except Halted as error:
         raise ReadError(str(error)) from error
+
+
+def _past(settings: Settings, sku: str, at: str, advance: Callable[[], None]) -> Any:
+    """A SKU as it stood. `ValueError`: no moment."""
+    from proof.history.fold import Halted
+    from proof.history.logs import partitions
+    from proof.history.moment import parse
+    from streams.commands.folding import fold_to
+    from streams.commands.past_stock import stock_then
+
+    moment = parse(at)
+    home = partition_of_sku(sku, partitions(settings))
+    try:
+        return stock_then(sku, home, fold_to(settings, WAREHOUSE.name, home, moment, _Waited(advance)))
+    except Halted as error:
+        raise ReadError(str(error)) from error
+
+
+class _Waited:
+    """Reads on while somebody waits."""
+
+    def __init__(self, advance: Callable[[], None]) -> None:
+        self._advance = advance
+
+    def expect(self, records: int) -> None:
+        self._advance()
+
+    def advance(self, records: int) -> None:
+        self._advance()
 
 
 def _listen(host: str, port: int) -> socket.socket:

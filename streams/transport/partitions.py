@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -20,10 +21,11 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams.transport.failstop import AGENT_ERROR, CONSUMER_DEAD, RECOVERY_READ, die
-from streams.transport.poller import Counters, Poller, Records
+from streams.transport.poller import Counters, Poller, Records, weight_of
 
 REVOKE_SECONDS = 40.0  # handling what was begun and closing it, inside a rebalance: below MAX_POLL_SECONDS
 HANDLED_POLL_SECONDS = 0.01
+BATCH_WEIGHT = 4_000  # about a quarter of a second of work
 LEAVE_SECONDS = 4.5  # the last commit and leaving the group: above JOIN_SECONDS of the poller
 
 BEGINNING = OFFSET_BEGINNING  # `open` may return it: the first offset the log holds
@@ -59,7 +61,7 @@ class Owner(Protocol):
 class Batch(ConsumerMessage):
     """One Faust message: what has arrived of a topic. Its value is {partition: [records in offset order]}."""
 
-    __slots__ = ("records",)
+    __slots__ = ("weight",)
 
     @property
     def begun(self) -> bool:
@@ -71,7 +73,7 @@ class Partitions:
 
     def __init__(self, owner: Owner, config: dict[str, Any], in_flight_records: int) -> None:
         self.counters = Counters()
-        self.arrivals: asyncio.Queue[Batch] = asyncio.Queue()  # bounded: one batch a topic that no agent has begun
+        self.arrivals: asyncio.Queue[Batch] = asyncio.Queue()  # bounded: by the room in flight
         self.begun: set[Batch] = set()
         self.on_assigned: Callable[[set[TP]], Awaitable[None]]
         self._owner = owner
@@ -80,7 +82,7 @@ class Partitions:
         self._epochs: dict[TP, int] = {}  # what is ours
         self._open: set[TP] = set()
         self._opening: dict[TP, asyncio.Task[None]] = {}
-        self._waiting: dict[str, Batch] = {}  # topic -> the last batch made
+        self._waiting: dict[str, deque[Batch]] = {}  # topic -> batches that no agent has begun, oldest first
         self._rebalance = asyncio.Lock()
         self._left: dict[TP, int] | None = None
         self._poller: Poller | None = None
@@ -132,13 +134,13 @@ class Partitions:
     def handled(self, batch: Batch) -> None:
         """The agent is done with the batch: room for as many records again."""
         self.begun.discard(batch)
-        self._release(batch.records)
-        batch.records = 0
+        self._release(batch.weight)
+        batch.weight = 0
 
     async def until_handled(self, tps: set[TP] | None = None) -> None:
         """Until no agent is inside a batch (that holds one of `tps`)."""
         deadline = time.monotonic() + REVOKE_SECONDS
-        while any(tps is None or any(TP(b.topic, p) in tps for p in b.value) for b in self.begun if b.records):
+        while any(tps is None or any(TP(b.topic, p) in tps for p in b.value) for b in self.begun if b.weight):
             if time.monotonic() > deadline:
                 die(CONSUMER_DEAD, f"an agent is inside a batch for more than {REVOKE_SECONDS:.0f} s")
             await asyncio.sleep(HANDLED_POLL_SECONDS)
@@ -234,18 +236,29 @@ class Partitions:
                 if TP(topic, partition) in self._open:
                     ours[partition] = of_partition
                 else:
-                    self._drop(len(of_partition))
-            if not ours:
-                continue
-            batch = self._waiting.get(topic)
-            if batch is None or batch.begun:
-                partition, of_partition = next(iter(ours.items()))
-                batch = self._waiting[topic] = _new_batch(TP(topic, partition), of_partition[0].offset())
-                self.counters.batches += 1
-                self.arrivals.put_nowait(batch)
+                    self._drop(of_partition)
             for partition, of_partition in ours.items():
-                batch.value.setdefault(partition, []).extend(of_partition)
-                batch.records += len(of_partition)
+                start = weight = 0
+                for end, record in enumerate(of_partition, start=1):
+                    weight += weight_of(record)
+                    if weight >= BATCH_WEIGHT or end == len(of_partition):
+                        self._wait(topic, partition, of_partition[start:end], weight)
+                        start, weight = end, 0
+
+    def _wait(self, topic: str, partition: int, records: list[Message], weight: int) -> None:
+        """They wait for the agent: in the last batch of the topic, unless it was begun or holds enough. A batch is
+        handled in one step of the loop, and the loop must not stand still for long."""
+        waiting = self._waiting.setdefault(topic, deque())
+        while waiting and waiting[0].begun:
+            waiting.popleft()
+        if not waiting or waiting[-1].weight >= BATCH_WEIGHT:
+            batch = _new_batch(TP(topic, partition), records[0].offset())
+            waiting.append(batch)
+            self.counters.batches += 1
+            self.arrivals.put_nowait(batch)
+        batch = waiting[-1]
+        batch.value.setdefault(partition, []).extend(records)
+        batch.weight += weight
 
     def _regressed(self, tp: TP, expected: int, why: str) -> None:
         if tp in self._epochs:
@@ -255,25 +268,29 @@ class Partitions:
 
     def _strip(self, tps: set[TP]) -> None:
         """Take the partitions out of the batches that no agent has begun."""
-        for topic, batch in self._waiting.items():
-            if not batch.begun:
+        for topic, waiting in self._waiting.items():
+            for batch in waiting:
+                if batch.begun:
+                    continue
                 for partition in [p for p in batch.value if TP(topic, p) in tps]:
                     dropped: list[Message] = batch.value.pop(partition)
-                    batch.records -= len(dropped)
-                    self._drop(len(dropped))
+                    batch.weight -= self._drop(dropped)
 
-    def _drop(self, records: int) -> None:
-        self.counters.records_dropped += records
-        self._release(records)
+    def _drop(self, records: list[Message]) -> int:
+        """Gives back the room they took, and says how much that was."""
+        weight = sum(map(weight_of, records))
+        self.counters.records_dropped += len(records)
+        self._release(weight)
+        return weight
 
-    def _release(self, records: int) -> None:
-        if self._poller is not None and records:
-            self._poller.release(records)
+    def _release(self, weight: int) -> None:
+        if self._poller is not None and weight:
+            self._poller.release(weight)
 
 
 def _new_batch(tp: TP, offset: int) -> Batch:
     batch = Batch(tp.topic, tp.partition, offset, time.time(), 0, None, None, {}, None, 0, 0, tp, generation_id=0)  # type: ignore[arg-type]
-    batch.records = 0
+    batch.weight = 0
     return batch
 
 

@@ -25,6 +25,7 @@ from streams.settings import IN_FLIGHT_RECORDS, Settings, client_config
 from streams.transport.failstop import CONSUMER_DEAD, die
 
 POLL_SECONDS = 0.1  # a job waits at most this long on an idle log
+WEIGHT_BYTES = 512
 ROOM_SECONDS = 0.05  # between two looks at the jobs while there is no room for records
 NETWORK_SECONDS = 2.0  # one blocking question to the broker
 QUESTION_TRIES = 10  # for the committed offsets in a rebalance: 20 s
@@ -121,6 +122,11 @@ def consumer_config(settings: Settings, group: str) -> dict[str, Any]:
     return config
 
 
+def weight_of(record: Message) -> int:
+    """What it takes of the room in flight: a small record 1, a packed one about as much as what is packed in it."""
+    return 1 + len(record) // WEIGHT_BYTES
+
+
 class Poller(threading.Thread):
     """Reads `topics` as a member of the group and reports to `events`."""
 
@@ -155,10 +161,10 @@ class Poller(threading.Thread):
 
     # ---- for any thread
 
-    def release(self, records: int) -> None:
-        """Room for `records` more."""
+    def release(self, weight: int) -> None:
+        """Room for so much more."""
         with self._lock:
-            self._in_flight -= records
+            self._in_flight -= weight
             self._lock.notify()
 
     def commit(self, offsets: dict[TP, int]) -> None:
@@ -250,7 +256,7 @@ class Poller(threading.Thread):
         """Group the records, drop what is not expected, and hand the rest on."""
         sorted_: Records = {}
         holes: dict[TP, int] = {}
-        taken = 0
+        taken = weight = 0
         run: tuple[str, int] | None = None
         position: Position | None = None
         partition_records: list[Message] = []
@@ -267,6 +273,7 @@ class Poller(threading.Thread):
                 position.expected = offset + 1
                 partition_records.append(record)
                 taken += 1
+                weight += weight_of(record)
             else:
                 self._counters.records_dropped += 1
                 if position is not None and 0 <= position.expected < offset:
@@ -275,7 +282,7 @@ class Poller(threading.Thread):
             self._silent_since = 0.0
             self._counters.records_read += taken
             with self._lock:
-                self._in_flight += taken
+                self._in_flight += weight
             kept = {topic: {p: batch for p, batch in of.items() if batch} for topic, of in sorted_.items()}
             for topic, of in kept.items():
                 for partition in of:

@@ -26,7 +26,8 @@ ASKED = {
     "/status": "/status",
 }
 ELSEWHERE = {  # they have tests of their own
-    "/v1/live", "/v1/stock/query", "/v1/orders/{order_id}/explanation", "/v1/recalls", "/v1/lots/{lot}/trace",
+    "/v1/live", "/v1/stock/query", "/v1/stock/{sku}/past", "/v1/orders/{order_id}/explanation", "/v1/recalls",
+    "/v1/lots/{lot}/trace",
 }  # fmt: skip
 
 

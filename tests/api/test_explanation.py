@@ -32,6 +32,29 @@ def test_an_order_that_never_was_is_a_documented_404(street):
     street.check_documented(PATH, response)
 
 
+PAST = "/v1/stock/{sku}/past"
+
+
+def test_past_stock_is_as_documented_and_is_the_level_of_its_version(street):
+    now = street.get("/v1/stock/JRK-BLAC-50").json()["stock"]
+    response = street.get("/v1/stock/JRK-BLAC-50/past", params={"at": ".".join(map(str, now["version"]))}, timeout=30)
+    assert response.status_code == 200, response.text
+    street.check_documented(PAST, response)
+    then = response.json()["stock"]
+    assert (then["version"], then["on_hand"], then["locations"]) == (now["version"], now["on_hand"], now["locations"])
+
+
+@pytest.mark.parametrize(("sku", "at", "status", "kind"), [
+    ("JRK-BLAC-50", "yesterday", 422, "no-such-moment"),
+    ("JRK-BLAC-50", "2001-01-01T00:00:00Z", 404, "unknown-sku"),
+    ("NEVER-SEEN", "0", 404, "unknown-sku"),
+])  # fmt: skip
+def test_stock_that_never_was_and_moments_that_are_none_are_told(street, sku, at, status, kind):
+    response = street.get(f"/v1/stock/{sku}/past", params={"at": at}, timeout=30)
+    assert (response.status_code, response.json()["type"].rpartition(":")[2]) == (status, kind), response.text
+    street.check_documented(PAST, response)
+
+
 @pytest.fixture
 def folding():
     """A fold that goes on until `let_go`, and counts the times it was told to stop."""

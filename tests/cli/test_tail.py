@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import signal
 
+from streams.agents.stock import step
 from tables import records as r
 from tables.codec import encode, pack
-from tables.outcome import place_of
-from tables.rows import LotRow
+from tables.outcome import At, place_of
+from tables.rows import PartitionRow, lot_key
 from tables.rows import encode as encode_row
 from tables.store import version_bytes
+from tables.table import Table
 
 EVERYTHING = ("--from-beginning", "--json")
 
@@ -94,7 +96,9 @@ def test_text_is_a_line_per_record_that_a_terminal_does_not_obey(shop):
 
 def test_a_row_of_a_changelog_is_shown_with_its_version(shop):
     place = place_of(7, 3)
-    row = LotRow(place, "BJ-1", "W1", "L1", "2027-01-31", place, 12, ((place, 12),))
+    fact = r.Received(id="in", sku="BJ-1", location="W1", quantity=12, lot="L1", best_before="2027-01-31")
+    opened = PartitionRow(place_of(0), 9, 0, 4, 1, r.Limits(), 0, 0)
+    row = step(Table(), fact, At(place, 1_234_567), opened).rows[lot_key("BJ-1", "W1", "L1")]
     shop.send("stock-changelog", version_bytes(9, place) + encode_row(row), key=b"lot|BJ-1|W1|L1|writer")
     [line] = _lines(shop.run("tail", "stock-changelog", *EVERYTHING, "--limit", "1"))
     assert line["version"] == [9, 7, 3]

@@ -48,9 +48,31 @@ def test_a_cancellation_without_lines_gives_back_everything_left() -> None:
     assert replay(events) == Replayed(placed=2, confirmed=2, rejected=0, units_given_back=5)
 
 
-def test_each_line_takes_the_first_location_that_covers_it_whole() -> None:
+def test_a_line_is_not_split_where_one_location_covers_it_whole() -> None:
     events = [received("a", 2), received("a", 5, "SHOP"), placed("1", "MAIN", "SHOP", a=3), placed("2", a=2)]
     assert replay(events).confirmed == 2
+
+
+def test_a_line_that_no_location_covers_alone_is_split() -> None:
+    events = [received("a", 2), received("a", 3, "SHOP"), placed("1", "MAIN", "SHOP", a=5), placed("2", a=1)]
+    assert replay(events) == Replayed(placed=2, confirmed=1, rejected=1, units_given_back=0)
+
+
+def test_one_location_for_all_lines_goes_before_a_better_ranked_one_for_some() -> None:
+    """Had it taken what MAIN has of a, the second order found nothing there."""
+    events = [
+        received("a", 1), received("a", 1, "SHOP"), received("b", 1, "SHOP"), placed("1", "MAIN", "SHOP", a=1, b=1),
+        placed("2", "MAIN", a=1),
+    ]  # fmt: skip
+    assert replay(events).confirmed == 2
+
+
+def test_units_of_a_split_line_go_back_to_where_they_were() -> None:
+    events = [
+        received("a", 2), received("a", 3, "SHOP"), placed("1", "MAIN", "SHOP", a=5), cancelled("c", "1"),
+        placed("2", "MAIN", a=2), placed("3", "SHOP", a=3),
+    ]  # fmt: skip
+    assert replay(events) == Replayed(placed=3, confirmed=3, rejected=0, units_given_back=5)
 
 
 @given(st.text(max_size=20), st.integers(0, 10**10 - 1))

@@ -39,9 +39,9 @@ def test_stock_at_the_reorder_point_is_filled_up_today():
 
 
 def test_what_is_owed_lowers_the_position_and_what_is_coming_raises_it():
-    advice = advise(forecast([1] * 60), Stock(available=2, shortage=5, incoming=4), Terms())
-    assert advice.position == 1
-    assert "position 1 = 2 available + 4 incoming - 5 owed" in advice.reason
+    advice = advise(forecast([1] * 60), Stock(available=2, shortage=5, incoming=9, backordered=3), Terms())
+    assert advice.position == 3
+    assert "position 3 = 2 available + 9 incoming - 8 owed" in advice.reason
 
 
 def test_the_reason_carries_its_figures():

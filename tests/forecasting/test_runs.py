@@ -6,12 +6,13 @@ from datetime import date, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from forecasting.policy import Advice, Terms
 from forecasting.runs import Forecaster, forecast_record, read, record_id, reorder_record
 from forecasting.series import SeriesKey
 from tables.codec import Unreadable, encode
-from tables.records import Demand, Forecast, LocationLevel, Reorder, StockLevels
+from tables.records import Demand, Forecast, IncomingLevel, LocationLevel, Reorder, StockLevels
 
 FIRST = date(2026, 3, 2)
 KEY = ("TERIYAKI-BAG-50G", "MAIN")
@@ -117,6 +118,18 @@ def test_moved_stock_renews_the_advice_and_a_small_move_is_no_news(forecaster: F
     assert advice(forecaster) == {}
     forecaster.take(levels(900, offset=3))
     assert advice(forecaster)[KEY].quantity == 0
+
+
+def test_what_is_on_order_counts_as_there_and_what_is_backordered_as_owed(forecaster: Forecaster):
+    run(forecaster)
+    bare = advice(forecaster)[KEY]
+    level = levels(10, offset=2)
+    coming = [IncomingLevel("PO-1", "purchase", 40, "2026-04-03", True), IncomingLevel("TR-1", "transfer", 6, "", True)]
+    place = replace(level.locations[0], backordered=5, incoming=coming)
+    forecaster.take(replace(level, locations=[place]))
+    found = advice(forecaster)[KEY]
+    assert (found.position, bare.position) == (10 + 40 + 6 - 5, 10)
+    assert found.quantity == bare.quantity - 41
 
 
 def test_an_older_stock_level_changes_nothing(forecaster: Forecaster):

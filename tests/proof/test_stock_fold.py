@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from proof.audit.changelogs import Changelog
@@ -149,7 +149,10 @@ def run(belt: Any, chance: random.Random, happenings: int) -> tuple[Findings, St
     return folded(belt)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
 @given(chance=st.randoms(use_true_random=False), happenings=st.integers(1, 120))
 def test_any_stock_traffic_is_folded_alike(new_belt: Any, chance: random.Random, happenings: int) -> None:
     findings, _ = run(new_belt(partitions=1), chance, happenings)
@@ -166,3 +169,27 @@ def test_long_stock_traffic_is_folded_alike(new_belt: Any) -> None:
         assert findings.checked[rule] > 5, (rule, findings.checked)
     [room] = book.rooms.values()
     assert any(lot.expired for lots in room.lots_of.values() for lot in lots.values())
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(st.lists(st.integers(1, 31), min_size=2, max_size=5), st.permutations(range(5)))
+def test_lines_are_placed_where_the_fewest_and_best_ranked_locations_are(
+    new_belt: Any, covers: list[int], ranking: list[int]
+) -> None:
+    """Stock so sparse that it matters which locations are chosen: bit n of a line, there is some at location n."""
+    belt = new_belt(partitions=1)
+    for n, bits in enumerate(covers):
+        for place in range(5):
+            if bits >> place & 1:
+                belt.place(r.Received(id=f"{n}-{place}", sku=f"S{n}", location=f"W{place}", lot="L", quantity=2))
+    belt.put("warehouse", 0, r.Reserve(
+        id="o:1:0", order_id="o", attempt=1, order_partition=0, locations=[f"W{x}" for x in ranking],
+        lines=[r.Line(f"S{n}", 2) for n in range(len(covers))],
+    ))  # fmt: skip
+    while belt.step("warehouse", 0, 100):
+        belt.checkpoint("warehouse", 0)
+
+    findings, book = folded(belt)
+
+    assert findings.kept == []
+    assert book.rooms[0].promises["o", 1].state == "claimed"

@@ -203,3 +203,32 @@ def test_long_traffic_is_audited_clean(new_belt: Any) -> None:
     assert report["findings"] == []
     for rule, least in (("promise", 5), ("decision", 8), ("cancellation", 1), ("forwarded", 5), ("dead_letter", 20)):
         assert report["checked"][rule] >= least, rule
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(
+    covers=st.lists(st.integers(1, 15), min_size=2, max_size=5), ranking=st.permutations(range(4)),
+    scarce=st.sets(st.integers(0, 3), max_size=2),
+)  # fmt: skip
+def test_orders_over_several_partitions_leave_from_as_few_locations_as_they_can(
+    new_belt: Any, covers: list[int], ranking: list[int], scarce: set[int]
+) -> None:
+    """Bit n of a line: location n has some; at a scarce one enough for one of the two orders: moves may fail."""
+    belt = new_belt(partitions=3)
+    for n, bits in enumerate(covers):
+        for place in range(4):
+            if bits >> place & 1:
+                units = 2 if place in scarce else 4
+                belt.place(r.Received(id=f"{n}-{place}", sku=f"S{n}", location=f"W{place}", lot="L", quantity=units))
+    belt.turn()
+    for name in ("first", "second"):
+        belt.place(r.OrderPlaced(
+            id=name, order_id=name, channel="shop", payment="paid", locations=[f"W{x}" for x in ranking],
+            lines=[r.Line(f"S{n}", 2) for n in range(len(covers))],
+        ))  # fmt: skip
+    belt.turn(1)
+
+    report = belt.audit()
+
+    assert report["findings"] == []
+    assert report["orders"]["confirmed"] >= 1

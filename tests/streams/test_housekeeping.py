@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from streams import housekeeping
+from streams.agents import stock
 from streams.partition import Partition
 from tables import records as r
 from tables import rows
-from tables.outcome import place_of
+from tables.outcome import At, place_of
 from tables.pruning import DELETED
 from tables.rows import PartitionRow, reservation_key
 from tables.store import RowStore, changelog_key, version_bytes
@@ -29,9 +31,10 @@ def state(ms):
 
 
 def reservation(name, offset, how="released", forget_ms=NOW_MS):
-    return rows.ReservationRow(
-        place_of(offset), name, 1, 0, how, place_of(1), NOW_MS, "W1", "2026-03-02", 9, (), (), (), NOW_MS, forget_ms
-    )
+    """What a release leaves of an attempt, moved to where this test wants it."""
+    release = r.Release(id=name, order_id=name, attempt=1)
+    [row] = stock.step(Table(), release, At(place_of(offset), NOW_MS), state(NOW_MS)).rows.values()
+    return replace(row, state=how, asked=place_of(1), asked_ms=NOW_MS, order_ms=NOW_MS, forget_ms=forget_ms)
 
 
 def encoded(row):

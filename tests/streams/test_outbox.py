@@ -31,7 +31,7 @@ def allocate(n):
 
 def big(n, size):
     """A command whose encoding has about `size` bytes."""
-    lines = [r.CancelLine("S" * 64, 1)] * (size // 90)
+    lines = [r.ReleaseLine("S" * 64, 1)] * (size // 90)
     return r.Release(id=f"o{n}:1:0", order_id=f"o{n}", attempt=1, lines=lines)
 
 
@@ -281,8 +281,12 @@ async def test_a_row_as_large_as_the_rules_allow_is_taken_by_the_broker(made):
 
 async def test_items_of_the_order_log_are_read_back_as_they_were_sent(embedded_made, outbox):
     answers = [
-        r.ReserveAnswered(id=f"a{n}", order_id=f"o{n}", attempt=1, partition=0, locations=["W1"]) for n in range(3)
-    ]
+        r.ReserveAnswered(
+            id=f"a{n}", order_id=f"o{n}", attempt=1, partition=0,
+            parts=[r.Part("JERKY", 1, "W1"), r.Part("JERKY", 2, "W2", backordered=True, due="2026-03-20")],
+        )
+        for n in range(3)
+    ]  # fmt: skip
     for answer in answers:
         outbox.send(Send("orders", 1, None, answer))
     outbox.leave()

@@ -151,11 +151,13 @@ async def test_a_reserve_with_lines_of_several_partitions_is_a_dead_letter(wareh
 async def test_a_reserve_with_lines_of_this_partition_alone_is_answered(warehouse):
     warehouse.give(received(HERE), received(ALSO_HERE, "in-2"), reserve(HERE, ALSO_HERE))
     (answer,) = await warehouse.said("orders")
-    assert ORDER_LOG.items(answer.value())[0].locations == ["W1", "W1"]
+    assert ORDER_LOG.items(answer.value())[0].parts == [r.Part(HERE, 1, "W1"), r.Part(ALSO_HERE, 1, "W1")]
 
 
 async def test_an_answer_finds_its_order_where_it_lives_though_its_key_points_elsewhere(orders):
-    answer = r.ReserveAnswered(id="a", order_id=ORDER_THERE, attempt=1, partition=0, locations=["W1"])
+    answer = r.ReserveAnswered(
+        id="a", order_id=ORDER_THERE, attempt=1, partition=0, parts=[r.Part(HERE, 1, "W1")], could=[0b1]
+    )
     orders.give(answer)
     (forwarded,) = await orders.said("orders")
     assert forwarded.partition() == 2, "an order that is not known here"

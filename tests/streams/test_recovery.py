@@ -9,13 +9,15 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
+from streams.agents.stock import step
 from streams.reader import last_offsets
 from streams.recovery import TwoStates, recover
-from tables import rows
-from tables.outcome import place_of
+from tables import ledger, rows
+from tables import records as r
+from tables.outcome import At, place_of
 from tables.pruning import DELETED
-from tables.records import Limits
 from tables.store import changelog_key, version_bytes
+from tables.table import Table
 
 LOG, CHANGELOG = 7, "stock-changelog"
 A, B, C = (letter * 32 for letter in "abc")  # writers
@@ -23,7 +25,8 @@ JERKY = "stock|JERKY|W1"
 
 
 def stock(offset, on_hand, index=0):
-    return rows.StockRow(place_of(offset, index), "JERKY", "W1", on_hand, 0, 0, 0, 0, 0, 0, 0, "ok", False)
+    place = place_of(offset, index)
+    return ledger.move(ledger.new_stock("JERKY", "W1", place, rows.Policy()), place, 0, None, on_hand=on_hand)
 
 
 def state_of(row, log_id=LOG):
@@ -287,13 +290,13 @@ PARTITION, RES = rows.PARTITION_KEY, rows.reservation_key("o1", 1)
 
 
 def position(offset, state_ms):
-    return rows.PartitionRow(place_of(offset), LOG, 0, 4, 1, Limits(), state_ms, NOW_MS)
+    return rows.PartitionRow(place_of(offset), LOG, 0, 4, 1, r.Limits(), state_ms, NOW_MS)
 
 
 def reservation(offset, state, forget_ms):
-    return rows.ReservationRow(
-        place_of(offset), "o1", 1, 0, state, place_of(1), NOW_MS, "W1", "2026-03-02", 9, (), (), (), NOW_MS, forget_ms
-    )
+    release = r.Release(id="o1:1:0", order_id="o1", attempt=1)
+    [row] = step(Table(), release, At(place_of(offset), NOW_MS), position(offset, NOW_MS)).rows.values()
+    return replace(row, state=state, forget_ms=forget_ms)
 
 
 @pytest.fixture

@@ -21,9 +21,11 @@ from faust.types import TP
 
 from streams.brokers.kind import wait_for_broker
 from streams.settings import Settings, client_config
+from streams.transport import partitions as partitions_module
 from streams.transport import poller as poller_module
 from streams.transport.failstop import CONSUMER_DEAD, LOOP_BLOCKED, SUSPENDED
-from streams.transport.poller import Counters, Poller, Records
+from streams.transport.partitions import Partitions
+from streams.transport.poller import Counters, Poller, Records, weight_of
 
 PARTITIONS = 4
 ROOT = Path(__file__).resolve().parents[2]
@@ -405,3 +407,18 @@ def test_a_record_that_shows_late_is_read_again_in_its_place() -> None:
     assert arrivals.offsets == [0, 1, 2, 3, 4]
     assert log.sought == [2, 2]
     assert counters.holes == 2
+
+
+async def test_a_backlog_of_packed_records_is_handed_over_in_pieces_that_the_loop_can_bear() -> None:
+    """Twenty records of half a megabyte are twenty thousand commands: no batch holds all of them, none is lost."""
+    tp = TP("orders", 0)
+    partitions = Partitions(None, {}, 10_000)  # type: ignore[arg-type]
+    partitions._open.add(tp)
+    backlog = [Message(topic=tp.topic, partition=0, offset=n, value=b"x" * 500_000) for n in range(20)]
+    partitions._arrived({tp.topic: {0: backlog[:12]}})
+    partitions._arrived({tp.topic: {0: backlog[12:]}})
+    batches = [partitions.arrivals.get_nowait() for _ in range(partitions.arrivals.qsize())]
+    heaviest = weight_of(backlog[0])
+    assert all(batch.weight < 2 * partitions_module.BATCH_WEIGHT + heaviest for batch in batches)
+    assert [message.offset() for batch in batches for message in batch.value[0]] == list(range(20))
+    assert len(batches) == 4

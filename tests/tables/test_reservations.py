@@ -105,6 +105,17 @@ def test_safety_stock_is_never_promised(stock_log: Any) -> None:
     assert reasons(stock_log.reserve(("A", 3), order_id="o2")) == []
 
 
+def test_a_command_spread_over_too_many_parts_is_refused_whole(stock_log: Any) -> None:
+    skus = [f"S{n}" for n in range(r.LINES_MAX)]
+    for sku in skus:
+        for location in ("W1", "W2", "W3"):
+            stock_log.receive(1, sku, location)
+    before = stock_log.rows("stock", "lot")
+    said = stock_log.reserve(*((sku, 3) for sku in skus), locations=["W1", "W2", "W3"], policy="ship_available")
+    assert (parts(said), set(reasons(said))) == ([], {"too_many_parts"})
+    assert stock_log.rows("stock", "lot") == before
+
+
 # -- refusing: one written order ---------------------------------------------------------------------------------------
 
 PRECEDENCE = [

@@ -83,7 +83,7 @@ class Up:
         for batch in read_to_end(self.settings, "reservations", contiguous=False):
             for message in batch:
                 said = msgspec.json.decode(message.value(), type=r.OrderDecided)
-                if said.status != "cancelled":
+                if said.status not in ("cancelled", "edited"):
                     assert found.setdefault(said.order_id, said) == said, "two decisions about one order"
         return found
 
