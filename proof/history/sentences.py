@@ -53,6 +53,11 @@ def refusal(refused: r.Refusal) -> str:
     return f"{refused.sku} {refused.reason}: {refused.quantity} asked{there}"
 
 
+def _rest(refused: r.Refusal) -> str:
+    """Of a line that was granted in part: its other units."""
+    return f"{refused.sku} {refused.reason}: {refused.quantity} more asked than the {refused.available} there were"
+
+
 def part(one: Any) -> str:
     """Units granted at a location: with `backordered` and `due`."""
     text = f"{one.quantity} {one.sku} at {one.location}"
@@ -63,7 +68,10 @@ def part(one: Any) -> str:
 
 def answered(granted: Iterable[Any], refused: Iterable[r.Refusal]) -> str:
     """`granted ...; refused ...`, as far as there is either."""
-    told = [text for text in ("; ".join(map(part, granted)), "; ".join(map(refusal, refused)))]
+    parts = list(granted)
+    some = {x.sku for x in parts}
+    rests = [_rest(x) if x.sku in some else refusal(x) for x in refused]
+    told = ["; ".join(map(part, parts)), "; ".join(rests)]
     return "; ".join(word + text for word, text in zip(("granted ", "refused: "), told, strict=True) if text)
 
 
@@ -323,7 +331,11 @@ def _decided(x: r.OrderDecided) -> str:
     if x.status != "confirmed":
         return f"decided: {x.status}{_because(x.reason)}"
     waits = [f"{n.backordered} {n.sku} at {n.location} wait for stock" for n in x.lines if n.backordered]
-    short = [f"{n.quantity} {n.sku} not there ({n.reason})" for n in x.lines if n.reason]
+    short = [
+        f"{n.quantity} {n.sku} given back, for kits are whole" if n.reason == "kit"
+        else f"{n.quantity} {n.sku} not there ({n.reason})"
+        for n in x.lines if n.reason
+    ]  # fmt: skip
     served = placed_units(n for n in x.lines if n.location)
     return "; ".join([f"decided: confirmed, {served}", *waits, *short])
 

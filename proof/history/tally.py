@@ -126,6 +126,10 @@ def differences(orders: Iterable[str], before: Tally, after: Tally) -> list[Chan
 def text(decided: Decided) -> str:
     if decided.status != "confirmed":
         return f"{decided.status} ({decided.reason})" if decided.reason else decided.status
-    told = "confirmed from " + ", ".join(dict.fromkeys(location for _, _, location, _ in decided.places))
+    units: dict[str, int] = {}
+    for _, some, location, _ in decided.places:
+        units[location] = units.get(location, 0) + some
+    alone = len(units) == 1
+    told = "confirmed from " + ", ".join(x if alone else f"{x} ({count})" for x, count in units.items())
     told += f", {decided.backordered} backordered" if decided.backordered else ""
     return f"{told}, {decided.short} short" if decided.short else told

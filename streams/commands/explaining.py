@@ -70,9 +70,9 @@ def _show(found: Explanation) -> None:
     if decision is not None:
         _show_decision(decision)
     if found.happened:
-        rows = [(str(x.position), x.position.time, _what(x)) for x in found.happened]
-        put_line("")
-        put_table("What happened", ("record", "time", "what"), rows)
+        put_line("\nWhat happened:")
+        for event in found.happened:
+            put_line(f"{event.position.time}  {event.position}\n   {_what(event)}")
 
 
 def _show_decision(decision: Decision) -> None:
@@ -147,18 +147,19 @@ def _show_rules(rules: Sequence[Rule], at: Position, told: set[tuple[str, str]])
     fresh = [x for x in rules if (x.what, x.text) not in told]
     told.update((x.what, x.text) for x in fresh)
     if fresh:
-        rows = [(x.what, x.text, x.position) for x in fresh]
-        put_table("Rules in force", ("what", "it says", f"since {at.topic}[{at.partition}]"), rows)
+        put_line(f"Rules in force, and since which record of {at.topic}[{at.partition}]:")
+        for rule in fresh:
+            put_line(f"   {rule.what}{': ' + rule.text if rule.text else ''} ({rule.position or 'long before'})")
 
 
 def _what(event: Event) -> str:
     parts = [event.text, *event.said]
     if event.dead:
         parts.append(f"not applied: {event.dead}")
-        return "\n".join(parts)
-    parts += map(_lot, event.lots)
-    parts += map(_change, event.changes)
-    return "\n".join(parts if len(parts) > 1 else [*parts, "changed nothing"])
+    else:
+        parts += map(_lot, event.lots)
+        parts += map(_change, event.changes)
+    return "\n   ".join(parts if len(parts) > 1 else [*parts, "changed nothing"])
 
 
 def _lot(moved: LotMoved) -> str:

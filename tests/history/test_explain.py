@@ -348,6 +348,34 @@ def test_a_kit_is_told_as_what_it_was_exploded_into(brand, told):
     assert {"kit BOX", "channel shop"} <= {x.what for x in found.asked.rules}
 
 
+def test_kits_that_are_trimmed_to_whole_ones_tell_what_was_given_back(brand, told):
+    brand.put(
+        placed("o-1", [("BOX", 4)], policy="ship_available")
+    )  # eight A are wanted, six are there that live long enough
+    story = every(told("o-1"))
+    assert (
+        "decided: confirmed, 6 A at W1, 3 B at W1; 2 A not there (insufficient); 1 B given back, for kits are" in story
+    )
+    assert "A insufficient: 2 more asked than the 6 there were" in story
+    assert "gives back 1 B at W1" in story
+    assert "give back 1 B at W1 of attempt 1" in story
+
+
+def test_a_contended_order_tells_who_was_in_the_way_and_that_it_asks_again(belt, told):
+    """Two orders want the last units while neither is decided."""
+    belt.receive("A", 3)
+    for order_id in ("o-1", "o-2"):
+        order = placed(order_id, [("A", 2)], locations=["W1"])
+        belt.append(ORDERS, belt.home(order_id), encode(order))
+    belt.settle()
+    stories = [told(order_id) for order_id in ("o-1", "o-2")]
+    loser = next(x for x in stories if len(x.questions) > 1)
+    assert loser.questions[0].answer.why[-1] == (
+        "A is contended: 2 asked, 1 free now, 3 if undecided orders gave back what they claim"
+    )
+    assert "will ask again, attempt 2" in every(loser)
+
+
 def test_an_order_that_moves_to_one_location_tells_who_asked_and_what_could_be(belt, told):
     """A lies at both, D at the second alone; they live in two partitions, and each chooses by its own."""
     for sku, location in (("A", "W1"), ("A", "W2"), ("D", "W2")):
@@ -367,9 +395,7 @@ def test_an_order_split_over_locations_tells_that_no_single_one_covers_it(belt, 
     belt.receive("A", 2, "W2", "L2")
     belt.place("o-1", A=4)
     [asked] = told("o-1").questions
-    assert asked.answer.why == [
-        "A: no location has all 4, so it is split, the largest piece first: 3 at W1, 1 at W2"
-    ]
+    assert asked.answer.why == ["A: no location has all 4, so it is split, the largest piece first: 3 at W1, 1 at W2"]
     assert "no single location covers every line" in told("o-1").stands.sourcing
 
 
