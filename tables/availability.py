@@ -18,7 +18,7 @@ def takeable(row: StockRow, channel: str) -> int:
         row.on_hand - row.unavailable - row.claimed - row.held - row.allocated - row.policy.safety_stock
         - row.backordered
     )  # fmt: skip
-    for share in row.shares:
+    for share in row.shares:  # nearly always none
         free -= share.buffer if share.channel == channel else share.ring_fence
     return free
 

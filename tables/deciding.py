@@ -19,7 +19,6 @@ from tables import records as r
 from tables.codec import instant
 from tables.outcome import At, View
 from tables.rows import Change, ChannelRow, PartitionRow, ReservationRow, ReservedLine, StockRow, channel_key, sku_key
-from tables.rows import stock_key as key_of_stock
 from tables.sourcing import best, fewest
 
 
@@ -64,20 +63,26 @@ def decide(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Reserva
     lines: list[ReservedLine] = []
     refused = False
     for one in looks:
-        if one.reason or (one.refusal and not partial):
-            lines.append(_refused(one, one.line.quantity, one.refusal))
+        if one.cover:
+            bit = best(one.cover, chosen)
+            offer = next(x for x in one.offers if x.bit == bit)
+            lines.append(_part(offer, one, one.line.quantity, floor, command.channel))
+            continue
+        why = one.refusal
+        if one.reason or (why and not partial):
+            lines.append(_refused(one, one.line.quantity, why))
             refused = True
             continue
-        parts, rest = _parts(one, chosen, floor, command.channel)
+        parts, rest = _split(one, chosen, floor, command.channel)
         lines += parts
         if rest:
             waits = _backordered(view, one, rest, floor) if command.policy == "backorder" else None
-            lines.append(waits or _refused(one, rest, one.refusal))
+            lines.append(waits or _refused(one, rest, why))
             refused = refused or waits is None
     if refused and command.policy != "ship_available":  # nothing of it is taken, then
+        lacking = {x.sku for x in lines if x.reason}
         lines = [
-            _refused(one, one.line.quantity, one.refusal)
-            if any(x.sku == one.line.sku and x.reason for x in lines)
+            _refused(one, one.line.quantity, one.refusal) if one.line.sku in lacking
             else ReservedLine(one.line.sku, one.line.quantity, "", "", one.fits, False, 0, False, "", 0, "")
             for one in looks
         ]  # fmt: skip
@@ -99,24 +104,27 @@ def look(
     floor: str, log: PartitionRow,
 ) -> Look:  # fmt: skip
     """The checks of a line, and what each location has for it."""
-    found = Look(line, _before_stock(view, command, line, allowed, rules, log), [])
-    if found.reason:
-        return found
+    reason = _before_stock(view, command, line, allowed, rules, log)
+    offers: list[Offer] = []
+    if reason:
+        return Look(line, reason, offers)
+    all_fits = all_takes = reach = cover = 0
+    quantity, prefix = line.quantity, f"stock|{line.sku}|"
     for bit, location in allowed:
-        row: StockRow | None = view.get(key_of_stock(line.sku, location))
+        row: StockRow | None = view.get(prefix + location)
         if row is None:
             continue
         free = availability.takeable(row, command.channel)
         takes = fits = free if free > 0 else 0
         if floor and takes:
             fits = max(min(takes, availability.room_of(view, row, floor)), 0)
-        found.offers.append(Offer(bit, location, row, takes, fits))
-        found.takes += takes
-        found.fits += fits
-        found.reach += max(free + row.claimed, 0)
-        if fits >= line.quantity:
-            found.cover |= 1 << bit
-    return found
+        offers.append(Offer(bit, location, row, takes, fits))
+        all_takes += takes
+        all_fits += fits
+        reach += max(free + row.claimed, 0)
+        if fits >= quantity:
+            cover |= 1 << bit
+    return Look(line, reason, offers, all_fits, all_takes, reach, cover)
 
 
 def _before_stock(
@@ -137,12 +145,9 @@ def _before_stock(
     return "" if allowed else "location_not_allowed"
 
 
-def _parts(one: Look, chosen: int, floor: str, channel: str) -> tuple[list[ReservedLine], int]:
-    """Where the units of a line come from, and how many no location has for it."""
+def _split(one: Look, chosen: int, floor: str, channel: str) -> tuple[list[ReservedLine], int]:
+    """Where the units of a line that no location covers whole come from, and how many no location has for it."""
     left = one.line.quantity
-    if one.cover:
-        bit = best(one.cover, chosen)
-        return [_part(next(x for x in one.offers if x.bit == bit), one, left, floor, channel)], 0
     parts: list[ReservedLine] = []
     for offer in sorted(one.offers, key=lambda x: (0, 0, x.bit) if chosen >> x.bit & 1 else (1, -x.fits, x.bit)):
         units = min(offer.fits, left)
@@ -187,15 +192,16 @@ def _refused(one: Look, units: int, reason: str) -> ReservedLine:
 def _row(
     command: r.Reserve, at: At, allowed: list[tuple[int, str]], looks: list[Look], lines: list[ReservedLine]
 ) -> ReservationRow:
-    taken = tuple(x.open for x in lines)
+    taken = tuple([x.open for x in lines])
     granted = any(taken)
-    fenced = tuple(x.fenced for x in lines) if any(x.fenced for x in lines) else ()
+    fenced = tuple([x.fenced for x in lines])
+    fenced = fenced if any(fenced) else ()
     occurred = command.occurred_at or instant(at.ms)
     first = allowed[0][1] if allowed else (*command.locations, "")[0]
-    could = tuple(x.cover for x in looks) if granted and len(command.locations) > 1 else ()
+    could = tuple([x.cover for x in looks]) if granted and len(command.locations) > 1 else ()
     return ReservationRow(
         at.place, command.order_id, command.attempt, command.order_partition, command.channel,
         "claimed" if granted else "refused", at.place, at.ms, first, occurred[:10], int(occurred[11:13] or 0),
-        command.demand, tuple(lines), tuple((x.sku, x.quantity) for x in command.lines), could,
+        command.demand, tuple(lines), tuple([(x.sku, x.quantity) for x in command.lines]), could,
         (Change(at.place, "", "claimed", taken, fenced, ()),) if granted else (), (), 0, False, command.asked_ms, 0,
     )  # fmt: skip
