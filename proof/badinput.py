@@ -190,6 +190,12 @@ def said(rng: Random, kind: type[r.Record], record_id: str) -> dict[str, Any]:
     return {"type": kind.__struct_config__.tag} | allowed(rng, _shape(kind)) | {"id": record_id}
 
 
+def wrong_at(rng: Random, kind: type[r.Record], field: str, record_id: str) -> bytes:
+    """A record of this kind whose field holds what it cannot; everything else is allowed."""
+    of = next(f.type for f in _shape(kind).fields if f.encode_name == field)
+    return encode(said(rng, kind, record_id) | {field: refused(rng, of)})
+
+
 def _kind(rng: Random, topic: str, *, agents: bool = True) -> type[r.Record]:
     return rng.choice([k for k in KINDS[topic] if k not in STOPS and (agents or k not in AGENTS)])
 
@@ -232,9 +238,7 @@ def _flipped(rng: Random, topic: str, agents: bool, record_id: str) -> Made:
 def _wrong(rng: Random, topic: str, agents: bool, record_id: str) -> Made:
     """One field of one kind holds what it cannot."""
     kind = rng.choice(KINDS[topic])
-    fields = _shape(kind).fields
-    field = rng.choice(fields)
-    return _dead(encode(said(rng, kind, record_id) | {field.encode_name: refused(rng, field.type)}))
+    return _dead(wrong_at(rng, kind, rng.choice(_shape(kind).fields).encode_name, record_id))
 
 
 def _missing(rng: Random, topic: str, agents: bool, record_id: str) -> Made:

@@ -138,7 +138,7 @@ class Counted(Record, tag="counted"):
     location: Location
     lot: Lot
     quantity: Count
-    as_of_offset: Annotated[int, Meta(ge=0)] | None = None  # None: as of this record
+    as_of_offset: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None  # None: as of this record
     as_of_index: Annotated[int, Meta(ge=0, lt=ITEMS_MAX)] = 0
     recount: bool = False  # it was counted twice: applied however far it is off
     reason: AdjustReason = "cycle_count"
