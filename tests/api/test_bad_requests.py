@@ -18,6 +18,7 @@ from proof.badinput import NAUGHTY, SECRET, TEXTS
 COUNT = 5_000
 AT_ONCE = 8
 SECONDS = 10.0
+PATIENCE_SECONDS = 1.0  # of a request that promises more than it sends
 BUSY = (b"problem:partitions-missing", b"problem:explanation-busy")  # here is no worker; one explanation at a time
 MEDIA_TYPE = b"application/problem+json"
 PATHS = (
@@ -75,16 +76,15 @@ def _request(rng: Random) -> bytes:
 
 
 def _ask(port: int, request: bytes) -> bytes:
-    """Everything that comes back until the server closes; an endless answer is read for its beginning."""
-    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
+    """Everything that comes back until the server closes, or waits for more than the request has."""
+    said = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
         try:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            said = b""
             while len(said) < 1 << 20 and (more := connection.recv(1 << 16)):
                 said += more
-        except (ConnectionResetError, BrokenPipeError):
-            return b""  # it did not want to hear the rest
+        except (ConnectionResetError, BrokenPipeError, TimeoutError):
+            return said
         return said
 
 
@@ -92,7 +92,7 @@ def _verdict(request: bytes, answer: bytes) -> str:
     """The status; what is not as it has to be fails the test."""
     shown = f"{request[:300]!r}\n{answer[:600]!r}"
     if not answer:
-        return "closed"
+        return "no answer"
     head, _, body = answer.partition(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1])
     assert status < 500 or (status == 503 and any(kind in body for kind in BUSY)), shown
@@ -118,7 +118,7 @@ def test_five_thousand_malformed_requests_are_refused_as_problems(shelf):
         answers = list(pool.map(lambda request: _ask(port, request), requests))
     verdicts = Counter(map(_verdict, requests, answers))
     assert verdicts.keys() >= {"200", "400", "404", "405", "413", "422", "no HTTP"}, verdicts
-    assert verdicts["closed"] < COUNT // 50, verdicts
+    assert verdicts["no answer"] < COUNT // 50, verdicts
     assert shelf.process.poll() is None
     assert "Traceback" not in shelf.log()
     assert shelf.answer("/v1/stock/JRK-ORIG-50")["stock"]["available"] == 5
