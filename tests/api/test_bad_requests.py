@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from proof.badinput import NAUGHTY, SECRET, TEXTS
+from proof.badvalues import NAUGHTY, SECRET, TEXTS
 
 COUNT = 5_000
 AT_ONCE = 8
@@ -51,9 +51,13 @@ HEADERS = (
 def _request(rng: Random) -> bytes:
     """One request as bytes, with something wrong about it."""
     text = rng.choice(TEXTS) if rng.random() < 0.8 else "x" * rng.choice((65, 129, 5_000))
-    path = rng.choice(PATHS).replace("{}", rng.choice((quote(text, safe=""), quote(text), "%ff%fe", "%zz", "..%2f.." * 9)))
+    path = rng.choice(PATHS).replace(
+        "{}", rng.choice((quote(text, safe=""), quote(text), "%ff%fe", "%zz", "..%2f.." * 9))
+    )
     if rng.random() < 0.6:
-        pairs = [f"{quote(rng.choice(NAMES))}={quote(rng.choice((*NUMBERS, *NAUGHTY)))}" for _ in range(rng.randint(1, 4))]
+        pairs = [
+            f"{quote(rng.choice(NAMES))}={quote(rng.choice((*NUMBERS, *NAUGHTY)))}" for _ in range(rng.randint(1, 4))
+        ]
         path += "?" + "&".join(pairs) + rng.choice(("", "&", "&&=", "&limit=%ff", "#x", "&sku=A" * 600))
     method = rng.choice(METHODS) if rng.random() < 0.4 else "GET"
     body = rng.choice(BODIES)(rng) if rng.random() < 0.4 else b""
@@ -66,12 +70,16 @@ def _request(rng: Random) -> bytes:
         lines.append(b"Content-Type: application/json")
         if rng.random() < 0.2:
             lines.append(b"Transfer-Encoding: chunked")
-            body = rng.choice((b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body), b"zz\r\n" + body, b"-1\r\n\r\n", b"ffffffffff\r\n"))
+            body = rng.choice(
+                (b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body), b"zz\r\n" + body, b"-1\r\n\r\n", b"ffffffffff\r\n")
+            )
         else:
             claimed = rng.choice((len(body), len(body), len(body), len(body) - 1, 0))
             lines.append(b"Content-Length: %d" % max(claimed, 0))
     if rng.random() < 0.02:
-        return rng.choice((rng.randbytes(200), b"GET\r\n\r\n", b"\r\n\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00"))
+        return rng.choice(
+            (rng.randbytes(200), b"GET\r\n\r\n", b"\r\n\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00")
+        )
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 

@@ -10,7 +10,8 @@ import pytest
 from confluent_kafka import Producer
 
 from proof import badinput
-from proof.badinput import SECRET, Bad
+from proof.badinput import Bad
+from proof.badvalues import SECRET
 from streams.settings import producer_config
 from tables import records as r
 from tables.codec import encode

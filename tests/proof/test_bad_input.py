@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from proof import badinput
-from proof.badinput import SECRET, Bad
+from proof.badinput import Bad
+from proof.badvalues import SECRET, wrong_at
 from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable
 
@@ -80,7 +81,9 @@ def _check_letters(belt: Any, stand: dict[Place, Bad]) -> None:
     for topic, partition, offset, index in letters:
         value = belt.topics[topic, partition][offset].value
         if type(CODECS[topic].items(value)[index]) is Unreadable:
-            assert (topic, partition, offset) in stand, f"an agent wrote what no agent can read: {(value or b'')[:300]!r}"
+            assert (topic, partition, offset) in stand, (
+                f"an agent wrote what no agent can read: {(value or b'')[:300]!r}"
+            )
 
 
 @pytest.mark.timeout(300)
@@ -115,6 +118,54 @@ def test_words_of_agents_that_no_agent_said_stop_nothing(new_belt, seed):
     assert not [where for where in belt.topics if where[1] >= PARTITIONS], "no broker has these partitions"
 
 
+@pytest.mark.parametrize("policy", ["all_or_nothing", "ship_available", "backorder"])
+def test_a_location_named_twice_promises_nothing_twice(new_belt, policy):
+    belt = new_belt(PARTITIONS)
+    belt.place(r.Received(id="in", sku="SOUND-1", location="W1", quantity=5, lot="L1"))
+    belt.place(r.OrderPlaced(id="o", order_id="o", channel="shop", lines=[r.Line("SOUND-1", 8)], payment="paid",
+                             locations=["W1", "W1"], policy=policy))  # fmt: skip
+    belt.turn()
+    assert belt.decided() == {"o": "confirmed" if policy == "ship_available" else "rejected"}
+    assert belt.audit()["findings"] == []
+
+
+def test_a_fact_of_more_units_than_a_record_can_say_is_a_dead_letter_of_the_order_log(new_belt):
+    """A kit's parts, added up: stock would find the word unreadable, and the fact were lost there."""
+    belt = new_belt(PARTITIONS)
+    belt.place(r.KitSet(id="kit", kit="BIG", parts=[r.KitPart("SOUND-1", 10_000)]))
+    belt.turn()
+    belt.place(r.OrderPlaced(id="o", order_id="o", channel="shop", lines=[r.Line("BIG", 1)], locations=["W1"]))
+    told = {"order_id": "o", "location": "W1"}
+    belt.place(r.OrderShipped(id="ship", lines=[r.ShippedLine("BIG", 1_000_000)], **told))
+    belt.place(r.OrderPicked(id="pick", lines=[r.PickedLine("BIG", 0, short=1_000_000)], **told))
+    belt.turn()
+    letters = [dict(letter.headers)["__connect.errors.exception.message"] for letter in belt.source("dead-letters")]
+    assert [reason.split(b":")[0] for reason in letters] == [b"too_many_units", b"too_many_units"]
+    assert belt.audit(allow_undecided=True)["findings"] == []
+
+
+def test_an_order_refused_for_what_it_named_tells_stock_nothing_unreadable_when_it_ships(new_belt):
+    belt = new_belt(PARTITIONS)
+    lines = [r.Line("no|sku", 1), r.Line("SOUND-1", r.WANTED_MAX), r.Line("SOUND-2", 1)]
+    belt.place(r.OrderPlaced(id="o", order_id="o", channel="shop", lines=lines, locations=["W1"], payment="paid"))
+    belt.turn()
+    belt.place(r.OrderShipped(id="ship", order_id="o"))
+    belt.turn()
+    assert belt.source("dead-letters") == []
+    assert belt.audit()["findings"] == []
+
+
+def test_a_lot_of_the_year_0_expires_like_any_other(new_belt):
+    belt = new_belt(PARTITIONS)
+    belt.place(r.Received(id="in", sku="SOUND-1", location="W1", quantity=5, lot="L1", best_before="0000-01-01"))
+    belt.turn()
+    belt.tick()
+    belt.turn()
+    (level,) = [msgspec.json.decode(x.value) for x in belt.source("stock-levels")][-1:]
+    assert (level["on_hand"], level["available"]) == (5, 0)
+    assert belt.audit()["findings"] == []
+
+
 def test_the_same_seed_gives_the_same_records():
     assert list(badinput.bad_records(5, 300, 4)) == list(badinput.bad_records(5, 300, 4))
     assert list(badinput.bad_records(5, 300, 4)) != list(badinput.bad_records(6, 300, 4))
@@ -127,7 +178,7 @@ def test_every_field_of_every_record_is_sent_wrong_and_is_unreadable(topic):
     rng = Random(9)
     for kind, field in sorted(wanted, key=str):
         for n in range(40):
-            value = badinput.wrong_at(rng, kind, field, f"w-{n}")
+            value = wrong_at(rng, kind, field, f"w-{n}")
             (item,) = CODECS[topic].items(value)
             assert type(item) is Unreadable, f"{kind.__name__}.{field}: {value[:300]!r} was read"
             assert SECRET not in str(item)
