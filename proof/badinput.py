@@ -1,8 +1,8 @@
 """What nobody should send and somebody will: malformed records of both logs, one after the other, by a seed.
 
 Pure: a seed gives the same records for ever. Two kinds (`readable`): what no log can hold, by construction and not
-because our decoder says so; and records that are well-formed and cannot be true. Left out are the two that stop a log on purpose
-(another `log_opened`, newer rules). Does not belong here: what becomes of them (the tests), good traffic.
+because our decoder says so; and records that are well-formed and cannot be true. Left out are the two that stop a
+log on purpose (another `log_opened`, newer rules). Does not belong here: what becomes of them, good traffic.
 """
 
 from __future__ import annotations
