@@ -19,7 +19,7 @@ from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable
 
 NIGHTLY = os.environ.get("SMOKEHOUSE_NIGHTLY") == "1"
 RUN = 20_000  # records on one belt
-OUTSIDE_RUNS, AGENT_RUNS = (47, 1) if NIGHTLY else (3, 1)  # with the 25,000 of tests/faults: 100,000, or a million
+OUTSIDE_RUNS, AGENT_RUNS = (48, 1) if NIGHTLY else (3, 1)  # with the 25,000 of tests/faults: 100,000, or a million
 PARTITIONS = 4
 CODECS = {badinput.ORDERS: ORDER_LOG, badinput.WAREHOUSE: STOCK_LOG}
 SOUND = [f"SOUND-{n}" for n in range(10)]
