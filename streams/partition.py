@@ -97,6 +97,8 @@ class Partition:
         state = self._state
         if state is None:
             raise RuntimeError("the log was not opened: its first record is not log_opened (smokehouse topics apply)")
+        if (name := _NAMES_PARTITION.get(kind)) is not None and getattr(record, name) >= state.partitions:
+            return self._dead(at, message, "misrouted: it asks for its answer in a partition that no log has", record)
         home = self._home(record, state.partitions)
         if home != self.number:
             return self._elsewhere(record, home, at, message)
@@ -156,6 +158,10 @@ class Partition:
 _ANSWERS = (
     r.ReserveAnswered, r.MoveAnswered, r.BackorderFilled, r.ReservationOverdue, r.DeadlineReached, r.AskAgain,
 )  # fmt: skip
+_NAMES_PARTITION = {  # to which an answer goes: a broker that has no such partition ends the process
+    r.Reserve: "order_partition", r.Move: "order_partition", r.ReserveAnswered: "partition",
+    r.MoveAnswered: "partition", r.BackorderFilled: "partition", r.ReservationOverdue: "partition",
+}  # fmt: skip
 _UNROUTED = frozenset((  # always sent to an explicit partition
     r.Move, r.Hold, r.Allocate, r.Release, r.Backorder, r.LotsContinued, *r.CLOCK, *r.EVERYWHERE,
 ))  # fmt: skip

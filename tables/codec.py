@@ -66,7 +66,7 @@ class _Head(msgspec.Struct):
     type: str
 
 
-_QUOTED = re.compile(r" '.*'", re.DOTALL)  # what was sent may be anything, card numbers included
+_QUOTED = re.compile(r""" (['"]).*\1""", re.DOTALL)  # what was sent may be anything, card numbers included
 _READ_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, OverflowError)
 _PACKED_HEAD = b'{"type":"packed",'
 

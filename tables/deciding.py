@@ -92,11 +92,13 @@ def decide(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Reserva
 
 
 def places(command: r.Reserve, rules: ChannelRow | None) -> list[tuple[int, str]]:
-    """(bit, location) the command may be served from, best first; bits count over the command's own list."""
-    asked = command.locations or (list(rules.locations) if rules else [])
-    if rules is None or not rules.locations or not command.locations:
-        return list(enumerate(asked))
-    return [(bit, location) for bit, location in enumerate(asked) if location in rules.locations]
+    """(bit, location) the command may be served from, best first; bits count over the command's own list. A location
+    named twice is one: its units are there once."""
+    bits: dict[str, int] = {}
+    for bit, location in enumerate(command.locations or (rules.locations if rules else ())):
+        if rules is None or not rules.locations or location in rules.locations:
+            bits.setdefault(location, bit)
+    return [(bit, location) for location, bit in bits.items()]
 
 
 def look(

@@ -98,9 +98,9 @@ def day_after(day: str, days: int) -> str:
 
 @lru_cache(maxsize=4096)
 def ordinal(day: str) -> int:
-    """`date.toordinal`; of a day that its month does not have (30 February), its last one's; 0 for "" and for years
-    that no calendar has."""
+    """`date.toordinal`; of a day that its month does not have (30 February), its last one's; of a year that no
+    calendar has (0000), the first day there is; 0 for ""."""
     try:
         return date.fromisoformat(day).toordinal()
     except ValueError:
-        return ordinal(f"{day[:8]}{int(day[8:]) - 1}") if day[8:] > "28" else 0
+        return ordinal(f"{day[:8]}{int(day[8:]) - 1}") if day[8:] > "28" else int(bool(day))

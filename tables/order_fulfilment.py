@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_progress import SENT, STEPS, advance, at_location, held, held_at, owed_lines, with_fulfilment
-from tables.order_states import NOWHERE, OWED, add, in_parts, late
+from tables.order_states import NOWHERE, OWED, TOO_MANY, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderRow, PartitionRow
 
@@ -54,6 +54,8 @@ def _picked_lines(row: OrderRow, record: r.OrderPicked) -> list[EntryLine] | str
     for line in record.lines:
         for sku, quantity in in_parts(row, line.sku, line.quantity):
             short = sum(n for part, n in in_parts(row, line.sku, line.short) if part == sku)
+            if max(quantity, short) > r.QUANTITY_MAX:
+                return TOO_MANY
             mine = [x for _, x in owed_lines(row) if x.sku == sku and record.location in (None, x.location)]
             where = record.location or (mine[0].location if mine else "") or (*row.locations, "")[0]
             if not where:

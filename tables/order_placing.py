@@ -55,7 +55,7 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
         payment_seconds=record.payment_seconds or log.limits.payment_seconds,
         checks=tuple(dict.fromkeys((*row.checks, *record.checks))), occurred_at=_utc(record.occurred_at),
         policy=record.policy or (rules.policy if rules else "all_or_nothing"),
-        locations=tuple(record.locations) or (rules.locations if rules else ()),
+        locations=tuple(dict.fromkeys(record.locations)) or (rules.locations if rules else ()),
         kits=tuple(kits.values()), exchange_of=record.exchange_of or "",
         lines=tuple([OrderLine(sku, _bounded(n), "", 0, 0, 0, 0, "", 0) for sku, n in summed.items()]),
     )  # fmt: skip

@@ -7,6 +7,7 @@ wait for stock. Does not belong here: how far the order is (`order_progress`), t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec.structs import replace
@@ -14,10 +15,11 @@ from msgspec.structs import replace
 from tables import records as r
 from tables.order_cancels import taken_back
 from tables.order_progress import advance, at_location, held, owed_lines, with_fulfilment
-from tables.order_states import NOWHERE, OWED, add, in_parts, late
+from tables.order_states import NOWHERE, OWED, TOO_MANY, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow
 
+_is_sku = re.compile(r.SKU_PATTERN).fullmatch  # an order that was refused may name what stock cannot hear of
 Told = tuple[list[EntryLine], dict[int, int]]  # lines for stock; units per number of the order's lines
 
 
@@ -49,6 +51,8 @@ def _all_that_is_held(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told
         units = held(line)
         if not 0 < units <= r.QUANTITY_MAX or (owed and record.location not in (None, line.location)):
             continue
+        if not owed and not _is_sku(line.sku):
+            continue
         where = (line.location if owed else record.location or line.location) or (*row.locations, "")[0]
         if not where:
             return NOWHERE.format(line.sku)
@@ -66,6 +70,8 @@ def _shipped_lines(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | 
     for wanted in record.lines:
         named = wanted.location or record.location or ""
         for sku, quantity in in_parts(row, wanted.sku, wanted.quantity):
+            if quantity > r.QUANTITY_MAX:
+                return TOO_MANY
             parts = mine.get(sku, [])
             first = parts[0][1] if parts else None
             where = named or (first.location if first else "") or (*row.locations, "")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tables import records as r
 from tables.outcome import At, InvariantBroken
 from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow
 
@@ -42,6 +43,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 DECISIONS = {"grant": "confirmed", "refuse": "rejected", "cancel": "rejected", "expire": "expired"}
 UNDECIDED = ("unplaced", "pending", "on_hold")
 OWED = ("confirmed", "picked", "packed")
+TOO_MANY = f"too_many_units: of one SKU a fact moves at most {r.QUANTITY_MAX}; a kit counts as its parts"
 NOWHERE = "unknown_location: where did {} of this order leave from? name the location"
 LOST = ("rejected", "expired", "paid_unallocated")  # it never held anything for good
 

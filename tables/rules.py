@@ -17,8 +17,8 @@ def channel_set(view: View, record: r.ChannelSet, at: At, log: PartitionRow) -> 
     row: ChannelRow | None = view.get(key)
     if row is None or row.at < at.place:
         row = ChannelRow(
-            at.place, record.channel, tuple(record.locations), record.minimum_life_days, record.promise_days,
-            record.policy, record.closed,
+            at.place, record.channel, tuple(dict.fromkeys(record.locations)), record.minimum_life_days,
+            record.promise_days, record.policy, record.closed,
         )  # fmt: skip
     return Outcome(rows={key: row})
 

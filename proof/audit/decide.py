@@ -69,7 +69,7 @@ def decide(room: Room, log: LogState, command: r.Reserve) -> Verdict:
     rules = room.channels.get(command.channel)
     own = list(rules.locations) if rules else []
     asked = command.locations or own
-    allowed = [x for x in asked if not own or x in own]
+    allowed = [x for x in dict.fromkeys(asked) if not own or x in own]  # each place once, however often named
     kept_ms = log.limits.reservation_keep_seconds * 1000
     asked_ms = command.asked_ms or log.first_ms
     ask = _Ask(

@@ -139,6 +139,9 @@ class Intake:
         elif kind is r.LogicVersionSet:
             self._logic(log, record.version, place)
         else:
+            to = getattr(record, "order_partition", getattr(record, "partition", 0))
+            if to >= log.partitions:
+                return self._is_dead(log, place, "misrouted")
             home = self._home(record, log)
             hops = message.headers is not None and any(name == HOPS for name, _ in message.headers)
             if home != log.number:

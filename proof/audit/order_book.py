@@ -98,7 +98,7 @@ class OrderBook:
             return False if order.placed == content else "id_conflict"
         rules = self.channels.get((log.number, record.channel))
         order.placed, order.channel = content, record.channel
-        order.locations = record.locations or (list(rules.locations) if rules else [])
+        order.locations = list(dict.fromkeys(record.locations or (rules.locations if rules else ())))
         order.policy = record.policy or (rules.policy if rules else "all_or_nothing")
         order.exchange_of = record.exchange_of or ""
         if record.payment == "paid" and order.payment not in ("partially_refunded", "refunded"):
@@ -128,7 +128,10 @@ class OrderBook:
                 order.wanted[line.sku] = order.wanted.get(line.sku, 0) + line.quantity
                 continue
             before = order.kits.get(line.sku, (0, ()))[0]
-            order.kits[line.sku] = (before + line.quantity, tuple((x.sku, x.quantity) for x in kit.parts))
+            in_one: dict[str, int] = {}
+            for part in kit.parts:
+                in_one[part.sku] = in_one.get(part.sku, 0) + part.quantity
+            order.kits[line.sku] = (before + line.quantity, tuple(in_one.items()))
             for part in kit.parts:
                 order.wanted[part.sku] = order.wanted.get(part.sku, 0) + part.quantity * line.quantity
         most = r.WANTED_MAX

@@ -6,6 +6,7 @@ Facts are never refused: what the order does not know goes to stock all the same
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from proof.audit.intake import LogState
@@ -13,7 +14,13 @@ from proof.audit.order import OWED, Change, Decision, Line, Order, Told, cancel,
 from proof.audit.order_edits import end_edit, next_edit
 from tables import records as r
 
+_IS_SKU = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch
 STAY = ("delivered", "return_to_sender")  # the last word on a parcel
+
+
+def _cannot_be(units: int) -> bool:
+    """Whether no record can say so many units (a kit's parts, added up)."""
+    return units > r.QUANTITY_MAX
 
 
 def _from_nowhere(order: Order, sku: str, location: str | None) -> bool:
@@ -25,6 +32,8 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
     named = order.apart(record.lines)
     if any(_from_nowhere(order, sku, record.location) for sku, _, _ in named):
         return "unknown_location"
+    if any(_cannot_be(max(units, _short(order, sku, said))) for sku, units, said in named):
+        return "too_many_units"
     if order.state not in OWED:
         for sku, units, said in named:
             order.said["pick", sku] += units + _short(order, sku, said)
@@ -90,6 +99,8 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
     named = [(sku, units, said.location or record.location) for sku, units, said in order.apart(record.lines)]
     if any(_from_nowhere(order, sku, location) for sku, _, location in named):
         return "unknown_location"
+    if any(_cannot_be(units) for _, units, _ in named):
+        return "too_many_units"
     owed = order.state in OWED
     left_from: list[str] = []
     if record.lines:
@@ -98,7 +109,8 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
             if owed:
                 left_from += _leave(order, sku, units, location)
     else:
-        for line in [x for x in order.lines if x.allocated > 0]:
+        # An order that was refused may name what no stock can hear of: such a SKU, or so many.
+        for line in [x for x in order.lines if 0 < x.allocated <= r.QUANTITY_MAX and _IS_SKU(x.sku)]:
             if owed and record.location not in (None, line.location):
                 continue  # nothing is held there; of an order that holds nothing all left from there
             if not (line.location or record.location or order.locations):

@@ -131,7 +131,7 @@ class CheckFailed(Record, tag="check_failed"):
 
 
 class PickedLine(Struct, frozen=True, gc=False, omit_defaults=True):
-    sku: Short
+    sku: Sku  # stock hears of it
     quantity: Count
     lot: Lot | None = None
     short: Count = 0  # units that were to be picked and are not there
@@ -152,7 +152,7 @@ class OrderPacked(Record, tag="order_packed"):
 
 
 class ShippedLine(Struct, frozen=True, gc=False, omit_defaults=True):
-    sku: Short
+    sku: Sku  # stock hears of it
     quantity: Units
     location: Location | None = None  # None: where the order holds it
     lot: Lot | None = None  # None: nobody said, presumed by FEFO
@@ -229,16 +229,16 @@ class Refusal(Struct, frozen=True, gc=False):
     """Why units could not be reserved. `available`: units there were for this order, over the locations asked."""
 
     sku: str
-    quantity: int
+    quantity: Wanted
     reason: str
-    available: int
+    available: Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 
 
 class Part(Struct, frozen=True, gc=False, omit_defaults=True):
     """Units of a line that are reserved at one location; `backordered`: promised there, without stock yet."""
 
     sku: str
-    quantity: int
+    quantity: Wanted
     location: str
     backordered: bool = False
     due: str = ""  # the day a backordered part is promised for

@@ -14,6 +14,7 @@ from tables.records.types import (
     ITEMS_MAX,
     LINES_MAX,
     AdjustReason,
+    Channel,
     Count,
     Day,
     Days,
@@ -137,7 +138,7 @@ class Counted(Record, tag="counted"):
     location: Location
     lot: Lot
     quantity: Count
-    as_of_offset: Annotated[int, Meta(ge=0)] | None = None  # None: as of this record
+    as_of_offset: Annotated[int, Meta(ge=0, lt=1 << 53)] | None = None  # None: as of this record
     as_of_index: Annotated[int, Meta(ge=0, lt=ITEMS_MAX)] = 0
     recount: bool = False  # it was counted twice: applied however far it is off
     reason: AdjustReason = "cycle_count"
@@ -166,7 +167,7 @@ class Shipped(Record, tag="shipped"):
     known: Literal["scanned", "reported"] = "scanned"
     order_id: Short | None = None
     attempt: Annotated[int, Meta(ge=0, le=100)] = 0
-    channel: str = ""
+    channel: Channel = ""
     occurred_at: Instant | None = None
 
 
@@ -317,9 +318,9 @@ class Reserve(Record, tag="reserve"):
     attempt: Annotated[int, Meta(ge=1, le=100)]
     order_partition: Annotated[int, Meta(ge=0, le=1023)]
     lines: Annotated[list[Line], Meta(min_length=1, max_length=LINES_MAX)]
-    locations: Annotated[list[str], Meta(max_length=20)]
+    locations: Annotated[list[Location], Meta(max_length=20)]
     asked_ms: Millis = 0
-    channel: str = ""
+    channel: Channel = ""
     policy: Policy = "all_or_nothing"
     demand: bool = True  # whether it counts as demand: an order asks again, or edits, without wanting more
     occurred_at: Instant | Literal[""] = ""

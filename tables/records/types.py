@@ -24,6 +24,7 @@ Sku = Annotated[str, Meta(pattern=_NAME)]
 Location = Annotated[str, Meta(pattern=_NAME)]
 Lot = Annotated[str, Meta(pattern=r'^[!"%-?A-Z_a-z]{1,20}\Z')]  # GS1 AI 10: up to 20 of GS1's character set 82
 Short = Annotated[str, Meta(min_length=1, max_length=128)]
+Channel = Annotated[str, Meta(max_length=128)]  # or "": of none
 Text = Annotated[str, Meta(max_length=500)]
 Reference = Annotated[str, Meta(pattern=r"^[^|\x00-\x1f]{1,64}\Z")]  # a document of theirs: part of a row's key
 Tracking = Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ._:/-]{1,64}\Z")]

@@ -148,6 +148,26 @@ async def test_a_reserve_with_lines_of_several_partitions_is_a_dead_letter(wareh
     assert await warehouse.said("orders") == [], "nobody is told that anything was reserved"
 
 
+async def test_a_reserve_that_wants_its_answer_in_a_partition_nobody_has_is_a_dead_letter(warehouse):
+    """To produce it there would end the process, at every start again."""
+    warehouse.give(received(HERE))
+    warehouse.table.take_dirty()
+    warehouse.give(replace(reserve(HERE), order_partition=4))
+    (letter,) = await warehouse.letters()
+    assert letter["exception.message"].startswith("misrouted")
+    assert warehouse.moved() == []
+    assert await warehouse.said("orders") == []
+
+
+async def test_an_answer_from_a_partition_nobody_has_is_a_dead_letter(orders):
+    orders.give(placed(ORDER_HERE))
+    orders.table.take_dirty()
+    orders.give(r.ReservationOverdue(id="o", order_id=ORDER_HERE, attempt=1, partition=4))
+    (letter,) = await orders.letters()
+    assert letter["exception.message"].startswith("misrouted")
+    assert orders.moved() == []
+
+
 async def test_a_reserve_with_lines_of_this_partition_alone_is_answered(warehouse):
     warehouse.give(received(HERE), received(ALSO_HERE, "in-2"), reserve(HERE, ALSO_HERE))
     (answer,) = await warehouse.said("orders")

@@ -169,6 +169,8 @@ def test_digits_are_plain_ones(field: dict[str, str]) -> None:
         b'{"type":"it\'s 4111-1111","id":"x"}',
         b'{"type":"4111-1111\\n","id":"x"}',
         received(type="adjusted", reason="4111-1111"),
+        received(type="adjusted", reason="it's 4111-1111"),  # then the other quotes are put around it
+        received(type="adjusted", reason="it's \"4111-1111\" - at `$.x`"),
     ],
 )
 def test_a_reason_does_not_quote_the_content(value: bytes) -> None:
@@ -178,6 +180,28 @@ def test_a_reason_does_not_quote_the_content(value: bytes) -> None:
 def encode_order(quantity: int) -> bytes:
     order = json.loads(encode(example(r.OrderPlaced)))
     return json.dumps({**order, "lines": [{"sku": "A", "quantity": quantity}]}).encode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        received(type="counted")[:-1] + b',"as_of_offset":' + b"9" * 400 + b"}",
+        encode(example(r.Reserve)).replace(b'"AUSTIN"', b'"A|B"'),  # a place is part of keys
+        received(type="shipped", channel="c" * 129),
+        json.dumps({**json.loads(encode(example(r.ReserveAnswered))), "parts": [
+            {"sku": "A", "quantity": 1 << 62, "location": "W1"}]}).encode(),
+    ],
+    ids=["a position beyond any log", "a place with our separator", "a channel without end", "a sum no row can hold"],
+)  # fmt: skip
+def test_what_no_row_could_hold_is_unreadable(value: bytes) -> None:
+    log = ORDER_LOG if b"reserve_answered" in value else STOCK_LOG
+    assert type(the_one(value, log)) is Unreadable
+
+
+@pytest.mark.parametrize("kind", [r.OrderPicked, r.OrderShipped])
+def test_a_fact_names_skus_that_stock_can_hear_of(kind: type) -> None:
+    fact = {**json.loads(encode(example(kind))), "lines": [{"sku": "A|B", "quantity": 1}]}
+    assert type(the_one(json.dumps(fact).encode(), ORDER_LOG)) is Unreadable
 
 
 # -- packs -------------------------------------------------------------------------------------------------------------

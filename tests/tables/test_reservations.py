@@ -47,6 +47,23 @@ def test_the_order_of_locations_is_the_orders_own(stock_log: Any) -> None:
     assert parts(stock_log.reserve(("A", 4), locations=["W2", "W1"])) == [("A", 4, "W2")]
 
 
+@pytest.mark.parametrize("policy", ["all_or_nothing", "ship_available", "backorder"])
+def test_a_location_named_twice_has_its_units_once(stock_log: Any, policy: str) -> None:
+    stock_log.receive(5)
+    said = stock_log.reserve(("A", 8), locations=["W1", "W1", "W1"], policy=policy)
+    assert sum(units for _, units, _ in parts(said)) == (5 if policy == "ship_available" else 0)
+    assert reasons(said) == ["insufficient"]
+    assert stock_log.stock().claimed == (5 if policy == "ship_available" else 0)
+
+
+def test_of_a_location_named_twice_the_better_rank_counts(stock_log: Any) -> None:
+    stock_log.receive(5, location="W1")
+    stock_log.receive(5, location="W2")
+    said = stock_log.reserve(("A", 4), locations=["W2", "W1", "W2"])
+    assert parts(said) == [("A", 4, "W2")]
+    assert answer(said).could == [0b011]
+
+
 def test_one_location_for_all_lines_is_preferred_to_the_best_ranked_one_for_each(stock_log: Any) -> None:
     stock_log.receive(5, "A", "W1")
     stock_log.receive(5, "A", "W2")
