@@ -20,9 +20,9 @@ from cyclopts import App, Parameter
 from streams import logs
 from streams.brokers.process import BrokerError, RunningBroker, expect_free
 from streams.commands.output import fail, put_json, put_table, say
-from streams.commands.session import connected, read_settings
+from streams.commands.session import EXIT_ARGUMENTS, connected, read_settings
 from streams.commands.supervise import Child, stop
-from streams.settings import Settings, split_address
+from streams.settings import SettingError, Settings, split_address
 from streams.topics import CATALOGUE, LOGS
 
 partition_app = App(name="partition", help="Partitions of the logs.")
@@ -101,7 +101,10 @@ def worker(
         fail(f"topics are missing: {', '.join(missing)}. Make them: smokehouse topics apply")
     if len(set(there.values())) > 1:
         fail(f"topics differ in their number of partitions: {there}")
-    wiring.run(settings, role, name, loglevel)
+    try:
+        wiring.run(settings, role, name, loglevel)
+    except SettingError as error:
+        fail(str(error), EXIT_ARGUMENTS)
 
 
 def status(*, api: bool = True, json_output: Json = False) -> None:
