@@ -29,7 +29,7 @@ class Noise:
     def __init__(self, settings: Settings, seed: int) -> None:
         self._settings = settings
         self._dice = random.Random(f"noise:{seed}")
-        self._producer = Producer(producer_config(settings))
+        self._producer = Producer(producer_config(settings) | {"log_level": 0})
 
     def make(self, kind: str, amount: int) -> int:
         """Records written."""

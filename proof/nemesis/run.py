@@ -1,8 +1,8 @@
 """A run: real workers, a real broker, mixed traffic, and everything that a seed's plan does to them; then it judges.
 
 `python -m proof.nemesis.run --seed 1 --size kafka --home DIR --json FILE`. Reads and writes the home folder and the
-broker it starts. Guarantees: every fault that is told was done (what could not be done is told as such); after the last one
-the run ends green only if all is decided and handled within a bound, `status` is ready and the audit finds nothing.
+broker it starts. Guarantees: every fault that is told was done (what could not be done is told as such); after the last
+one the run ends green only if all is decided and handled within a bound, `status` is ready and the audit finds nothing.
 Does not belong here: what is done (`plan`), figures (`figures`), the page (`report`).
 """
 
@@ -42,6 +42,7 @@ from tables import records as r
 SESSION_SECONDS = 6.0
 POINT_SECONDS = 8.0  # a named point that was not reached by then: killed wherever it is
 WAKE_SECONDS = 15.0
+DAMAGE_TRIES = 3  # a worker that had not opened anything yet leaves no store behind
 CONVERGE_SECONDS = 180.0  # from the last fault, beside what the traffic itself takes to end
 TRAFFIC_SECONDS = 240.0  # people who pay, pick and ship to their end
 AUDIT_SECONDS = 240.0
@@ -161,12 +162,16 @@ class Run:
 
     def _damage(self, worker: Worker, step: Step, dice: random.Random) -> None:
         """After a clean end: only then would a store be used again."""
-        worker.leave()
-        self._count(f"store_{step.detail}", done=stores.damage(worker.stores, step.detail, dice))
-        worker.start()
+        done = False
+        for _ in range(DAMAGE_TRIES):
+            if not done:
+                worker.mind(4.0, self._stop)
+                done = worker.leave() and stores.damage(worker.stores, step.detail, dice)
+                worker.start()
+        self._count(f"store_{step.detail}", done=done)
 
     def _disk_full(self, worker: Worker, step: Step, dice: random.Random) -> None:
-        worker.kill()
+        self._count("kill", done=worker.kill())
         with stores.full_disk(worker.stores, step.detail) as (how, before):
             worker.start(before=before)
             worker.ends_within(step.amount)
@@ -213,7 +218,8 @@ class Run:
 
     def _traffic(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "streams.cli", "demo", "--json", "--pace", "5"]
-        command += ["--run", f"nemesis-{self.seed}", "--seed", str(self.seed), "--orders", str(self.size.orders), "--rate", str(self.size.rate)]
+        command += ["--run", f"nemesis-{self.seed}", "--seed", str(self.seed)]
+        command += ["--orders", str(self.size.orders), "--rate", str(self.size.rate)]
         with (self.home / "traffic.json").open("wb") as out, (self.home / "traffic.log").open("wb") as said:
             return subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=said, env=os.environ | self._env())
 

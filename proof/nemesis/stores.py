@@ -18,8 +18,9 @@ DISK_KIB = {"open": 64, "later": 2_048}  # too small to open a store at all; ful
 
 
 def damage(stores: Path, how: str, dice: random.Random) -> bool:
-    """Harm one partition's store, keeping the mark of a clean end. False: there was nothing to harm."""
-    folders = sorted(path for path in stores.glob("*-*") if path.is_dir())
+    """Harm one partition's store, keeping the mark of its clean end. False: none was closed cleanly."""
+    marks = stores.glob("*.closed")
+    folders = sorted(path for mark in marks if (path := mark.with_suffix("")).is_dir())
     if not folders:
         return False
     folder = dice.choice(folders)
