@@ -14,6 +14,8 @@ PASSINGS = {
     "apply": 2_000, "answer_send": 40, "answer_acked": 3, "row_send": 1_500, "rows_acked": 3, "store_write": 8,
     "commit": 3, "committed": 3, "recovery": 4, "recovery_fill": 2, "assigned": 1, "revoked": 1, "closed": 1,
 }  # fmt: skip
+# where a worker stands still with much unsent: what it says when it wakes is a zombie's
+ZOMBIES = ("rows_acked.before:1=stop", "answer_acked.before:2=stop", "row_send.after:200=stop", "commit.before:1=stop")
 DAMAGES = ("flip", "truncate", "no_current", "foreign", "deleted")
 NETWORK = ("latency", "stall_up", "stall_down", "cut", "drop_response", "throttle")
 NOISES = ("duplicates", "replay", "garbage", "clock")
@@ -74,7 +76,10 @@ def plan(seed: int, size: Size, session_seconds: float) -> Plan:
     """The steps of a run."""
     dice = random.Random(f"nemesis:{seed}")
     steps = [_kill(dice) for _ in range((size.kills + 1) // 2)]
-    steps += [Step(0, "pause", "", session_seconds + dice.uniform(1.0, 2.5)) for _ in range(size.pauses)]
+    steps += [
+        Step(0, "pause", dice.choice(ZOMBIES) if n % 2 else "", session_seconds + dice.uniform(1.0, 2.5))
+        for n in range(size.pauses)
+    ]
     steps += [Step(0, "damage", DAMAGES[n % len(DAMAGES)]) for n in range(size.damages)]
     steps += [Step(0, "disk_full", ("open", "later")[n % 2], 5.0) for n in range(size.disks)]
     steps += [_network(dice, NETWORK[n % len(NETWORK)]) for n in range(size.network)]

@@ -156,4 +156,3 @@ def wait_for_fault(proxy: Proxy, seconds: float) -> None:
     once = proxy.weather.drop_response or proxy.weather.cut_bytes >= 0
     while time.monotonic() < until and not (once and proxy.spoiled > before):
         time.sleep(LOOK_SECONDS)
-

@@ -150,13 +150,17 @@ class Run:
 
     def _pause(self, worker: Worker, step: Step, dice: random.Random) -> None:
         """Suspended until its partitions belong to others, then awake again, with all it was about to send."""
-        if worker.gone():
+        if step.detail:
+            self._count("kill", done=worker.kill())
+            worker.start(step.detail)
+        elif worker.gone():
             worker.start()
             worker.mind(3.0, self._stop)
+        there = bool(step.detail) and worker.stands_within(POINT_SECONDS)
         worker.signal(signal.SIGSTOP)
         time.sleep(step.amount)
         worker.signal(signal.SIGCONT)
-        self._count("pause")
+        self._count("pause_at_point" if there else "pause")
         if worker.ends_within(WAKE_SECONDS):
             worker.start()
 

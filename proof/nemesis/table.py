@@ -27,9 +27,9 @@ FAULTS = (
         ("kill", "kill_at_point"), ("faults/test_faultpoints.py", "streams/test_transport.py"), ("crash", "all_crash"),
     ),
     Fault(
-        "F2", "suspended past its session, then awake", "SIGSTOP, SIGCONT after the session has ended", ("pause",),
+        "F2", "suspended past its session, then awake", "SIGSTOP, SIGCONT after the session has ended; at a named point with a "
+        "checkpoint's rows unsent, or anywhere", ("pause", "pause_at_point"),
         ("faults/test_workers.py", "streams/test_transport.py"), ("zombie",),
-        "a send buffer that is full at that moment is chance, not forced",
     ),
     Fault(
         "F3", "two owners for a while", "heartbeats stalled by the proxy longer than the session, records as well",

@@ -71,6 +71,17 @@ class Worker:
             time.sleep(LOOK_SECONDS)
         return True
 
+    def stands_within(self, seconds: float) -> bool:
+        """Whether it has suspended itself by then."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.gone():
+            assert self._process is not None
+            state = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state == "T":
+                return True
+            time.sleep(LOOK_SECONDS)
+        return False
+
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
