@@ -27,8 +27,8 @@ FAULTS = (
         ("kill", "kill_at_point"), ("faults/test_faultpoints.py", "streams/test_transport.py"), ("crash", "all_crash"),
     ),
     Fault(
-        "F2", "suspended past its session, then awake", "SIGSTOP, SIGCONT after the session has ended; at a named point with a "
-        "checkpoint's rows unsent, or anywhere", ("pause", "pause_at_point"),
+        "F2", "suspended past its session, then awake", "SIGSTOP, SIGCONT after the session has ended; where a "
+        "checkpoint's rows or answers are unsent, or anywhere", ("pause", "pause_at_point"),
         ("faults/test_workers.py", "streams/test_transport.py"), ("zombie",),
     ),
     Fault(
