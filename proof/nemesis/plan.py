@@ -14,6 +14,7 @@ PASSINGS = {
     "apply": 2_000, "answer_send": 40, "answer_acked": 3, "row_send": 1_500, "rows_acked": 3, "store_write": 8,
     "commit": 3, "committed": 3, "recovery": 4, "recovery_fill": 2, "assigned": 1, "revoked": 1, "closed": 1,
 }  # fmt: skip
+ALONE_SECONDS = (12.0, 16.0)  # longer than a session, a start and a recovery
 # where a worker stands still with much unsent: what it says when it wakes is a zombie's
 ZOMBIES = ("rows_acked.before:1=stop", "answer_acked.before:2=stop", "row_send.after:200=stop", "commit.before:1=stop")
 DAMAGES = ("flip", "truncate", "no_current", "foreign", "deleted")
@@ -36,12 +37,13 @@ class Size:
     network: int = 12
     noises: int = 16
     broker: int = 5
+    alone: int = 0  # kills at random of the first worker, with nothing else about: how long one kill is felt
     alive_seconds: tuple[float, float] = (1.0, 4.0)  # between two faults of one worker
     seconds: float = 0.0  # the faults of broker and logs are spread over so long
 
 
 SIZES = {
-    "kafka": Size(10_000, 36.0, seconds=240.0),
+    "kafka": Size(10_000, 30.0, alive_seconds=(0.5, 3.0), seconds=260.0),
     "embedded": Size(
         3_000, 30.0, kills=12, pauses=4, damages=2, disks=1, network=0, noises=8, broker=0, alive_seconds=(3.0, 6.0),
         seconds=80.0,
@@ -49,6 +51,9 @@ SIZES = {
     "nightly": Size(
         200_000, 30.0, kills=1_200, pauses=400, damages=100, disks=30, network=120, noises=120, broker=30,
         seconds=6_600.0,
+    ),
+    "kills": Size(
+        2_500, 20.0, kills=0, pauses=0, damages=0, disks=0, network=0, noises=0, broker=0, alone=8, seconds=1.0
     ),
     "try": Size(
         600, 30.0, kills=8, pauses=2, damages=2, disks=2, network=6, noises=4, broker=3, seconds=25.0
@@ -87,6 +92,7 @@ def plan(seed: int, size: Size, session_seconds: float) -> Plan:
     lanes: list[list[Step]] = [[] for _ in range(size.workers)]
     for n, step in enumerate(steps):
         lanes[n % size.workers].append(step._replace(wait=dice.uniform(*size.alive_seconds)))
+    lanes[0] += [Step(dice.uniform(*ALONE_SECONDS), "kill") for _ in range(size.alone)]
     broker = [BROKER[n % len(BROKER)] for n in range(size.broker)]
     noises = [NOISES[n % len(NOISES)] for n in range(size.noises)]
     return Plan(

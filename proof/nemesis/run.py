@@ -136,8 +136,11 @@ class Run:
             worker.mind(1.0, self._stop)
 
     def _kill(self, worker: Worker, step: Step, dice: random.Random) -> None:
-        """Wherever it is; then, in its next life, at a named point."""
+        """Wherever it is; then, in its next life, at a named point, if one is given."""
         self._count("kill", done=worker.kill())
+        if not step.detail:
+            worker.start()
+            return
         worker.start(step.detail)
         point = step.detail.partition(":")[0]
         if worker.ends_within(POINT_SECONDS):

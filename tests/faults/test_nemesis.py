@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from proof.nemesis.figures import percentile, silences
-from proof.nemesis.plan import SIZES, plan
+from proof.nemesis.plan import BROKER, SIZES, plan
 from proof.nemesis.report import page
 from proof.nemesis.table import FAULTS
 from streams.brokers.kafka import missing_for_kafka
@@ -33,10 +33,14 @@ def _run(size: str, seed: int, home: Path, seconds: float) -> dict:
     return found
 
 
+def _killed(account: dict) -> int:
+    return account["faults"].get("kill", 0) + account["faults"].get("kill_at_point", 0)
+
+
 @pytest.mark.timeout(300)
 def test_workers_under_fire_on_the_embedded_broker_lose_nothing(tmp_path):
     found = _run("embedded", 1, tmp_path, 280)
-    assert found["faults"]["kill"] + found["faults"]["kill_at_point"] >= SIZES["embedded"].kills
+    assert _killed(found) >= SIZES["embedded"].kills
     assert found["audit"]["findings"] == []
     assert found["decisions"] == found["orders"]
 
@@ -49,9 +53,9 @@ def test_workers_and_broker_under_fire_lose_nothing(tmp_path):
     size = "nightly" if NIGHTLY else "kafka"
     found = _run(size, 1, tmp_path, (NIGHT_SECONDS if NIGHTLY else 900) - 20)
     faults, wanted = found["faults"], SIZES[size]
-    assert faults["kill"] + faults["kill_at_point"] >= wanted.kills
-    assert faults["pause"] + faults["pause_at_point"] >= wanted.pauses
-    assert faults["broker_kill"] + faults["broker_restart"] + faults["broker_pause"] == wanted.broker
+    assert _killed(found) >= wanted.kills
+    assert faults.get("pause", 0) + faults.get("pause_at_point", 0) >= wanted.pauses
+    assert sum(faults.get(kind, 0) for kind in BROKER) == wanted.broker
     assert found["audit"]["findings"] == []
     assert found["decisions"] == found["orders"] >= wanted.orders
 
@@ -70,13 +74,13 @@ def test_a_plan_holds_what_its_size_asks_for(size):
     asked = SIZES[size]
     steps = plan(1, asked, 6.0)
     kinds = [step.kind for lane in steps.workers for step in lane]
-    assert (2 * kinds.count("kill"), kinds.count("pause")) == (asked.kills, asked.pauses)
+    assert (kinds.count("kill"), kinds.count("pause")) == (asked.kills // 2 + asked.alone, asked.pauses)
     assert (kinds.count("damage"), kinds.count("disk_full")) == (asked.damages, asked.disks)
     assert (len(steps.broker), len(steps.logs)) == (asked.broker, asked.noises)
     for lane in steps.workers:
         for step in lane:
             if step.kind == "kill":
-                assert parse(step.detail), "a point that exists"
+                assert parse(step.detail) or asked.alone, "a point that exists"
             if step.kind == "pause":
                 assert step.amount > 6.0, "longer than the session"
                 assert not step.detail or parse(step.detail)
