@@ -133,7 +133,8 @@ def _account(*, green: bool) -> dict:
     return {
         "seed": 41, "date": "2026-02-03", "broker": "kafka", "faults_total": 5, "faults": {"kill": 3, "pause": 2},
         "orders": 1234, "decisions": 1234, "audit": {"checked": {"items": 99}, "findings": []}, "not_done": {},
-        "converged_seconds": 4.5, "size": {"alone": 0}, "green": green, "after_a_kill": {"anywhere": silence, "every_partition": silence},
+        "converged_seconds": 4.5, "size": {"alone": 0}, "green": green,
+        "after_a_kill": {"anywhere": silence, "every_partition": silence},
     }  # fmt: skip
 
 
