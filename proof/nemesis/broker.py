@@ -4,6 +4,8 @@ Apache Kafka gets a listener of its own for each worker, advertised as the addre
 comes through the proxy is told the proxy's address and stays behind it, while everybody else uses the plain listener.
 (Rewriting metadata in the proxy would need a parser of the protocol, and be wrong with its next version.) The embedded
 broker advertises one address and forgets everything at its end: there workers connect directly, and it never fails.
+A member of its group that dies while it joins, before its first assignment, stays the group's leader for ever, and
+nobody is assigned anything again: there workers are harmed one at a time, with partitions in hand.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ PASSINGS = {
     "apply": 2_000, "answer_send": 40, "answer_acked": 3, "row_send": 1_500, "rows_acked": 3, "store_write": 8,
     "commit": 3, "committed": 3, "recovery": 4, "recovery_fill": 2, "assigned": 1, "revoked": 1, "closed": 1,
 }  # fmt: skip
+OWNING = ("apply", "row_send", "rows_acked", "store_write", "commit", "recovery")  # with partitions in hand
 ALONE_SECONDS = (12.0, 16.0)  # longer than a session, a start and a recovery
 # where a worker stands still with much unsent: what it says when it wakes is a zombie's
 ZOMBIES = ("rows_acked.before:1=stop", "answer_acked.before:2=stop", "row_send.after:200=stop", "commit.before:1=stop")
@@ -37,6 +38,7 @@ class Size:
     network: int = 12
     noises: int = 16
     broker: int = 5
+    gentle: bool = False  # one fault at a time, and never while a worker joins the group: see `broker`
     alone: int = 0  # kills at random of the first worker, with nothing else about: how long one kill is felt
     alive_seconds: tuple[float, float] = (1.0, 4.0)  # between two faults of one worker
     seconds: float = 0.0  # the faults of broker and logs are spread over so long
@@ -45,8 +47,8 @@ class Size:
 SIZES = {
     "kafka": Size(10_000, 30.0, alive_seconds=(0.5, 3.0), seconds=260.0),
     "embedded": Size(
-        3_000, 30.0, kills=12, pauses=4, damages=2, disks=1, network=0, noises=8, broker=0, alive_seconds=(3.0, 6.0),
-        seconds=80.0,
+        2_000, 16.0, kills=6, pauses=2, damages=1, disks=0, network=0, noises=8, broker=0, gentle=True,
+        alive_seconds=(0.5, 3.0), seconds=100.0,
     ),
     "nightly": Size(
         200_000, 30.0, kills=1_200, pauses=400, damages=100, disks=30, network=120, noises=120, broker=30,
@@ -58,7 +60,9 @@ SIZES = {
     "try": Size(
         600, 30.0, kills=8, pauses=2, damages=2, disks=2, network=6, noises=4, broker=3, seconds=25.0
     ),
-    "tiny": Size(300, 30.0, kills=2, pauses=1, damages=1, disks=0, network=0, noises=4, broker=0, seconds=8.0),
+    "tiny": Size(
+        300, 30.0, kills=2, pauses=1, damages=1, disks=0, network=0, noises=4, broker=0, gentle=True, seconds=8.0
+    ),
 }  # fmt: skip
 
 
@@ -80,9 +84,14 @@ class Plan(NamedTuple):
 def plan(seed: int, size: Size, session_seconds: float) -> Plan:
     """The steps of a run."""
     dice = random.Random(f"nemesis:{seed}")
-    steps = [_kill(dice) for _ in range((size.kills + 1) // 2)]
+    steps = [_kill(dice, gentle=size.gentle) for _ in range((size.kills + 1) // 2)]
     steps += [
-        Step(0, "pause", dice.choice(ZOMBIES) if n % 2 else "", session_seconds + dice.uniform(1.0, 2.5))
+        Step(
+            0,
+            "pause",
+            dice.choice(ZOMBIES) if n % 2 and not size.gentle else "",
+            session_seconds + dice.uniform(1.0, 2.5),
+        )
         for n in range(size.pauses)
     ]
     steps += [Step(0, "damage", DAMAGES[n % len(DAMAGES)]) for n in range(size.damages)]
@@ -102,9 +111,10 @@ def plan(seed: int, size: Size, session_seconds: float) -> Plan:
     )
 
 
-def _kill(dice: random.Random) -> Step:
-    point = dice.choice(list(PASSINGS))
-    return Step(0, "kill", f"{point}.{dice.choice(('before', 'after'))}:{dice.randint(1, PASSINGS[point])}=kill")
+def _kill(dice: random.Random, *, gentle: bool) -> Step:
+    point = dice.choice([x for x in PASSINGS if not gentle or x in OWNING])
+    passing = dice.randint(1, max(PASSINGS[point] // (10 if gentle else 1), 1))
+    return Step(0, "kill", f"{point}.{dice.choice(('before', 'after'))}:{passing}=kill")
 
 
 def _network(dice: random.Random, kind: str) -> Step:

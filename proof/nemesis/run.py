@@ -9,6 +9,7 @@ Does not belong here: what is done (`plan`), figures (`figures`), the page (`rep
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ from tables import records as r
 SESSION_SECONDS = 6.0
 POINT_SECONDS = 8.0  # a named point that was not reached by then: killed wherever it is
 WAKE_SECONDS = 15.0
+BACK_SECONDS = 60.0
 DAMAGE_TRIES = 3  # a worker that had not opened anything yet leaves no store behind
 CONVERGE_SECONDS = 180.0  # from the last fault, beside what the traffic itself takes to end
 TRAFFIC_SECONDS = 240.0  # people who pay, pick and ship to their end
@@ -63,6 +66,7 @@ class Run:
         self.errors: list[str] = []
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._gently = threading.Lock()
         names = [f"n{number}" for number in range(size.workers)]
         self.broker = Broker(kind, home, names)
         self.settings = Settings(
@@ -124,12 +128,35 @@ class Run:
             worker.mind(step.wait, self._stop)
             if self._stop.is_set():
                 return
-            if step.kind in NETWORK:
-                self._disturb(worker, step)
-            else:
-                getattr(self, f"_{step.kind}")(worker, step, dice)
+            with self._turn(worker):
+                if step.kind in NETWORK:
+                    self._disturb(worker, step)
+                else:
+                    getattr(self, f"_{step.kind}")(worker, step, dice)
         worker.mind(0.2, self._stop)
         threading.Thread(target=self._supervise, args=(worker,), daemon=True).start()
+
+    @contextlib.contextmanager
+    def _turn(self, worker: Worker) -> Iterator[None]:
+        """Gently: nobody else's turn, and both at the begin and at the end every worker is back."""
+        if not self.size.gentle:
+            yield
+            return
+        while not self._gently.acquire(blocking=False):
+            worker.mind(0.2, self._stop)
+        try:
+            self._until_back(worker)
+            yield
+            self._until_back(worker)
+        finally:
+            self._gently.release()
+
+    def _until_back(self, worker: Worker) -> None:
+        until = time.monotonic() + BACK_SECONDS
+        while not all(one.ready() for one in self.workers.values()) and not self._stop.is_set():
+            if time.monotonic() > until:
+                raise NotConverged(f"not every worker is back within {BACK_SECONDS:.0f} s")
+            worker.mind(0.3, self._stop)
 
     def _supervise(self, worker: Worker) -> None:
         while not self._stop.is_set():
@@ -143,7 +170,7 @@ class Run:
             return
         worker.start(step.detail)
         point = step.detail.partition(":")[0]
-        if worker.ends_within(POINT_SECONDS):
+        if worker.ends_within(POINT_SECONDS * (3 if self.size.gentle else 1)):  # its turn to join comes late there
             self._count("kill_at_point")
             with self._lock:
                 self.points[point] += 1

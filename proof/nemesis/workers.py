@@ -7,12 +7,14 @@ again. Does not belong here: what to do to it (`plan`), its stores (`stores`).
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,6 +55,17 @@ class Worker:
         if code == -signal.SIGKILL:
             self.killed_at.append(time.time())
         return True
+
+    def ready(self) -> bool:
+        """Whether it says that all its partitions are open."""
+        if self.gone() or self._process is None:
+            return False
+        try:
+            told = json.loads((self.home / "run" / f"worker-{self._process.pid}.json").read_text())
+            with urllib.request.urlopen(f"{told['url']}/readyz", timeout=3) as answer:
+                return bool(answer.status == 200)
+        except (OSError, ValueError):
+            return False
 
     def mind(self, seconds: float, stop: threading.Event) -> None:
         """So long, and start it again whenever it ends."""
