@@ -26,7 +26,7 @@ CLEAN_EXIT_SECONDS = 60.0
 
 
 class Worker:
-    """One name, one process after another. Used by one thread."""
+    """One name, one process after another. Used by one thread; `ready` by any."""
 
     def __init__(self, name: str, home: Path, env: Mapping[str, str]) -> None:
         self.name, self.home = name, home
@@ -58,10 +58,11 @@ class Worker:
 
     def ready(self) -> bool:
         """Whether it says that all its partitions are open."""
-        if self.gone() or self._process is None:
+        process = self._process
+        if process is None or process.poll() is not None:  # may be asked by other threads: nothing is counted here
             return False
         try:
-            told = json.loads((self.home / "run" / f"worker-{self._process.pid}.json").read_text())
+            told = json.loads((self.home / "run" / f"worker-{process.pid}.json").read_text())
             with urllib.request.urlopen(f"{told['url']}/readyz", timeout=3) as answer:
                 return bool(answer.status == 200)
         except (OSError, ValueError):
