@@ -15,11 +15,12 @@ PASSINGS = {
     "commit": 3, "committed": 3, "recovery": 4, "recovery_fill": 2, "assigned": 1, "revoked": 1, "closed": 1,
 }  # fmt: skip
 OWNING = ("apply", "row_send", "rows_acked", "store_write", "commit", "recovery")  # with partitions in hand
+LONG_SECONDS = 26.0  # beyond what a send, and a barrier, may take
 ALONE_SECONDS = (12.0, 16.0)  # longer than a session, a start and a recovery
 # where a worker stands still with much unsent: what it says when it wakes is a zombie's
 ZOMBIES = ("rows_acked.before:1=stop", "answer_acked.before:2=stop", "row_send.after:200=stop", "commit.before:1=stop")
 DAMAGES = ("flip", "truncate", "no_current", "foreign", "deleted")
-NETWORK = ("latency", "stall_up", "stall_down", "cut", "drop_response", "throttle")
+NETWORK = ("latency", "stall_up", "stall_long", "stall_down", "cut", "drop_response", "throttle")
 NOISES = ("duplicates", "replay", "garbage", "clock")
 BROKER = ("broker_kill", "broker_restart", "broker_pause")
 
@@ -35,7 +36,7 @@ class Size:
     pauses: int = 20
     damages: int = 5
     disks: int = 2
-    network: int = 12
+    network: int = 14
     noises: int = 16
     broker: int = 5
     gentle: bool = False  # one fault at a time, and never while a worker joins the group: see `broker`
@@ -120,6 +121,7 @@ def _kill(dice: random.Random, *, gentle: bool) -> Step:
 def _network(dice: random.Random, kind: str) -> Step:
     amount = {
         "latency": dice.uniform(0.2, 2.0), "cut": dice.randint(1, 200_000), "throttle": dice.randint(20_000, 200_000),
+        "stall_long": LONG_SECONDS,
     }.get(kind, dice.uniform(4.0, 9.0))  # fmt: skip
     return Step(0, kind, "", amount)
 

@@ -144,8 +144,8 @@ def apply(proxy: Proxy, kind: str, amount: float) -> float:
     if kind == "drop_response":
         proxy.weather = Weather(drop_response=True)
         return 2.0
-    if kind in ("stall_up", "stall_down"):
-        proxy.weather = Weather(stalled=frozenset((kind.removeprefix("stall_"),)))
+    if kind in ("stall_up", "stall_down", "stall_long"):
+        proxy.weather = Weather(stalled=frozenset(("down" if kind == "stall_down" else "up",)))
         return amount
     raise ValueError(f"no fault of a network: {kind}")
 

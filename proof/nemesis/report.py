@@ -63,18 +63,16 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[str]:
     if not runs:
         yield from ("No run was given.", "")
         return
-    yield ("Two workers or more, the demo's mixed traffic through real producers, and everything below while it flows. "
-           "Green: after the")  # fmt: skip
-    yield ("last fault all is handled and committed, nobody waits for a decision, `status` is ready, and the audit, "
-           "which folds both")  # fmt: skip
-    yield "logs again by rules of its own, finds nothing."
+    yield "Two workers, the demo's mixed traffic through real producers, and everything below while it flows. Green:"
+    yield "after the last fault all is handled and committed, nobody waits for a decision, `status` is ready, and the audit,"
+    yield "which folds both logs again by rules of its own, finds nothing."
     yield ""
     columns = ("date", "seed", "broker", "faults", "kill -9", "orders", "decisions", "audit checks", "findings",
                "calm after", "result")  # fmt: skip
     yield from _markdown(columns, [_run_row(run) for run in runs])
     yield ""
-    yield "Seconds from a kill -9. Under fire the next faults come before the last one is over; alone, one worker of "
-    yield "the two is killed every 12 to 16 s and nothing else happens. Until every partition decides: the killed "
+    yield "Seconds from a kill -9. Under fire the next faults come before the last one is over; alone, one worker of"
+    yield "the two is killed every 12 to 16 s and nothing else happens. Until every partition decides: the killed"
     yield "worker's partitions have a new owner that has recovered, and an order has come for each of them."
     yield ""
     rows = []
@@ -120,6 +118,7 @@ def _table(runs: list[dict[str, Any]], simulated: list[dict[str, Any]]) -> Itera
     memory: Counter[str] = Counter()
     for run in runs:
         done.update(run["faults"])
+        done.update({f"exit {code}": n for code, n in run["exits"].items()})
     for report in simulated:
         memory.update(report["faults"])
     green = all(run["green"] for run in runs)
@@ -132,7 +131,9 @@ def _table(runs: list[dict[str, Any]], simulated: list[dict[str, Any]]) -> Itera
 
 
 def _fault_row(fault: Fault, done: Counter[str], memory: Counter[str], *, green: bool) -> tuple[Any, ...]:
-    times = sum(done[kind] for kind in fault.kinds) if fault.name != "F22" else sum(done.values())
+    times = sum(done[kind] for kind in (*fault.kinds, *(f"exit {code}" for code in fault.exits)))
+    if fault.name == "F22":
+        times = sum(n for kind, n in done.items() if not kind.startswith("exit "))
     in_memory = sum(memory[kind] for kind in fault.simulated)
     tests = ", ".join(f"`{test}`" for test in fault.tests)
     result = ("nothing lost" if green else "see the runs") if times else ""

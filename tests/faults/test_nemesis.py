@@ -132,6 +132,7 @@ def _account(*, green: bool) -> dict:
     silence = {"kills": 3, "p50_seconds": 1.25, "p99_seconds": 7.5}
     return {
         "seed": 41, "date": "2026-02-03", "broker": "kafka", "faults_total": 5, "faults": {"kill": 3, "pause": 2},
+        "exits": {"SIGKILL": 3, "71": 4},
         "orders": 1234, "decisions": 1234, "audit": {"checked": {"items": 99}, "findings": []}, "not_done": {},
         "converged_seconds": 4.5, "size": {"alone": 0}, "green": green,
         "after_a_kill": {"anywhere": silence, "every_partition": silence},
@@ -143,6 +144,8 @@ def test_the_page_tells_what_the_files_tell():
     assert "| 2026-02-03 | 41 | kafka | 5 | 3 | 1,234 | 1,234 | 99 | 0 | 4.5 s | green |" in text
     row = next(line for line in text.splitlines() if line.startswith("| F2 |"))
     assert "| 2 |  | nothing lost;" in row
+    row = next(line for line in text.splitlines() if line.startswith("| F7 |"))
+    assert "| 4 |  | nothing lost;" in row, "counted by how workers ended"
 
 
 def test_a_run_that_was_not_green_is_shown_as_such():
