@@ -64,8 +64,8 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[str]:
         yield from ("No run was given.", "")
         return
     yield "Two workers, the demo's mixed traffic through real producers, and everything below while it flows. Green:"
-    yield "after the last fault all is handled and committed, nobody waits for a decision, `status` is ready, and the audit,"
-    yield "which folds both logs again by rules of its own, finds nothing."
+    yield "after the last fault all is handled and committed, nobody waits for a decision, `status` is ready, and the"
+    yield "audit, which folds both logs again by rules of its own, finds nothing."
     yield ""
     columns = ("date", "seed", "broker", "faults", "kill -9", "orders", "decisions", "audit checks", "findings",
                "calm after", "result")  # fmt: skip
