@@ -48,7 +48,7 @@ class Size:
 SIZES = {
     "kafka": Size(10_000, 30.0, alive_seconds=(0.5, 3.0), seconds=260.0),
     "embedded": Size(
-        2_000, 16.0, kills=6, pauses=2, damages=1, disks=0, network=0, noises=8, broker=0, gentle=True,
+        2_000, 24.0, kills=6, pauses=2, damages=1, disks=0, network=0, noises=8, broker=0, gentle=True,
         alive_seconds=(0.5, 3.0), seconds=100.0,
     ),
     "nightly": Size(
