@@ -264,7 +264,10 @@ class Run:
         )  # fmt: skip
 
     def _status(self) -> dict[str, Any]:
-        told = self._command("status", "--no-api", "--json")
+        try:
+            told = self._command("status", "--no-api", "--json")
+        except subprocess.TimeoutExpired:  # a busy machine: asked again, within the bound of whoever waits
+            return {"ready": False, "problems": ["no answer"], "partitions": []}
         return json.loads(told.stdout) if told.stdout else {"ready": False, "problems": [told.stderr], "partitions": []}
 
     # ---- the judgement

@@ -209,13 +209,14 @@ def _interrupt(*_: object) -> None:
 def _workers(settings: Settings) -> list[dict[str, Any]]:
     """Each worker of this machine that answers: its address and what it tells."""
     found = []
-    for file in sorted(settings.run_dir.glob("worker-*.json")):
-        try:
-            address = json.loads(file.read_text(encoding="utf-8"))
-            told = httpx2.get(f"{address['url']}/status", timeout=ASK_SECONDS).json()
-        except (OSError, ValueError, KeyError, httpx2.HTTPError):
-            continue  # it is gone, and left its address: it was killed
-        found.append(address | told)
+    with httpx2.Client(timeout=ASK_SECONDS) as client:  # one for all: making it costs more than a question
+        for file in sorted(settings.run_dir.glob("worker-*.json")):
+            try:
+                address = json.loads(file.read_text(encoding="utf-8"))
+                told = client.get(f"{address['url']}/status").json()
+            except (OSError, ValueError, KeyError, httpx2.HTTPError):
+                continue  # it is gone, and left its address: it was killed
+            found.append(address | told)
     return found
 
 
