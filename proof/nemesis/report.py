@@ -100,7 +100,7 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _circumstances(run: dict[str, Any]) -> str:
-    return "alone" if run["size"]["alone"] else "under fire"
+    return "alone" if run["size"].get("alone") else "under fire"
 
 
 def _run_row(run: dict[str, Any]) -> tuple[Any, ...]:
