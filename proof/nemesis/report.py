@@ -32,10 +32,12 @@ nothing over a restart."""
 
 def page(files: Iterable[dict[str, Any]]) -> str:
     """The whole text, Markdown."""
-    runs, models, simulated = [], [], []
+    runs, models, simulated, unended = [], [], [], []
     for told in files:
         if "faults_total" in told and "audit" in told:
             runs.append(told)
+        elif "did_not_end" in told:
+            unended.append(told)
         elif "product" in told:
             models.append(told)
         elif "seeds" in told and "violated" in told:
@@ -45,7 +47,7 @@ def page(files: Iterable[dict[str, Any]]) -> str:
     return "\n".join([
         "# Reliability", "", "*Written by `python -m proof.nemesis.report`; figures are those of the runs named.*", "",
         "## What is promised", "", *(f"- {promise}" for promise in PROMISES), "", HOLDS, "",
-        "## Runs under fire", "", *_runs(runs),
+        "## Runs under fire", "", *_runs(runs), *_unended(unended),
         "## Fault by fault", "", *_table(runs, simulated),
         "## Models and simulator", "", *_proofs(models, simulated),
         "## Again", "",
@@ -97,6 +99,13 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[str]:
             what = ", ".join(f"{kind} {n}" for kind, n in run["not_done"].items())
             yield f"Seed {run['seed']} on {run['broker']}: planned and not done, for nothing was there to harm: {what}."
             yield ""
+
+
+def _unended(runs: list[dict[str, Any]]) -> Iterator[str]:
+    for run in runs:
+        why = run["did_not_end"].partition("\n")[0]
+        yield f"**Not green**: seed {run['seed']} on {run['broker']}, {run['date']}, came to no judgement: {why}"
+        yield ""
 
 
 def _circumstances(run: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -353,7 +354,12 @@ def main() -> None:
     kind = given.broker or ("kafka" if given.size in ("kafka", "nightly") else "embedded")
     home = given.home or Path(tempfile.mkdtemp(prefix="nemesis-"))
     home.mkdir(parents=True, exist_ok=True)
-    told = Run(given.seed, SIZES[given.size], kind, home.absolute()).go()
+    try:
+        told = Run(given.seed, SIZES[given.size], kind, home.absolute()).go()
+    except Exception as error:  # noqa: BLE001 - a run without a judgement is an account too
+        traceback.print_exc()
+        told = {"seed": given.seed, "broker": kind, "date": datetime.now(UTC).date().isoformat(), "green": False,
+                "did_not_end": f"{type(error).__name__}: {error}"}  # fmt: skip
     text = json.dumps(told, indent=1)
     if given.json:
         given.json.write_text(text + "\n")

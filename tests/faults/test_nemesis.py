@@ -154,6 +154,18 @@ def test_a_run_that_was_not_green_is_shown_as_such():
     assert "nothing lost" not in text
 
 
+def test_a_run_without_a_judgement_is_shown_too():
+    lost = {
+        "seed": 5,
+        "broker": "kafka",
+        "date": "2026-02-03",
+        "green": False,
+        "did_not_end": "NotConverged: late\nlog",
+    }
+    text = page([_account(green=True), lost])
+    assert "**Not green**: seed 5 on kafka, 2026-02-03, came to no judgement: NotConverged: late\n" in text
+
+
 def test_a_file_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="no account of a run"):
         page([{"hello": 1}])
