@@ -59,7 +59,7 @@ SIZES = {
         2_500, 20.0, kills=0, pauses=0, damages=0, disks=0, network=0, noises=0, broker=0, alone=8, seconds=1.0
     ),
     "try": Size(
-        600, 30.0, kills=8, pauses=2, damages=2, disks=2, network=6, noises=4, broker=3, seconds=25.0
+        1_500, 15.0, kills=8, pauses=2, damages=2, disks=2, network=7, noises=4, broker=3, seconds=60.0
     ),
     "tiny": Size(
         300, 30.0, kills=2, pauses=1, damages=1, disks=0, network=0, noises=4, broker=0, gentle=True, seconds=8.0
