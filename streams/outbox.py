@@ -124,10 +124,14 @@ class Outbox:
 
     def _flush(self) -> None:
         until = time.monotonic() + BARRIER_SECONDS
-        for producer in (self._answers, self._rows):
-            left = producer.flush(max(until - time.monotonic(), 0.1))
-            if left:
-                die(BARRIER_TIMEOUT, f"{left} records not acknowledged after {BARRIER_SECONDS:.0f} s")
+        self._await_answers(until)
+        self._await_rows(until)
+
+    def _await_answers(self, until: float) -> None:
+        _await(self._answers, until)
+
+    def _await_rows(self, until: float) -> None:
+        _await(self._rows, until)
 
     def _produce(
         self,
@@ -162,6 +166,12 @@ HOPS = "smokehouse.hops"
 def _key_of(record: Any) -> bytes | None:
     key = getattr(record, "order_id", None) if not isinstance(record, r.Shipped) else record.sku
     return None if key is None else key.encode()
+
+
+def _await(producer: Producer, until: float) -> None:
+    left = producer.flush(max(until - time.monotonic(), 0.1))
+    if left:
+        die(BARRIER_TIMEOUT, f"{left} records not acknowledged after {BARRIER_SECONDS:.0f} s")
 
 
 def _producer(settings: Settings, linger_ms: int, more: Mapping[str, object] | None = None) -> Producer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
 from typing import Any, Literal
 
@@ -99,6 +100,10 @@ def _bind(app: BatchApp, topic: str, owner: PartitionOwner) -> None:
 def run(settings: Settings, role: RoleName = "all", name: str = "worker", loglevel: str = "info") -> None:
     """Run a worker in this process until SIGTERM or SIGINT; exits with 0 after a clean stop."""
     logging.getLogger("faust").setLevel(logging.WARNING)
+    if os.environ.get("SMOKEHOUSE_FAULTS"):
+        from streams import faultpoints  # tests alone
+
+        faultpoints.arm(settings, os.environ)
     worker = faust.Worker(build(settings, role, name), loglevel=loglevel, redirect_stdouts=False, quiet=True,
                           logfile=sys.stderr)  # fmt: skip
     worker.execute_from_commandline()

@@ -10,6 +10,8 @@ What it does differently from Apache Kafka, measured:
 - A metadata request that names a missing topic MAKES it (4 partitions): ask for all topics instead.
 - A fetch past the end waits for ever, with any `auto.offset.reset`, `error` included: compare with the watermarks.
 - CreatePartitions, DeleteRecords and deleting a group do not work; `offsets_for_times` answers 0.
+- A group member that is killed while it joins can stay the group's leader: then nobody is assigned anything again, not
+  even after its session and many restarts (start the broker anew).
 - A request whose storage call it lacks ends the client's connection, not the broker.
 """
 

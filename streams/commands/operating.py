@@ -20,9 +20,9 @@ from cyclopts import App, Parameter
 from streams import logs
 from streams.brokers.process import BrokerError, RunningBroker, expect_free
 from streams.commands.output import fail, put_json, put_table, say
-from streams.commands.session import connected, read_settings
+from streams.commands.session import EXIT_ARGUMENTS, connected, read_settings
 from streams.commands.supervise import Child, stop
-from streams.settings import Settings, split_address
+from streams.settings import SettingError, Settings, split_address
 from streams.topics import CATALOGUE, LOGS
 
 partition_app = App(name="partition", help="Partitions of the logs.")
@@ -101,7 +101,10 @@ def worker(
         fail(f"topics are missing: {', '.join(missing)}. Make them: smokehouse topics apply")
     if len(set(there.values())) > 1:
         fail(f"topics differ in their number of partitions: {there}")
-    wiring.run(settings, role, name, loglevel)
+    try:
+        wiring.run(settings, role, name, loglevel)
+    except SettingError as error:
+        fail(str(error), EXIT_ARGUMENTS)
 
 
 def status(*, api: bool = True, json_output: Json = False) -> None:
@@ -206,13 +209,14 @@ def _interrupt(*_: object) -> None:
 def _workers(settings: Settings) -> list[dict[str, Any]]:
     """Each worker of this machine that answers: its address and what it tells."""
     found = []
-    for file in sorted(settings.run_dir.glob("worker-*.json")):
-        try:
-            address = json.loads(file.read_text(encoding="utf-8"))
-            told = httpx2.get(f"{address['url']}/status", timeout=ASK_SECONDS).json()
-        except (OSError, ValueError, KeyError, httpx2.HTTPError):
-            continue  # it is gone, and left its address: it was killed
-        found.append(address | told)
+    with httpx2.Client(timeout=ASK_SECONDS) as client:  # one for all: making it costs more than a question
+        for file in sorted(settings.run_dir.glob("worker-*.json")):
+            try:
+                address = json.loads(file.read_text(encoding="utf-8"))
+                told = client.get(f"{address['url']}/status").json()
+            except (OSError, ValueError, KeyError, httpx2.HTTPError):
+                continue  # it is gone, and left its address: it was killed
+            found.append(address | told)
     return found
 
 

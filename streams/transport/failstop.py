@@ -7,6 +7,7 @@ on the way out; the supervisor starts a new process, which recovers from the log
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Final, NoReturn
 
 AGENT_ERROR: Final = 70  # an agent failed outside a step
@@ -23,5 +24,6 @@ _STDERR: Final = 2  # `sys.stderr` may be Faust's logging proxy, which needs the
 
 def die(code: int, why: str) -> NoReturn:
     """Say why on standard error and end the process; no cleanup, no flush, no commit."""
-    os.write(_STDERR, f"smokehouse: fatal ({code}): {why}\n".encode(errors="replace"))
+    with suppress(OSError):  # a full disk under the log must not keep the process alive
+        os.write(_STDERR, f"smokehouse: fatal ({code}): {why}\n".encode(errors="replace"))
     os._exit(code)

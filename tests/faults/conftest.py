@@ -46,10 +46,15 @@ class System:
     def apply(self, **limits: int) -> None:
         logs.apply(self.settings, 4, limits=r.Limits(**limits))
 
-    def start(self, name: str, program: list[str] | None = None) -> None:
+    def start(
+        self, name: str, program: list[str] | None = None, before: Callable[[], None] | None = None, **env: str
+    ) -> None:
+        """`before` runs in the child; `env` is added to its environment."""
         command = [sys.executable, *(program or ["-m", "streams.cli"]), "worker", "--name", name]
         with (self.settings.home / f"{name}.log").open("ab") as out:
-            self.workers[name] = subprocess.Popen(command, stdout=out, stderr=out, env=self.env)
+            self.workers[name] = subprocess.Popen(
+                command, stdout=out, stderr=out, env=self.env | env, preexec_fn=before
+            )  # fmt: skip
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self.workers[name].send_signal(number)
@@ -154,5 +159,21 @@ def _not_yet_if_unreadable(what: Callable[[], Any]) -> Any:
 def system(settings: Settings) -> Iterator[System]:
     """A system without workers; the test starts them. Everything is gone afterwards."""
     made = System(settings)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def embedded_system(embedded_settings: Settings) -> Iterator[System]:
+    """As `system`, for a test that needs one broker only."""
+    made = System(embedded_settings)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def kafka_system(kafka_settings: Settings) -> Iterator[System]:
+    """As `system`, for what only a durable broker does."""
+    made = System(kafka_settings)
     yield made
     made.stop()
