@@ -73,9 +73,10 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[str]:
                "calm after", "result")  # fmt: skip
     yield from _markdown(columns, [_run_row(run) for run in runs])
     yield ""
-    yield "Seconds from a kill -9. Under fire the next faults come before the last one is over; alone, one worker of"
-    yield "the two is killed every 12 to 16 s and nothing else happens. Until every partition decides: the killed"
-    yield "worker's partitions have a new owner that has recovered, and an order has come for each of them."
+    yield "Seconds from a kill -9. Under fire the next faults come before the last one is over. Until every partition"
+    yield "decides: the killed worker's partitions have a new owner that has recovered, and an order has come for each."
+    if any(_circumstances(run) == "alone" for run in runs):
+        yield "Alone: one worker of the two is killed every 12 to 16 s and nothing else happens."
     yield ""
     rows = []
     for run in runs:
