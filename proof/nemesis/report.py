@@ -119,7 +119,7 @@ def _run_row(run: dict[str, Any]) -> tuple[Any, ...]:
         run["date"], run["seed"], run["broker"], run["faults_total"],
         run["faults"].get("kill", 0) + run["faults"].get("kill_at_point", 0), f"{run['orders']:,}",
         f"{run['decisions']:,}", f"{checks:,}", len(run["audit"]["findings"]), f"{run['converged_seconds']} s",
-        "green" if run["green"] else "**not green**",
+        "green" if run["green"] else f"**not green**: {run['undecided']} decisions not heard of by the traffic",
     )  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def _table(runs: list[dict[str, Any]], simulated: list[dict[str, Any]]) -> Itera
         done.update({f"exit {code}": n for code, n in run["exits"].items()})
     for report in simulated:
         memory.update(report["faults"])
-    green = all(run["green"] for run in runs)
+    green = not any(run["audit"]["findings"] or run["decisions"] != run["orders"] for run in runs)
     yield "Times: on real processes in the runs above; in the simulator's memory in its run below."
     yield ""
     rows = [_fault_row(fault, done, memory, green=green) for fault in FAULTS]
