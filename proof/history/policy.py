@@ -63,7 +63,7 @@ class OrderPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     the channel's rules have it."""
 
     channel: r.Short = EVERY
-    policy: r.Policy | UnsetType | None = UNSET
+    policy: r.Policy | None | UnsetType = UNSET
     locations: Annotated[list[r.Location], Meta(max_length=20)] | UnsetType = UNSET
 
     def of(self, placed: r.OrderPlaced) -> r.OrderPlaced:
