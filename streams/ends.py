@@ -20,6 +20,9 @@ ASK_SECONDS = 10.0  # metadata and watermarks
 # again: with 10 ms no partition of more than about 8,000 batches can be read. Readers grow it when that happens.
 QUICK_MS = 10
 PATIENT_MS = 5_000
+# A reader that learns, while its broker starts again, that no partition has a leader closes its connections and asks
+# again only at the next refresh: five minutes by default, in which a view stands still without a word.
+REFRESH_MS = 3_000
 _NO_LEADER_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -96,6 +99,7 @@ def open_consumer(settings: Settings, more: Mapping[str, object]) -> Consumer:
         "queued.min.messages": 50_000,
         "queued.max.messages.kbytes": 32 << 10,
         "log.connection.close": False,
+        "topic.metadata.refresh.interval.ms": REFRESH_MS,
     }
     return Consumer(config | dict(more))
 

@@ -155,8 +155,8 @@ def test_the_page_tells_what_the_files_tell():
 
 
 def test_a_run_that_was_not_green_is_shown_as_such():
-    text = page([_account(green=False)])
-    assert "**not green**" in text
+    text = page([_account(green=False) | {"undecided": 3, "decisions": 1231}])
+    assert "**not green**: 3 decisions" in text
     assert "nothing lost" not in text
 
 
