@@ -285,7 +285,7 @@ class BackorderFilled(Record, tag="backorder_filled"):
     location: str
     quantity: Units
     waiting: Wanted = 0
-    heard: Annotated[int, Meta(ge=0)] = 0
+    heard: Annotated[int, Meta(ge=0, le=1 << 31)] = 0
     place: Annotated[int, Meta(ge=0, le=1 << 62)] = 0
 
 
