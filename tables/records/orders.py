@@ -257,7 +257,7 @@ class ReserveAnswered(Record, tag="reserve_answered"):
     partition: Annotated[int, Meta(ge=0, le=1023)]
     parts: list[Part] = []
     refused: list[Refusal] = []
-    could: list[int] = []
+    could: Annotated[list[Annotated[int, Meta(ge=0, lt=1 << 20)]], Meta(max_length=LINES_MAX)] = []  # 20 locations
 
 
 class MoveAnswered(Record, tag="move_answered"):
