@@ -128,10 +128,12 @@ def _leaf(info: Any) -> str:
     if isinstance(info, msgspec.inspect.BoolType):
         return "true or false"
     if isinstance(info, msgspec.inspect.IntType):
-        low, high = info.ge, info.le
-        if low is None and high is None:
-            return "a whole number"
-        return f"a whole number, {low:,} to {high:,}" if low is not None else f"a whole number up to {high:,}"
+        low = info.ge if info.gt is None else info.gt + 1
+        high = info.le if info.lt is None else info.lt - 1
+        if low is None or high is None:
+            edge = f", from {low:,} on" if low is not None else f" up to {high:,}" if high is not None else ""
+            return f"a whole number{edge}"
+        return f"a whole number, {low:,} to {high:,}"
     if isinstance(info, msgspec.inspect.LiteralType):
         return "one of: " + ", ".join(str(value) for value in info.values if value != "")
     if isinstance(info, msgspec.inspect.UnionType):
