@@ -177,6 +177,8 @@ class Forecaster:
         if known is None or (known.stock, known.discontinued) != (stock, record.discontinued):
             self._restocked.add(record.sku)
         self._levels[record.sku] = _Level(record.version, record.discontinued, stock)
+        for place in record.locations:
+            self._history.is_out((record.sku, place.location), place.out_since)
 
     def _take_reorder(self, record: Reorder) -> None:
         """Our own former words: the numbers of runs go on after a restart, and what was said is not said again."""

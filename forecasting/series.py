@@ -3,7 +3,8 @@
 Reads records handed to it; writes nothing. Units: days are proleptic ordinals (`*_day`), quantities whole units.
 Guarantees: per SKU, location and day the record with the highest version counts, in whatever order records arrive.
 Rules for a day's value, in this order:
-  1. stock was out in every hour of it (`UNKNOWN_OUT_HOURS`): unknown (`None`), never zero;
+  1. stock was out in every hour of it (`UNKNOWN_OUT_HOURS`), or has been out since before it and still is: unknown
+     (`None`), never zero;
   2. otherwise the units asked for, refused ones included (with hours out they are a lower bound, and are kept);
   3. a day without a record between the first day and the last closed day: zero.
 Does not belong here: forecasting, topics, the wall clock (today is the latest day that demand speaks of).
@@ -59,6 +60,7 @@ class DemandHistory:
     def __init__(self) -> None:
         self._days: dict[SeriesKey, dict[int, _Day]] = {}
         self._latest: dict[SeriesKey, int] = {}
+        self._out_since: dict[SeriesKey, int] = {}  # the day on which a stock-out began that is not over
 
     def __len__(self) -> int:
         return len(self._days)
@@ -81,6 +83,13 @@ class DemandHistory:
         if known is not None and (known.ordered, known.out_hours) == (record.ordered, out_hours):
             return None
         return day
+
+    def is_out(self, key: SeriesKey, since: str) -> None:
+        """Stock has been out since this time (RFC 3339); "": it is not out. Demand tells of it once it is over."""
+        try:
+            self._out_since[key] = date.fromisoformat(since[:10]).toordinal()
+        except ValueError:
+            self._out_since.pop(key, None)
 
     def today(self) -> int | None:
         """The latest day demand speaks of: the open day. `None` before the first record.
@@ -106,7 +115,8 @@ class DemandHistory:
         open_only = first_day == today
         last_day = today if open_only else today - 1
         start = max(first_day, last_day - HISTORY_DAYS_MAX + 1)
-        units = [_value(days.get(day)) for day in range(start, last_day + 1)]
+        out_since = self._out_since.get(key, last_day)
+        units = [None if day > out_since else _value(days.get(day)) for day in range(start, last_day + 1)]
         return Series(key[0], key[1], last_day, units, open_only)
 
 

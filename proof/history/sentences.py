@@ -166,12 +166,13 @@ def _reserve(x: r.Reserve) -> str:
     return f"attempt {x.attempt} asks for {units(x.lines)}"
 
 
-def _release(x: r.Release) -> str:
+def _given_back(x: r.Release) -> str:
+    """What a release is about."""
     if not x.lines:
-        return f"give back what attempt {x.attempt} holds"
+        return f"what attempt {x.attempt} holds"
     if any(line.location for line in x.lines):
-        return f"give back {placed_units(x.lines)} of attempt {x.attempt}"
-    return f"give back what attempt {x.attempt} still holds of {', '.join(line.sku for line in x.lines)}"
+        return f"{placed_units(x.lines)} of attempt {x.attempt}"
+    return f"what attempt {x.attempt} still holds of {', '.join(line.sku for line in x.lines)}"
 
 
 def _wants_move(x: r.Move) -> str:
@@ -285,7 +286,7 @@ _CAME: dict[type, Callable[[Any], str]] = {
     r.Move: _wants_move,
     r.Hold: lambda x: f"hold what attempt {x.attempt} claimed",
     r.Allocate: lambda x: f"allocate what attempt {x.attempt} holds",
-    r.Release: _release,
+    r.Release: lambda x: f"give back {_given_back(x)}",
     r.Backorder: lambda x: f"{placed_units(x.lines)} of attempt {x.attempt} were not there: they wait for stock",
     r.FillBackorders: lambda x: f"{x.sku} at {x.location} is free: those who wait get theirs, oldest first",
     r.SkuDefined: _sku,
@@ -340,14 +341,6 @@ def _decided(x: r.OrderDecided) -> str:
     return "; ".join([f"decided: confirmed, {served}", *waits, *short])
 
 
-def _gives_back(x: r.Release) -> str:
-    if not x.lines:
-        return f"gives back all of attempt {x.attempt}"
-    if any(line.location for line in x.lines):
-        return f"gives back {placed_units(x.lines)}"
-    return f"gives back whatever stock still holds of {', '.join(line.sku for line in x.lines)}"
-
-
 def _alert(x: r.Alert) -> str:
     where = x.sku + at(x.location) + _lot(x.lot)
     if x.kind == "paid_unallocated":
@@ -364,7 +357,7 @@ _SAID: dict[type, Callable[[Any], str]] = {
     r.Reserve: lambda x: f"asks for {units(x.lines)}, attempt {x.attempt}",
     r.Move: lambda x: "asks to serve it from fewer places: " + _wants_move(x),
     r.AskAgain: lambda x: f"will ask again, attempt {x.attempt}",
-    r.Release: _gives_back,
+    r.Release: lambda x: f"gives back {_given_back(x)}",
     r.Backorder: lambda x: f"puts {placed_units(x.lines)} in the queue for stock",
     r.BackorderFilled: lambda x: f"{x.quantity} {x.sku} at {x.location} that waited are reserved now",
     r.Alert: _alert,

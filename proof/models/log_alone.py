@@ -8,6 +8,7 @@ the log alone gives, and nothing is wrong with those (`wrong_alone`). Does not b
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ OWN = "own log"  # destination of a note: ("own log", record)
 Record = tuple[Any, ...]  # what, and of what
 
 
-class LogAlone:
+class LogAlone(ABC):
     """The world: (log, events to come, what was told, and what a model adds). A word is (destination, version of its
     record, what it answers, the answer); the same is answered alike, however often it is asked.
     """
@@ -28,15 +29,17 @@ class LogAlone:
         self._folds: dict[Any, Any] = {}
         self.start = (log, events, ())
 
+    @abstractmethod
     def apply(self, world: Any, rows: Any, offset: int) -> tuple[Any, tuple[int, ...], tuple[Any, ...]]:
-        raise NotImplementedError
+        """(rows after the record, places changed, what it says)."""
 
+    @abstractmethod
     def wrong_alone(self, rows: Any) -> str:
         """What is wrong with the rows that the log alone gives, its notes all read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show(self, place: int, row: Any) -> str:
-        raise NotImplementedError
+        """A row in words."""
 
     def end(self, world: Any) -> int:
         return len(world[0])

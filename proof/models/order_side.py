@@ -9,6 +9,7 @@ takes stock. Demanded: nothing that was told is contradicted (`Order.contradicts
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ DEADLINE, CANCEL = "deadline", "cancel"
 TOLD = "reservations"  # destination of decisions: (TOLD, what)
 
 
-class OrderSide:
+class OrderSide(ABC):
     """The world: (log, stock, answers under way, told, events to come, answers that may be said twice). The one row:
     (version, the order's own fields, what was said at which version).
     """
@@ -31,20 +32,21 @@ class OrderSide:
         self.rows = ((0, order, ()),)
         self.start = (log, stock, (), (), events, twice)
 
+    @abstractmethod
     def step(self, order: Any, record: Any, version: int) -> tuple[Any, tuple[Any, ...]] | None:
         """(the order's fields after the record, what it says); None if it changes nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self, stock: Any, word: Any) -> tuple[Any, Any]:
         """(stock after a command (destination, what, line, of what) has landed, the answer's record; None: none)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def contradicts(self, told: tuple[str, ...], what: str) -> bool:
         """Whether this may not be told after that."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wrong_at_rest(self, world: Any, rows: Any) -> str:
-        raise NotImplementedError
+        """What is wrong once everything has come to rest; "" if nothing."""
 
     def end(self, world: Any) -> int:
         return len(world[0])

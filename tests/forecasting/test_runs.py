@@ -26,10 +26,13 @@ def demand(ahead: int, ordered: int, *, offset: int = 1, key: SeriesKey = KEY) -
     )  # fmt: skip
 
 
-def levels(available: int, *, offset: int = 1, key: SeriesKey = KEY, discontinued: bool = False) -> StockLevels:
+def levels(
+    available: int, *, offset: int = 1, key: SeriesKey = KEY, discontinued: bool = False, out_since: str = ""
+) -> StockLevels:  # fmt: skip
     place = LocationLevel(
         location=key[1], on_hand=available, available=available, reserved=0, allocated=0, safety_stock=0,
         unavailable=0, shortage=0, reorder_point=0, lots=[], version=(1, offset, 0),
+        out_since=out_since,
     )  # fmt: skip
     return StockLevels(
         id=f"{key[0]}|{offset}", sku=key[0], available=available, on_hand=available, flavor="", packaging="", size="",
@@ -199,3 +202,16 @@ def test_a_day_that_does_not_exist_is_unreadable_and_changes_nothing():
     with pytest.raises(Unreadable, match="day"):
         forecaster.take(wrong)
     assert len(forecaster) == 0
+
+
+def test_a_stock_out_that_is_not_over_does_not_look_like_days_without_customers() -> None:
+    """Four a day, then nothing for ten days because nothing is there: it is still four a day."""
+    means = []
+    for since in ("", (FIRST + timedelta(days=30)).isoformat() + "T08:00:00.000Z"):
+        made = Forecaster(Terms())
+        days(made, 0, 30)
+        made.take(levels(0, out_since=since))
+        made.take(demand(41, 4, key=("OTHER", KEY[1])))  # time goes on for others
+        means.append(sum(run(made)[KEY].mean[:7]))
+    assert means[1] > means[0]
+    assert means[1] == pytest.approx(28, rel=0.2)

@@ -40,6 +40,15 @@ def units(found: DemandHistory) -> list[int | None]:
     return series.units
 
 
+def test_days_of_a_stock_out_that_is_not_over_are_unknown_and_known_again_once_it_is():
+    """Demand tells of a stock-out when it ends. Until then the days after its first are no days without customers."""
+    found = history(demand(0, 3), demand(2, 5), demand(6, 9))
+    found.is_out(KEY, "2026-03-04T11:00:00.000Z")
+    assert units(found) == [3, 0, 5, None, None, None]
+    found.is_out(KEY, "")
+    assert units(found) == [3, 0, 5, 0, 0, 0]
+
+
 def test_days_without_a_record_are_zero_and_the_open_day_is_left_out():
     assert units(history(demand(0, 3), demand(3, 5), demand(5, 9))) == [3, 0, 0, 5, 0]
 

@@ -142,7 +142,7 @@ def test_a_life_is_told_in_order_with_what_each_record_changed(stocked, told):
     assert all(change.before != change.after for x in found.happened for change in x.changes)
     by_text = {x.text: x for x in found.happened}
     assert by_text["check fraud passed"].said == ["decided: confirmed, 2 A at W1"]
-    assert by_text["cancel 1 A (too many)"].said == ["given back: 1 A at W1 (too many)", "gives back 1 A at W1"]
+    assert by_text["cancel 1 A (too many)"].said == ["given back: 1 A at W1 (too many)", "gives back 1 A at W1 of attempt 1"]
     left = {(x.row, x.field): (x.before, x.after) for x in by_text["1 A left W1, lot L1 (scanned)"].changes}
     assert left["lot|A|W1|L1", "on_hand"] == (6, 5)
     assert left["stock|A|W1", "allocated"] == (1, 0)
@@ -357,7 +357,7 @@ def test_kits_that_are_trimmed_to_whole_ones_tell_what_was_given_back(brand, tol
         "decided: confirmed, 6 A at W1, 3 B at W1; 2 A not there (insufficient); 1 B given back, for kits are" in story
     )
     assert "A insufficient: 2 more asked than the 6 there were" in story
-    assert "gives back 1 B at W1" in story
+    assert "gives back 1 B at W1 of attempt 1" in story
     assert "give back 1 B at W1 of attempt 1" in story
 
 
