@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from api import models as m
+from api import models_history as m
 from api.asking import SkuPath
 from api.problems import Problem, responses
 from streams.reader import ReadError

@@ -1,6 +1,6 @@
 """What the API answers about recalls and lots, as types: OpenAPI is made of them.
 
-Does not belong here: where the answers come from (`api.recalls`), what an account is made of (`tables.lot_account`).
+Does not belong here: where the answers come from (`api.recalls`), what an account is made of (`tables.lot_sections`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ import httpx2
 import msgspec
 
 from streams.topics import WAREHOUSE
-from tables.lot_account import LotAccount, LotPartition, Recall, account, told
+from tables.lot_account import account, told
+from tables.lot_sections import LotAccount, LotPartition, Recall
 from tables.rows import RecallRow
 
 WORKERS_MAX = 64

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from streams.owner import Owned, PartitionOwner
 from streams.topics import WAREHOUSE
-from tables.lot_account import LotPartition
+from tables.lot_sections import LotPartition
 from tables.outcome import INDEX_BITS
 from tables.rows import IncomingRow, LotRow, RecallRow, batch_key, recall_key
 from tables.table import Table

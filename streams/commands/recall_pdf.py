@@ -15,7 +15,7 @@ from textwrap import wrap
 from fpdf import FPDF
 
 from streams.commands.recall_report import Section, sections, summary
-from tables.lot_account import LotAccount
+from tables.lot_sections import LotAccount
 
 MARGIN_MM = 12.0
 LINE_MM = 3.4

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TextIO
 
 from streams.commands.output import put_table, say
-from tables.lot_account import LotAccount, Movement
+from tables.lot_sections import LotAccount, Movement
 
 TEXT_ROWS_MAX = 40  # of a section on a terminal
 Cells = tuple[Any, ...]

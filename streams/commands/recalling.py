@@ -29,7 +29,7 @@ from streams.settings import Settings, producer_config
 from streams.topics import WAREHOUSE
 from tables import records as r
 from tables.codec import encode
-from tables.lot_account import LotPartition
+from tables.lot_sections import LotPartition
 from tables.rows import LotRow
 
 recall_app = App(name="recall", help="Recalls: freeze a lot everywhere at once, and say who got it.")

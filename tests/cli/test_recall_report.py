@@ -12,7 +12,8 @@ import pytest
 
 from streams.commands import recall_report
 from streams.commands.recall_pdf import write_pdf
-from tables.lot_account import LotPartition, account
+from tables.lot_account import account
+from tables.lot_sections import LotPartition
 from tables.rows import BatchRow, LotRow, RecallRow, TraceRow
 
 NOW = "2026-03-01T10:00:00.000Z"

@@ -142,7 +142,9 @@ def test_a_life_is_told_in_order_with_what_each_record_changed(stocked, told):
     assert all(change.before != change.after for x in found.happened for change in x.changes)
     by_text = {x.text: x for x in found.happened}
     assert by_text["check fraud passed"].said == ["decided: confirmed, 2 A at W1"]
-    assert by_text["cancel 1 A (too many)"].said == ["given back: 1 A at W1 (too many)", "gives back 1 A at W1 of attempt 1"]
+    assert by_text["cancel 1 A (too many)"].said == [
+        "given back: 1 A at W1 (too many)", "gives back 1 A at W1 of attempt 1",
+    ]  # fmt: skip
     left = {(x.row, x.field): (x.before, x.after) for x in by_text["1 A left W1, lot L1 (scanned)"].changes}
     assert left["lot|A|W1|L1", "on_hand"] == (6, 5)
     assert left["stock|A|W1", "allocated"] == (1, 0)

@@ -14,7 +14,7 @@ from streams.transport import Partitions
 from streams.wiring import ROLES
 from tables import records as r
 from tables.codec import encode
-from tables.lot_account import LotPartition
+from tables.lot_sections import LotPartition
 from tables.murmur2 import partition_of
 
 JERKY = next(f"SKU-{n}" for n in range(40) if partition_of(f"SKU-{n}", 4) == 0)

@@ -8,7 +8,8 @@ from itertools import count
 import pytest
 
 from tables import lot_account
-from tables.lot_account import LotPartition, account
+from tables.lot_account import account
+from tables.lot_sections import LotPartition
 from tables.rows import BatchRow, IncomingRow, LotRow, RecallRow, TraceRow
 
 JERKY, PEPPER, BOX, CRATE = "JRK-1", "JRK-2", "BOX-1", "CRATE-1"
