@@ -8,24 +8,16 @@ Does not belong here: what a worker does.
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import msgspec
 
 from api import models as m
+from streams.addresses import WorkerAddress, worker_addresses
 
 ANSWER_SECONDS = 1.0
 EVERY_SECONDS = 2.0
-WORKERS_MAX = 64
-
-
-class _Address(msgspec.Struct):
-    pid: int
-    url: str
-    role: str = ""
 
 
 class Workers:
@@ -55,22 +47,11 @@ class Workers:
                 await asyncio.sleep(EVERY_SECONDS)
 
     async def look(self, client: httpx2.AsyncClient) -> list[m.Worker]:
-        addresses = await asyncio.to_thread(self._addresses)
+        addresses = await asyncio.to_thread(worker_addresses, self._run_dir)
         return list(await asyncio.gather(*(_ask(client, address) for address in addresses)))
 
-    def _addresses(self) -> list[_Address]:
-        found = []
-        for file in sorted(self._run_dir.glob("worker-*.json"))[:WORKERS_MAX]:
-            try:
-                address = msgspec.json.decode(file.read_bytes(), type=_Address)
-                os.kill(address.pid, 0)
-            except (OSError, msgspec.MsgspecError):
-                continue  # left behind by a process that was killed, or half written
-            found.append(address)
-        return found
 
-
-async def _ask(client: httpx2.AsyncClient, address: _Address) -> m.Worker:
+async def _ask(client: httpx2.AsyncClient, address: WorkerAddress) -> m.Worker:
     silent = m.Worker(pid=address.pid, role=address.role, answers=False, ready=False, partitions=[])
     try:
         answer = await client.get(f"{address.url.rstrip('/')}/status")

@@ -2,8 +2,8 @@
 
 Writes: whatever it is given, with the topic prefix of the settings. Guarantees: Kafka's partition of the key, order
 kept per key, a rule for every partition in each of them, every record acknowledged once `flush` returns; a record that
-the broker does not take raises `DeliveryFailed` at the next call, it is never dropped. Back-pressure: a full send
-buffer makes `send` wait.
+the broker does not take raises `DeliveryFailed` at the next call, which says how many it has; it is never dropped.
+Back-pressure: a full send buffer makes `send` wait.
 Does not belong here: what the records mean.
 """
 
@@ -22,7 +22,7 @@ WAIT_SECONDS = 0.05
 
 
 class DeliveryFailed(Exception):
-    """The broker did not take a record. The message names topic and reason."""
+    """The broker did not take a record. The message names topic and reason, and how many records it has."""
 
 
 class Outlet:
@@ -30,6 +30,7 @@ class Outlet:
         self._prefix = settings.prefix
         self._producer = Producer(producer_config(settings))
         self._failed: str = ""
+        self.acknowledged = 0  # copies: one for every partition counts once for each
         self._settings = settings
         self._partitions: dict[str, list[int]] = {}
 
@@ -67,12 +68,17 @@ class Outlet:
         left = self._producer.flush(FLUSH_SECONDS)
         self._check()
         if left:
-            raise DeliveryFailed(f"{left} records are not acknowledged after {FLUSH_SECONDS:.0f} s")
+            raise DeliveryFailed(f"no answer for {left} records in {FLUSH_SECONDS:.0f} s; {self._there()}")
 
     def _delivered(self, error: Any, message: Any) -> None:
-        if error is not None and not self._failed:
+        if error is None:
+            self.acknowledged += 1
+        elif not self._failed:
             self._failed = f"{message.topic()}: {error.str()}"
 
     def _check(self) -> None:
         if self._failed:
-            raise DeliveryFailed(self._failed)
+            raise DeliveryFailed(f"{self._failed}; {self._there()}")
+
+    def _there(self) -> str:
+        return f"{self.acknowledged} records are on the log, what became of the others is not known"

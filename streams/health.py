@@ -8,13 +8,12 @@ Does not belong here: queries about stock and orders (the API), what a recall re
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
+from streams.addresses import WorkerAddress, file_of, leave
 from streams.lot_rows import lot_pieces, recalls
 from streams.owner import PartitionOwner
 from streams.settings import LOOPBACK, Settings
@@ -25,7 +24,7 @@ class Health:
     """Serves while the worker runs."""
 
     def __init__(self, settings: Settings, owner: PartitionOwner, role: str, host: str = LOOPBACK, port: int = 0):
-        self._file = settings.run_dir / f"worker-{os.getpid()}.json"
+        self._run_dir = settings.run_dir
         self._owner, self._role, self._host, self._port = owner, role, host, port
         self._runner: web.AppRunner | None = None
 
@@ -41,12 +40,10 @@ class Health:
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         port = self._runner.addresses[0][1]
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        whole = {"pid": os.getpid(), "url": f"http://{self._host}:{port}", "role": self._role}
-        _write_whole(self._file, json.dumps(whole))
+        leave(self._run_dir, WorkerAddress(os.getpid(), f"http://{self._host}:{port}", self._role))
 
     async def stop(self) -> None:
-        self._file.unlink(missing_ok=True)
+        file_of(self._run_dir, os.getpid()).unlink(missing_ok=True)
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -87,10 +84,3 @@ class Health:
         if not partition.isdigit() or not self._owner.retry(request.match_info["topic"], int(partition)):
             return web.json_response({"retried": False, "reason": "it does not stand still on this worker"}, status=404)
         return web.json_response({"retried": True})
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """A reader sees the whole file or none."""
-    half = path.with_suffix(".half")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)

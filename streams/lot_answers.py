@@ -8,7 +8,6 @@ answer; who does not answer in time is missing, with a reason. Does not belong h
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,12 +18,12 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
+from streams.addresses import WorkerAddress, worker_addresses
 from streams.topics import WAREHOUSE
 from tables.lot_account import account, told
 from tables.lot_sections import LotAccount, LotPartition, Recall
 from tables.rows import RecallRow
 
-WORKERS_MAX = 64
 REACH_SECONDS = 1.0  # to be there at all
 ANSWER_SECONDS = 60.0  # between two pieces of an answer: a worker that is busy answers slice by slice
 NOBODY = "no worker of this machine answers (see: smokehouse status; smokehouse worker starts one)"
@@ -59,11 +58,6 @@ def named(whys: dict[int, str]) -> str:
     for number, why in sorted(whys.items()):
         numbers.setdefault(why, []).append(f"{WAREHOUSE.name}[{number}]")
     return "; ".join(f"{', '.join(of)}: {why}" for why, of in numbers.items())
-
-
-class _Address(msgspec.Struct):
-    pid: int
-    url: str
 
 
 class Workers:
@@ -111,7 +105,7 @@ class Workers:
 
     def _ask(self, path: str, kind: type[_Part]) -> Answers[_Part]:
         best: dict[int, tuple[tuple[int, int], _Part]] = {}
-        for parts in self._threads.map(lambda a: self._parts(a, path, kind), self._addresses()):
+        for parts in self._threads.map(lambda a: self._parts(a, path, kind), worker_addresses(self._run_dir)):
             for part in parts:
                 self._partitions = max(self._partitions, part.partitions)
                 # Only a partition that was just lost has two answers; of recalls either will do.
@@ -121,7 +115,7 @@ class Workers:
         missing = [n for n in range(self._partitions) if n not in best]
         return Answers([part for _, (_, part) in sorted(best.items(), key=lambda x: x[0])], self._whys(missing))
 
-    def _parts(self, address: _Address, path: str, kind: type[_Part]) -> list[_Part]:
+    def _parts(self, address: WorkerAddress, path: str, kind: type[_Part]) -> list[_Part]:
         try:
             answer = self._http.get(address.url.rstrip("/") + path)
             if answer.status_code != 200:
@@ -135,7 +129,7 @@ class Workers:
         if not missing:
             return {}
         whys = dict.fromkeys(missing, NOBODY)
-        for address in self._addresses():
+        for address in worker_addresses(self._run_dir):
             for entry in self._status(address):
                 number = entry.get("partition")
                 if entry.get("topic") != WAREHOUSE.name or number not in whys:
@@ -148,22 +142,11 @@ class Workers:
                     whys[number] = "its worker reads on to where it was: ask again"
         return whys
 
-    def _status(self, address: _Address) -> list[dict[str, Any]]:
+    def _status(self, address: WorkerAddress) -> list[dict[str, Any]]:
         try:
             return list(self._http.get(address.url.rstrip("/") + "/status", timeout=REACH_SECONDS).json()["partitions"])
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError):
             return []
-
-    def _addresses(self) -> list[_Address]:
-        found = []
-        for file in sorted(self._run_dir.glob("worker-*.json"))[:WORKERS_MAX]:
-            try:
-                address = msgspec.json.decode(file.read_bytes(), type=_Address)
-                os.kill(address.pid, 0)
-            except (OSError, msgspec.MsgspecError):
-                continue  # left behind by a process that was killed
-            found.append(address)
-        return found
 
 
 def all_recalls(answers: Answers[RecallPartition]) -> list[Recall]:

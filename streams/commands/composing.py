@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from connectors.open_log import require_open_logs
+from connectors.outlet import Outlet
 from streams.commands import vocabulary as v
 from streams.commands.output import fail
-from streams.commands.writing import LogWriter
 from streams.reader import ReadError
 from streams.settings import Settings
 from tables import records as r
@@ -50,18 +50,24 @@ def record_of(kind: type[r.Record], given: dict[str, Any]) -> r.Record:
     return record
 
 
-def writer_to(settings: Settings) -> LogWriter:
+def outlet_to(settings: Settings) -> Outlet:
     """Ends the command if no log is open."""
     try:
         require_open_logs(settings)
-        return LogWriter(settings)
+        return Outlet(settings)
     except ReadError as error:
         fail(str(error), CANNOT_READ)
 
 
-def write(writer: LogWriter, record: r.Record) -> None:
+def write(outlet: Outlet, record: r.Record) -> None:
+    """By its key, or to every partition of the logs that know it."""
+    key, value = v.key_of(record), encode(record)
     for topic in v.logs_of(type(record)):
-        writer.write(topic, v.key_of(record), encode(record))
+        if key is None:
+            outlet.send_everywhere(topic, value)
+        else:
+            outlet.send(topic, key.encode(), value)
+    outlet.serve()
 
 
 def shown(record: r.Record) -> bytes:

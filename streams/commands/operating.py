@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sys
@@ -15,9 +14,11 @@ import time
 from typing import Annotated, Any, Literal
 
 import httpx2
+import msgspec
 from cyclopts import App, Parameter
 
 from streams import logs
+from streams.addresses import worker_addresses
 from streams.brokers.process import BrokerError, RunningBroker, expect_free
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import EXIT_ARGUMENTS, connected, read_settings
@@ -210,13 +211,12 @@ def _workers(settings: Settings) -> list[dict[str, Any]]:
     """Each worker of this machine that answers: its address and what it tells."""
     found = []
     with httpx2.Client(timeout=ASK_SECONDS) as client:  # one for all: making it costs more than a question
-        for file in sorted(settings.run_dir.glob("worker-*.json")):
+        for address in worker_addresses(settings.run_dir):
             try:
-                address = json.loads(file.read_text(encoding="utf-8"))
-                told = client.get(f"{address['url']}/status").json()
-            except (OSError, ValueError, KeyError, httpx2.HTTPError):
-                continue  # it is gone, and left its address: it was killed
-            found.append(address | told)
+                told = client.get(f"{address.url}/status").json()
+            except (ValueError, httpx2.HTTPError):
+                continue  # it ends, or is about to begin
+            found.append(msgspec.structs.asdict(address) | told)
     return found
 
 

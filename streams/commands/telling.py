@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
+from connectors.outlet import DeliveryFailed
 from streams.commands import vocabulary as v
-from streams.commands.composing import Wrong, record_of, shown, write, writer_to
+from streams.commands.composing import Wrong, outlet_to, record_of, shown, write
 from streams.commands.output import fail, put_table, say
 from streams.commands.session import EXIT_ARGUMENTS, connected
 from streams.commands.telling_file import refuse, tell_file
-from streams.commands.writing import NotWritten
 from tables import records as r
 from tables.examples import example
 
@@ -71,11 +71,11 @@ def _tell_one(kind: type[r.Record], given: dict[str, Any], *, dry_run: bool) -> 
     if dry_run:
         sys.stdout.write(shown(record).decode())
         return
-    writer = writer_to(connected())
+    outlet = outlet_to(connected())
     try:
-        write(writer, record)
-        writer.finish()
-    except NotWritten as error:
+        write(outlet, record)
+        outlet.flush()
+    except DeliveryFailed as error:
         fail(f"{error}. Told again with --id {record.id} it is the same record")
     sys.stdout.write(f"{record.id}\n")
     logs, key = " and ".join(topic.name for topic in v.logs_of(kind)), v.key_of(record)

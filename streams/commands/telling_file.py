@@ -16,11 +16,11 @@ from typing import IO, NoReturn
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from connectors.outlet import DeliveryFailed
 from streams.commands import vocabulary as v
-from streams.commands.composing import Wrong, record_of, shown, write, writer_to
+from streams.commands.composing import Wrong, outlet_to, record_of, shown, write
 from streams.commands.output import fail, say, talk
 from streams.commands.session import EXIT_ARGUMENTS, connected
-from streams.commands.writing import NotWritten
 from streams.settings import Settings
 from tables import records as r
 from tables.codec import encode
@@ -106,20 +106,20 @@ def _of_line(line: bytes, kind: type[r.Record] | None, given: dict[str, str]) ->
 
 
 def _write(settings: Settings, checked: IO[bytes], count: int) -> None:
-    writer = writer_to(settings)
+    outlet = outlet_to(settings)
     bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=talk, transient=True,
                    disable=not talk.is_terminal)  # fmt: skip
     try:
         with bar:
             for record in bar.track(_read(checked), total=count, description="records written"):
-                write(writer, record)
-            writer.finish()
-    except NotWritten as error:
+                write(outlet, record)
+            outlet.flush()
+    except DeliveryFailed as error:
         fail(f"{error}. The same lines told again are the same records only if they have ids of their own")
     checked.seek(0)
     for record in _read(checked):
         sys.stdout.write(f"{record.id}\n")
-    say(f"{count:,} records written, {writer.acknowledged:,} copies acknowledged")
+    say(f"{count:,} records written, {outlet.acknowledged:,} copies acknowledged")
 
 
 def _read(checked: IO[bytes]) -> Iterator[r.Record]:
