@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tables import order_edits
 from tables import records as r
 from tables.murmur2 import partition_of_sku
-from tables.order_cancels import give_back, named_units
+from tables.order_cancels import give_back_named
 from tables.order_kits import whole_kits
 from tables.order_placing import ask_later
 from tables.order_sourcing import NO_COMMON_PLACE, after_moves, as_told, fewer_shipments, shipments
@@ -106,7 +106,7 @@ def grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
         if waiting:
             row = replace(row, waiting=())
             for cancel in waiting:
-                row = give_back(row, cancel.reason, named_units(row, cancel.lines), at)
+                row = give_back_named(row, cancel.reason, cancel.lines, at)
         return row
     if row.state == "on_hold":
         return row

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from tables import records as r
+from tables.order_kits import without_kits
 from tables.order_progress import advance, owed_lines
 from tables.order_states import OWED, UNDECIDED, add, asked, decide, in_parts, late
 from tables.outcome import At
@@ -25,7 +26,7 @@ def cancelled(row: OrderRow, record: r.CancelRequested, at: At, log: PartitionRo
             named[line.sku] = named.get(line.sku, 0) + line.quantity
         if row.state in UNDECIDED:  # given back once it is decided what there is to give back
             return replace(row, waiting=(*row.waiting, WaitingCancel(record.reason, tuple(named.items()))))
-        return give_back(row, record.reason, named_units(row, named.items()), at)
+        return give_back_named(row, record.reason, named.items(), at)
     if row.state == "unplaced":
         return replace(row, reason="cancelled")
     if row.state in UNDECIDED:
@@ -33,13 +34,14 @@ def cancelled(row: OrderRow, record: r.CancelRequested, at: At, log: PartitionRo
     return give_back(row, record.reason, {line.sku: r.WANTED_MAX for line in row.lines}, at)
 
 
-def named_units(row: OrderRow, named: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Units per SKU of what was named, kits of the order taken apart."""
+def give_back_named(row: OrderRow, reason: str, named: Iterable[tuple[str, int]], at: At) -> OrderRow:
+    """`give_back` of what was named, kits of the order taken apart."""
+    named = list(named)
     units: dict[str, int] = {}
     for name, quantity in named:
         for sku, count in in_parts(row, name, quantity):
             units[sku] = units.get(sku, 0) + count
-    return units
+    return give_back(without_kits(row, named), reason, units, at)
 
 
 def give_back(row: OrderRow, reason: str, units: dict[str, int], at: At) -> OrderRow:

@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_cancels import taken_back
+from tables.order_kits import more_kits
+from tables.order_placing import bounded, kit_parts
 from tables.order_progress import advance, owed_lines
 from tables.order_states import UNDECIDED, add, deadline, noted
-from tables.outcome import At
-from tables.rows import Edit, Entry, EntryLine, OrderLine, OrderRow, PartitionRow, WaitingEdit
+from tables.outcome import At, View
+from tables.rows import Edit, Entry, EntryLine, KitLine, OrderLine, OrderRow, PartitionRow, WaitingEdit
 
 ATTEMPTS_MAX = 100  # what a record's attempt may be
 OTHER_UNITS = "an answer for other units than were asked"
@@ -27,7 +29,7 @@ def edited(row: OrderRow, record: r.OrderEdited, at: At, log: PartitionRow) -> O
     return replace(row, edits=(*row.edits, wanted))
 
 
-def follow_up(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
+def follow_up(view: View, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
     """After each record: begin the next edit, or give up those that can no longer be."""
     if row.state in UNDECIDED:
         return row
@@ -35,7 +37,7 @@ def follow_up(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
         row = given_up(row, why, _asked_by(row, row.edit.attempt), at)
     while row.edits and row.edit is None:
         one, row = row.edits[0], replace(row, edits=row.edits[1:])
-        row = _begin(row, one, at, log)
+        row = _begin(view, row, one, at, log)
     return row
 
 
@@ -72,30 +74,54 @@ def no_answer(row: OrderRow, at: At) -> OrderRow:
     return given_up(row, "no_answer", _asked_by(row, row.edit.attempt), at)
 
 
-def _begin(row: OrderRow, wanted: WaitingEdit, at: At, log: PartitionRow) -> OrderRow:
-    kits = {kit.kit for kit in row.kits} | {sku for kit in row.kits for sku, _ in kit.parts}
-    why = _closed(row) or ("kit" if any(sku in kits for sku, _ in wanted.lines) else "")
-    if not why and row.attempt >= ATTEMPTS_MAX:
-        why = "too_many_attempts"
-    if why:
+def _begin(view: View, row: OrderRow, wanted: WaitingEdit, at: At, log: PartitionRow) -> OrderRow:
+    if why := _closed(row):
         return _refused(row, wanted.id, why)
-    owed: dict[str, int] = {}
-    for _, line in owed_lines(row):
-        owed[line.sku] = owed.get(line.sku, 0) + line.open
-    more = tuple((sku, n - owed.get(sku, 0)) for sku, n in wanted.lines if n > owed.get(sku, 0))
-    less = tuple((sku, owed[sku] - n) for sku, n in wanted.lines if n < owed.get(sku, 0))
-    if not more:
-        return _holds(row, Edit(wanted.id, 0, (), less), at) if less else row
-    attempt = row.attempt + 1
-    partitions = tuple(sorted({partition_of_sku(sku, log.partitions) for sku, _ in more}))
+    change = _change(view, row, wanted)
+    if isinstance(change, str):
+        return _refused(row, wanted.id, change)
+    if not change.more:
+        return _holds(row, change, at) if change.less or change.kits else row
+    partitions = tuple(sorted({partition_of_sku(sku, log.partitions) for sku, _ in change.more}))
     entry = Entry(
-        at.place, "ask", at.ms, attempt, partitions, status="edit", state_ms=log.state_ms,
-        lines=tuple(EntryLine(sku, n, "") for sku, n in more),
+        at.place, "ask", at.ms, change.attempt, partitions, status="edit", state_ms=log.state_ms,
+        lines=tuple(EntryLine(sku, n, "") for sku, n in change.more),
     )  # fmt: skip
     return replace(
-        row, attempt=attempt, awaited=partitions, edit=Edit(wanted.id, attempt, more, less),
+        row, attempt=change.attempt, awaited=partitions, edit=change,
         deadline_ms=deadline(log, log.limits.undecided_seconds), entries=(*row.entries, entry),
     )  # fmt: skip
+
+
+def _change(view: View, row: OrderRow, wanted: WaitingEdit) -> Edit | str:
+    """What the order lacks and has too much of, or why it cannot be edited so. A SKU's total is that of the units that
+    are in no kit; a kit is what it was when the order first asked for it, a new one what it is now."""
+    kits = {kit.kit: kit for kit in row.kits}
+    single: dict[str, int] = {}  # units that are in no kit; negative: somebody took parts out of one
+    for _, line in owed_lines(row):
+        single[line.sku] = single.get(line.sku, 0) + line.open
+    for kit in row.kits:
+        for sku, units in kit.parts:
+            single[sku] = single.get(sku, 0) - units * kit.whole
+    missing: dict[str, int] = {}
+    changed: list[KitLine] = []
+    for name, total in wanted.lines:
+        kit = kits.get(name)
+        parts = kit.parts if kit else kit_parts(view, name)
+        count = total - (kit.whole if kit else 0) if parts else total - single.get(name, 0)
+        if parts and count:
+            changed.append(KitLine(name, count, parts, 0))
+        for sku, units in parts or ((name, 1),):
+            if single.get(sku, 0) < 0:
+                return "kit"
+            missing[sku] = missing.get(sku, 0) + units * count
+    more = tuple((sku, bounded(n)) for sku, n in missing.items() if n > 0)
+    less = tuple((sku, -n) for sku, n in missing.items() if n < 0)
+    if len(more) > r.LINES_MAX or len({*kits, *(x.kit for x in changed)}) > r.LINES_MAX:
+        return "too_many_lines"
+    if more and row.attempt >= ATTEMPTS_MAX:
+        return "too_many_attempts"
+    return Edit(wanted.id, row.attempt + 1 if more else 0, more, less, tuple(changed))
 
 
 def _holds(row: OrderRow, edit: Edit, at: At) -> OrderRow:
@@ -105,10 +131,17 @@ def _holds(row: OrderRow, edit: Edit, at: At) -> OrderRow:
     lines, given = taken_back(row, dict(edit.less))
     now = tuple(EntryLine(x.sku, x.open, x.location, back=x.back) for x in lines if x.open)
     entry = Entry(at.place, "edit", at.ms, edit.attempt or row.attempt, granted, "edited", "edited", lines=now)
-    row = add(replace(row, lines=lines), entry)
+    row = add(replace(row, lines=lines, kits=_edited_kits(row, edit)), entry)
     if given:
         row = add(row, Entry(at.place, "trim", at.ms, row.attempt, lines=given))
     return advance(row)
+
+
+def _edited_kits(row: OrderRow, edit: Edit) -> tuple[KitLine, ...]:
+    kits = {kit.kit: kit for kit in row.kits}
+    for x in edit.kits:
+        kits[x.kit] = more_kits(kits.get(x.kit), x.kit, x.quantity, x.parts)
+    return tuple(kits.values())
 
 
 def _closed(row: OrderRow) -> str:

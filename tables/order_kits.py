@@ -1,16 +1,33 @@
-"""Kits of an order that takes what there is: only whole ones. What is left of their parts is given back.
+"""Kits of an order: how many of them it has, and that an order that takes what there is gets only whole ones.
 
-Pure functions on the order's row. Does not belong here: taking kits apart (`order_placing`), kits that are made and
-stocked.
+Pure functions on the order's row. Guarantees: an order's lines hold the parts of its `whole` kits, unless somebody
+cancelled single parts of one. Does not belong here: taking kits apart (`order_placing`), kits with stock of their own.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from tables.order_states import add
 from tables.outcome import At
-from tables.rows import Entry, EntryLine, OrderLine, OrderRow, RefusedLine
+from tables.rows import Entry, EntryLine, KitLine, OrderLine, OrderRow, RefusedLine
+
+
+def more_kits(known: KitLine | None, kit: str, quantity: int, parts: tuple[tuple[str, int], ...]) -> KitLine:
+    """This kit of an order with so many more, or (negative) fewer: as many as before were ordered, fewer are there."""
+    known = known or KitLine(kit, 0, parts, 0)
+    return replace(known, quantity=known.quantity + max(quantity, 0), whole=max(known.whole + quantity, 0))
+
+
+def without_kits(row: OrderRow, named: Iterable[tuple[str, int]]) -> OrderRow:
+    """`row` with so many fewer of the kits that are named; its lines are the caller's."""
+    if not row.kits:
+        return row
+    fewer = dict(named)
+    kits = [more_kits(x, x.kit, -fewer[x.kit], x.parts) if x.kit in fewer else x for x in row.kits]
+    return replace(row, kits=tuple(kits))
 
 
 def whole_kits(row: OrderRow, at: At) -> OrderRow:
@@ -28,11 +45,14 @@ def whole_kits(row: OrderRow, at: At) -> OrderRow:
             spare[sku] -= units * kit.quantity
     left = {sku: max(units - max(spare[sku], 0), 0) for sku, units in left.items()}
     surplus: dict[str, int] = {}
+    whole: list[KitLine] = []
     for kit in row.kits:
         kits = max(min(kit.quantity, *(left.get(sku, 0) // units for sku, units in kit.parts)), 0)
+        whole.append(replace(kit, whole=kits))
         for sku, units in kit.parts:
             left[sku] = left.get(sku, 0) - kits * units
             surplus[sku] = left[sku]
+    row = replace(row, kits=tuple(whole))
     surplus = {sku: units for sku, units in surplus.items() if units > 0}
     return _trimmed(row, surplus, at) if surplus else row
 

@@ -41,13 +41,13 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
     kits: dict[str, KitLine] = {}
     summed: dict[str, int] = {}
     for line in record.lines:  # the same SKU twice, or through kits, is summed before anything is asked
-        kit: KitRow | None = view.get(kit_key(line.sku))
-        if kit is None or not kit.parts:
+        parts = kit_parts(view, line.sku)
+        if not parts:
             summed[line.sku] = summed.get(line.sku, 0) + line.quantity
             continue
-        before = kits[line.sku].quantity if line.sku in kits else 0
-        kits[line.sku] = KitLine(line.sku, before + line.quantity, kit.parts)
-        for sku, units in kit.parts:
+        count = line.quantity + (kits[line.sku].quantity if line.sku in kits else 0)
+        kits[line.sku] = KitLine(line.sku, count, parts, count)
+        for sku, units in parts:
             summed[sku] = summed.get(sku, 0) + units * line.quantity
     row = replace(
         row, state=TRANSITIONS[row.state, "place"], channel=record.channel, digest=content,
@@ -57,13 +57,19 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
         policy=record.policy or (rules.policy if rules else "all_or_nothing"),
         locations=tuple(dict.fromkeys(record.locations)) or (rules.locations if rules else ()),
         kits=tuple(kits.values()), exchange_of=record.exchange_of or "",
-        lines=tuple([OrderLine(sku, _bounded(n), "", 0, 0, 0, 0, "", 0) for sku, n in summed.items()]),
+        lines=tuple([OrderLine(sku, bounded(n), "", 0, 0, 0, 0, "", 0) for sku, n in summed.items()]),
     )  # fmt: skip
     if row.reason == "cancelled":  # its cancellation came first
         return decide(row, "cancel", "cancelled", (), at)
     if len(summed) > r.LINES_MAX:
         return decide(replace(row, lines=()), "refuse", "too_many_lines", (), at)
     return ask(row, 1, at, log)
+
+
+def kit_parts(view: View, sku: str) -> tuple[tuple[str, int], ...]:
+    """(SKU, units in one) of a kit as it is made now; none: it is no kit, or has stock of its own."""
+    kit: KitRow | None = view.get(kit_key(sku))
+    return kit.parts if kit is not None else ()
 
 
 def _payment(known: str, told: str) -> str:
@@ -75,7 +81,7 @@ def _payment(known: str, told: str) -> str:
     return "authorized" if told == "authorized" else "pending"
 
 
-def _bounded(quantity: int) -> int:
+def bounded(quantity: int) -> int:
     """A sum beyond what a record may hold is beyond what anybody has, too."""
     return max(-r.WANTED_MAX, min(quantity, r.WANTED_MAX))
 

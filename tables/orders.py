@@ -63,7 +63,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
         if after is before:
             return Outcome()
         if after.edits or after.edit is not None:
-            after = order_edits.follow_up(after, at, log)
+            after = order_edits.follow_up(view, after, at, log)
         if after.lines is not before.lines and after.state != "pending":  # until then nothing is given up or shipped
             check_lines(after)
             if before.policy == "backorder":

@@ -37,15 +37,18 @@ class Counts(Struct):
 
 
 class LogState:
-    """One partition of a log: who it is, and its state time."""
+    """One partition of a log: who it is, its state time, and what kits are made of there (SKU -> units in one)."""
 
-    __slots__ = ("first_ms", "limits", "log_id", "number", "opened", "partitions", "seen", "state_ms", "stopped")
+    __slots__ = (
+        "first_ms", "kits", "limits", "log_id", "number", "opened", "partitions", "seen", "state_ms", "stopped",
+    )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.opened = self.stopped = False
         self.log_id = self.partitions = self.state_ms = self.first_ms = 0
         self.limits = r.Limits()
+        self.kits: dict[str, dict[str, int]] = {}
         self.seen: dict[type, set[str]] = {}
 
     def tick(self, now_ms: int, broker_ms: int) -> None:

@@ -20,6 +20,9 @@ STEPS = ("confirmed", "picked", "packed", "shipped", "delivered")
 GOOD = ("authorized", "captured", "partially_refunded")  # enough to confirm
 
 
+Kits = dict[str, tuple[int, tuple[tuple[str, int], ...]]]  # kit -> (how many, what is in one)
+
+
 class Told(NamedTuple):
     """A line of a decision. `quantity`: units a line of it is about."""
 
@@ -97,12 +100,12 @@ class Return:
 
 
 class Edit:
-    """An edit that waits for stock's answers. `parts`: what was granted of it so far."""
+    """An edit that waits for stock's answers. `kits`: so many more of them, or fewer. `parts`: granted of it so far."""
 
-    __slots__ = ("attempt", "id", "less", "more", "parts")
+    __slots__ = ("attempt", "id", "kits", "less", "more", "parts")
 
-    def __init__(self, edit_id: str, attempt: int, more: dict[str, int], less: dict[str, int]) -> None:
-        self.id, self.attempt, self.more, self.less = edit_id, attempt, more, less
+    def __init__(self, edit_id: str, attempt: int, more: dict[str, int], less: dict[str, int], kits: Kits) -> None:
+        self.id, self.attempt, self.more, self.less, self.kits = edit_id, attempt, more, less, kits
         self.parts: list[Line] = []
 
 
@@ -116,7 +119,7 @@ class Order:
         "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id", "kits",
         "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds", "placed",
         "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed", "turns", "waiting",
-        "wanted",
+        "wanted", "whole",
     )  # fmt: skip
 
     def __init__(self, partition: int, order_id: str) -> None:
@@ -129,7 +132,8 @@ class Order:
         self.checks: list[str] = []
         self.wanted: dict[str, int] = {}  # units per SKU, kits exploded
         self.alone: dict[str, int] = {}  # of them, units that are in no kit
-        self.kits: dict[str, tuple[int, tuple[tuple[str, int], ...]]] = {}  # kit -> (how many, what is in one)
+        self.kits: Kits = {}  # as they were asked for
+        self.whole: Counter[str] = Counter()  # kits it still has: granted whole, not cancelled, not edited away
         self.lines: list[Line] = []
         self.locations: list[str] = []
         self.awaited: frozenset[int] = frozenset()
@@ -201,6 +205,10 @@ class Order:
         for sku, count, _ in self.apart(lines):
             units[sku] = units.get(sku, 0) + count
         return units
+
+    def fewer_kits(self, lines: Iterable[Any]) -> None:
+        for line in lines:
+            self.whole[line.sku] = max(0, self.whole[line.sku] - line.quantity)
 
     def check_lines(self) -> bool:
         """The equation of every line."""

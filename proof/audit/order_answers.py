@@ -107,8 +107,9 @@ def _go_on_with_what_there_is(order: Order) -> None:
             left[line.sku] = left.get(line.sku, 0) + line.quantity
     for sku in left:
         left[sku] -= max(0, min(left[sku], order.alone.get(sku, 0)))
-    for wanted, parts in order.kits.values():
+    for name, (wanted, parts) in order.kits.items():
         kits = min([wanted, *(left.get(sku, 0) // units for sku, units in parts)])
+        order.whole[name] = max(kits, 0)
         for sku, units in parts:
             if kits > 0:
                 left[sku] -= kits * units
@@ -216,6 +217,7 @@ def grant(order: Order, place: int, ms: int, log: LogState) -> None:
         waiting, order.waiting = order.waiting, []
         for reason, lines in waiting:
             give_back(order, reason, order.units(lines), place, ms)
+            order.fewer_kits(lines)
         next_edit(order, place, ms, log)
     elif order.state == "pending":
         order.state = "on_hold"

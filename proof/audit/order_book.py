@@ -32,7 +32,6 @@ class OrderBook:
         self.orders: dict[str, Order] = {}
         self.broken: list[tuple[str, int, int]] = []  # (order, partition, place)
         self.channels: dict[tuple[int, str], r.ChannelSet] = {}
-        self.kits: dict[tuple[int, str], r.KitSet] = {}
 
     def take(self, log: LogState, record: Any, place: int, ms: int) -> str:
         """Apply one record; a text says why it belongs to the dead letters instead."""
@@ -45,7 +44,9 @@ class OrderBook:
             self.channels[log.number, record.channel] = record
             return ""
         if kind is r.KitSet:
-            self.kits[log.number, record.kit] = record
+            log.kits[record.kit] = in_one = {}
+            for part in record.parts:
+                in_one[part.sku] = in_one.get(part.sku, 0) + part.quantity
             return ""
         return self._order(log, record, place, ms)
 
@@ -122,18 +123,16 @@ class OrderBook:
     def _explode(self, order: Order, record: r.OrderPlaced, log: LogState) -> None:
         """Kits into their parts, everything of one SKU summed."""
         for line in record.lines:
-            kit = self.kits.get((log.number, line.sku))
-            if kit is None or not kit.parts:
+            in_one = log.kits.get(line.sku)
+            if not in_one:
                 order.alone[line.sku] = order.alone.get(line.sku, 0) + line.quantity
                 order.wanted[line.sku] = order.wanted.get(line.sku, 0) + line.quantity
                 continue
             before = order.kits.get(line.sku, (0, ()))[0]
-            in_one: dict[str, int] = {}
-            for part in kit.parts:
-                in_one[part.sku] = in_one.get(part.sku, 0) + part.quantity
             order.kits[line.sku] = (before + line.quantity, tuple(in_one.items()))
-            for part in kit.parts:
-                order.wanted[part.sku] = order.wanted.get(part.sku, 0) + part.quantity * line.quantity
+            order.whole[line.sku] += line.quantity
+            for sku, units in in_one.items():
+                order.wanted[sku] = order.wanted.get(sku, 0) + units * line.quantity
         most = r.WANTED_MAX
         order.wanted = {sku: max(-most, min(most, units)) for sku, units in order.wanted.items()}
         order.reset_lines()

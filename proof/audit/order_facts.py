@@ -23,6 +23,7 @@ def cancelled(order: Order, record: r.CancelRequested, place: int, ms: int, log:
             order.waiting.append((record.reason, record.lines))
         else:
             give_back(order, record.reason, order.units(record.lines), place, ms)
+            order.fewer_kits(record.lines)
     elif order.state == "unplaced":
         order.cancelled_early = True
     elif order.state in OPEN:

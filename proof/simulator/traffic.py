@@ -177,7 +177,8 @@ def _inspected(traffic: Traffic, chance: Random) -> Make:
 
 
 def _edited(traffic: Traffic, chance: Random) -> Make:
-    return {"lines": [r.EditLine(sku, chance.choice((0, 1, n, n + 1))) for sku, n in traffic.lines(chance)]}
+    lines = [(KIT, 1)] if chance.random() < 0.2 else []
+    return {"lines": [r.EditLine(sku, chance.choice((0, 1, n, n + 1))) for sku, n in lines + traffic.lines(chance)]}
 
 
 _ABOUT: dict[type, Callable[[Traffic, Random], Make]] = {

@@ -77,11 +77,11 @@ class CancelRequested(Record, tag="cancel_requested"):
 
 class EditLine(Struct, frozen=True, gc=False):
     sku: Short
-    quantity: Count  # the new total of this SKU; 0 takes the line away
+    quantity: Count  # the new total, of a kit or of the units of a SKU that are in no kit; 0 takes the line away
 
 
 class OrderEdited(Record, tag="order_edited"):
-    """Change an order of which nothing was picked or shipped: all of these lines, or nothing at all."""
+    """Change an order of which nothing was picked or shipped: all of these lines, or nothing. Kits count, too."""
 
     order_id: Short
     lines: Annotated[list[EditLine], Meta(min_length=1, max_length=100)]

@@ -75,11 +75,12 @@ class SeenFact(Struct, frozen=True, gc=False, array_like=True):
 
 
 class KitLine(Struct, frozen=True, gc=False, array_like=True):
-    """Kits of an order, and what each was exploded into when it was placed."""
+    """Kits of an order, and what each was exploded into when it was asked for. In an edit: how many more, or fewer."""
 
     kit: str
     quantity: int
     parts: tuple[tuple[str, int], ...]  # (SKU, units in one kit)
+    whole: int  # of them, those that were granted whole and that nobody cancelled or edited away since
 
 
 class Cover(Struct, frozen=True, gc=False, array_like=True):
@@ -111,6 +112,7 @@ class Edit(Struct, frozen=True, gc=False, array_like=True):
     attempt: int
     more: tuple[tuple[str, int], ...]
     less: tuple[tuple[str, int], ...]
+    kits: tuple[KitLine, ...]  # what that is in kits
 
 
 class WaitingEdit(Struct, frozen=True, gc=False, array_like=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
+
+import pytest
 
 from tables import records as r
 from tables.murmur2 import partition_of
@@ -117,3 +120,36 @@ def test_a_shipment_told_while_a_contended_order_waits_its_turn(belt: Any) -> No
 
 def home(belt: Any, sku: str) -> int:
     return partition_of(sku, belt.partitions)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_orders_with_kits_that_are_edited_and_cancelled_in_any_order(belt: Any, seed: int) -> None:
+    """The audit counts an order's kits on its own: whole ones, cancelled ones, and those that edits add or take."""
+    chance = Random(seed)
+    stocked(belt, units=60)
+    for n in range(2):
+        belt.place(r.KitSet(id=f"k{n}", kit=f"BOX{n}", parts=[r.KitPart("S1", n + 1), r.KitPart(f"S{n + 2}", 1)]))
+    belt.place(r.Received(id="few", sku="S9", location="W1", lot="L9", quantity=3, best_before="2027-01-01"))
+    belt.place(r.KitSet(id="k9", kit="BOX9", parts=[r.KitPart("S9", 1), r.KitPart("S5", 2)]))
+    names = ("BOX0", "BOX1", "BOX9", "S1", "S2", "S5")
+    for n in range(20):
+        policy = chance.choice(("all_or_nothing", "ship_available", "backorder"))
+        belt.place(order(n, *chance.sample(names, 2), policy=policy))
+    for n in range(60):
+        order_id = f"o{chance.randrange(20)}"
+        lines = [(name, chance.randrange(4)) for name in chance.sample(names, 2)]
+        if chance.random() < 0.3:
+            cancelled = [r.CancelLine(name, count) for name, count in lines if count]
+            belt.place(r.CancelRequested(id=f"c{n}", order_id=order_id, lines=cancelled[:1] or [r.CancelLine("S1", 1)]))
+        else:
+            belt.place(r.OrderEdited(id=f"e{n}", order_id=order_id, lines=[r.EditLine(*line) for line in lines]))
+        if chance.random() < 0.5:
+            belt.turn()
+        if n == 30:
+            belt.place(r.KitSet(id="other", kit="BOX0", parts=[r.KitPart("S4", 3)]))
+    belt.turn()
+
+    report = belt.audit()
+
+    assert report["findings"] == []
+    assert report["checked"]["edit"] > 3

@@ -206,14 +206,99 @@ def test_units_cancelled_while_an_edit_waits_are_not_its_own(order_log: Any) -> 
     assert open_units(order_log) == {A: 3, B: 1, C: 1}
 
 
-def test_an_edit_cannot_tear_a_kit(order_log: Any) -> None:
-    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart(A, 2)]))
-    order_log.confirm(("BOX", 1), ("B", 1))
+@pytest.fixture
+def boxes(order_log: Any) -> Any:
+    """`o1` with 2 BOX of 2 A and 1 B each, and 1 A by itself."""
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart(A, 2), r.KitPart(B, 1)]))
+    order_log.confirm(("BOX", 2), (A, 1))
+    return order_log
+
+
+def kits(log: Any) -> dict[str, tuple[int, int]]:
+    """(ordered, still there) per kit."""
+    return {x.kit: (x.quantity, x.whole) for x in log.order().kits}
+
+
+def test_more_of_a_kit_asks_for_its_parts_and_holds_only_when_all_of_them_are_granted(boxes: Any) -> None:
+    outcome = edit(boxes, ("BOX", 3))
+    asked = {x.lines[0].sku: x.lines[0].quantity for x in sent(outcome, WAREHOUSE)}
+    assert (asked, kits(boxes)) == ({A: 2, B: 1}, {"BOX": (2, 2)})
+    boxes.grant(outcome)
+    assert (open_units(boxes), kits(boxes)) == ({A: 7, B: 3}, {"BOX": (3, 3)})
+
+
+def test_a_kit_of_which_one_part_is_missing_leaves_the_order_as_it_was(boxes: Any) -> None:
+    lines = boxes.order().lines
+    edit(boxes, ("BOX", 3))
+    boxes.answer(r.Part(A, 2, "W1"))
+    refuse(boxes, B)
+    assert (boxes.order().lines, kits(boxes)) == (lines, {"BOX": (2, 2)})
+
+
+def test_fewer_of_a_kit_gives_back_its_parts_and_no_unit_that_was_ordered_by_itself(boxes: Any) -> None:
+    assert set(said(edit(boxes, ("BOX", 1)))) == {("Release", OF_A, 1), ("Release", OF_B, 1)}
+    assert (open_units(boxes), kits(boxes)) == ({A: 3, B: 1}, {"BOX": (2, 1)})
+
+
+def test_the_total_of_a_sku_is_that_of_the_units_that_are_in_no_kit(boxes: Any) -> None:
+    edit(boxes, (A, 0))
+    assert (open_units(boxes), kits(boxes)) == ({A: 4, B: 2}, {"BOX": (2, 2)})
+
+
+def test_a_kit_can_be_added_as_it_is_made_when_the_edit_is_taken_and_stays_that_kit(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.append(r.KitSet(id="k1", kit="BOX", parts=[r.KitPart(A, 2), r.KitPart(C, 1)]))
+    order_log.grant(edit(order_log, ("BOX", 1)))
+    order_log.append(r.KitSet(id="k2", kit="BOX", parts=[r.KitPart(B, 9)]))
+    assert (open_units(order_log), kits(order_log)) == ({A: 4, B: 1, C: 1}, {"BOX": (1, 1)})
+    edit(order_log, ("BOX", 0), fact_id="e2")
+    assert (open_units(order_log), kits(order_log)) == ({A: 2, B: 1, C: 0}, {"BOX": (1, 0)})
+
+
+def test_a_kit_exchanged_for_its_parts_asks_nobody_and_is_told(boxes: Any) -> None:
+    outcome = edit(boxes, ("BOX", 1), (A, 3), (B, 1))
+    assert said(outcome) == []
+    assert [x.status for x in sent(outcome, RESERVATIONS)] == ["edited"]
+    assert (open_units(boxes), kits(boxes)) == ({A: 5, B: 2}, {"BOX": (2, 1)})
+
+
+def test_a_kit_that_was_cancelled_is_no_kit_of_the_order_any_more(boxes: Any) -> None:
+    boxes.tell(r.CancelRequested, lines=[r.CancelLine("BOX", 1)])
+    assert (open_units(boxes), kits(boxes)) == ({A: 3, B: 1}, {"BOX": (2, 1)})
+    edit(boxes, ("BOX", 0))
+    assert (open_units(boxes), kits(boxes)) == ({A: 1, B: 0}, {"BOX": (2, 0)})
+
+
+@pytest.mark.parametrize("name", ["BOX", B])
+def test_a_kit_of_which_parts_were_cancelled_is_not_edited_nor_are_its_parts(boxes: Any, name: str) -> None:
+    boxes.tell(r.CancelRequested, lines=[r.CancelLine(B, 1)])
+    before = boxes.order()
+    assert edit(boxes, (name, 5)).sends == []
+    after = boxes.order()
+    assert after.late == ("edit e1 refused: kit",)
+    assert (after.lines, after.kits, after.attempt) == (before.lines, before.kits, before.attempt)
+
+
+def test_of_kits_that_were_not_granted_whole_an_edit_counts_those_that_were(order_log: Any) -> None:
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart(A, 2), r.KitPart(B, 1)]))
+    order_log.place(("BOX", 2), policy="ship_available")
+    order_log.answer(r.Part(A, 4, "W1"))
+    order_log.answer(r.Part(B, 1, "W1"), refused=[r.Refusal(B, 1, "insufficient", 1)])
+    assert (open_units(order_log), kits(order_log)) == ({A: 2, B: 1}, {"BOX": (2, 1)})
+    edit(order_log, ("BOX", 0))
+    assert kits(order_log) == {"BOX": (2, 0)}
+    assert not any(open_units(order_log).values())
+
+
+def test_an_edit_that_asks_for_more_lines_than_an_order_may_have_is_refused(order_log: Any) -> None:
+    order_log.confirm()
     lines = order_log.order().lines
-    for n, sku in enumerate(("BOX", A)):
-        assert edit(order_log, (sku, 5), fact_id=f"e{n}").sends == []
-    assert order_log.order().late == ("edit e0 refused: kit", "edit e1 refused: kit")
-    assert order_log.order().lines == lines
+    kits_of_fifty = range(r.LINES_MAX // 50 + 1)
+    for n in kits_of_fifty:
+        parts = [r.KitPart(f"P{n}-{m}", 1) for m in range(50)]
+        order_log.append(r.KitSet(id=f"k{n}", kit=f"BOX{n}", parts=parts))
+    assert edit(order_log, *((f"BOX{n}", 1) for n in kits_of_fifty)).sends == []
+    assert (order_log.order().lines, order_log.order().late) == (lines, ("edit e1 refused: too_many_lines",))
 
 
 def test_an_order_that_asked_a_hundred_times_is_not_edited_any_more(order_log: Any) -> None:
