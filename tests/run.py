@@ -3,6 +3,7 @@
 Reads the folders under `tests/`; writes nothing but what tests write. Guarantees: one suite per process, so that none
 leans on another; a suite that finds no test fails; the last line adds everything up. With CI=true a skip fails too,
 unless its reason is one of ALLOWED_SKIPS. Arguments go to pytest: `run.py tests/tables -k ledger` runs that alone.
+With `--nightly` the long runs take hours instead of minutes (SMOKEHOUSE_NIGHTLY=1 for the tests).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SUITE_SECONDS = 1800
+SUITE_SECONDS, NIGHTLY_SUITE_SECONDS = 3600, 6 * 3600
 
 CHECKS = [
     ("ruff", [sys.executable, "-m", "ruff", "check", "--quiet", "."]),
@@ -55,6 +56,9 @@ class Result:
 
 
 def main(arguments: list[str]) -> int:
+    if "--nightly" in arguments:
+        arguments = [argument for argument in arguments if argument != "--nightly"]
+        os.environ["SMOKEHOUSE_NIGHTLY"] = "1"
     named = [argument for argument in arguments if (ROOT / argument.split("::")[0]).exists()]
     ci = os.environ.get("CI", "").lower() in ("1", "true")
     results: list[Result] = []
@@ -134,11 +138,12 @@ def forgotten_folders() -> Result:
 def run(name: str, command: list[str]) -> int:
     """Exit code; 124 after the bound."""
     print(f"\n--- {name}", flush=True)
+    seconds = NIGHTLY_SUITE_SECONDS if os.environ.get("SMOKEHOUSE_NIGHTLY") == "1" else SUITE_SECONDS
     with subprocess.Popen(command, cwd=ROOT) as process:
         try:
-            return process.wait(SUITE_SECONDS)
+            return process.wait(seconds)
         except subprocess.TimeoutExpired:
-            print(f"{name} is stopped after {SUITE_SECONDS} s", flush=True)
+            print(f"{name} is stopped after {seconds} s", flush=True)
             return 124
         finally:
             if process.poll() is None:  # also after Ctrl-C

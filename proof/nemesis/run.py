@@ -31,9 +31,10 @@ import msgspec
 from proof.nemesis import proxy as network
 from proof.nemesis import stores
 from proof.nemesis.broker import Broker
-from proof.nemesis.figures import silences, summary
+from proof.nemesis.figures import silences, summaries
 from proof.nemesis.noise import Noise
 from proof.nemesis.plan import NETWORK, SIZES, Size, Step, plan
+from proof.nemesis.tally import Tally
 from proof.nemesis.workers import ROOT, Worker
 from streams import logs
 from streams.brokers.process import BrokerKind
@@ -60,13 +61,8 @@ class NotConverged(Exception):
 class Run:
     def __init__(self, seed: int, size: Size, kind: BrokerKind, home: Path) -> None:
         self.seed, self.size, self.kind, self.home = seed, size, kind, home
-        self.faults: Counter[str] = Counter()
-        self.not_done: Counter[str] = Counter()
-        self.points: Counter[str] = Counter()
-        self.noise_records = 0
-        self.errors: list[str] = []
+        self.tally = Tally()
         self._stop = threading.Event()
-        self._lock = threading.Lock()
         self._gently = threading.Lock()
         names = [f"n{number}" for number in range(size.workers)]
         self.broker = Broker(kind, home, names)
@@ -95,7 +91,8 @@ class Run:
                 thread.start()
             for step in steps.broker:  # in this thread: a broker ends with the thread that started it
                 time.sleep(step.wait)
-                self.broker.fail(step.kind, step.amount)
+                with self.tally.outage(step.kind):
+                    self.broker.fail(step.kind, step.amount)
                 self._count(step.kind)
             for thread in threads[-1:] + threads[:-1]:
                 while thread.is_alive():
@@ -121,7 +118,7 @@ class Run:
         try:
             what(*arguments)
         except Exception as error:  # noqa: BLE001 - a lane that broke is told, the run is not green
-            self.errors.append(f"{what.__name__}: {error!r}")
+            self.tally.errors.append(f"{what.__name__}: {error!r}")
 
     def _lane(self, worker: Worker, lane: list[Step]) -> None:
         dice = random.Random(f"{self.seed}:{worker.name}")
@@ -173,8 +170,7 @@ class Run:
         point = step.detail.partition(":")[0]
         if worker.ends_within(POINT_SECONDS * (3 if self.size.gentle else 1)):  # its turn to join comes late there
             self._count("kill_at_point")
-            with self._lock:
-                self.points[point] += 1
+            self.tally.points[point] += 1
         else:
             self._count("kill", done=worker.kill())
         worker.start()
@@ -216,12 +212,13 @@ class Run:
 
     def _disturb(self, worker: Worker, step: Step) -> None:
         proxy = self.broker.proxies[worker.name]
-        seconds = network.apply(proxy, step.kind, step.amount)
-        if step.kind in ("cut", "drop_response"):
-            network.wait_for_fault(proxy, seconds)
-        else:
-            worker.mind(seconds, self._stop)
-        proxy.heal()
+        with self.tally.outage(step.kind):
+            seconds = network.apply(proxy, step.kind, step.amount)
+            if step.kind in ("cut", "drop_response"):
+                network.wait_for_fault(proxy, seconds)
+            else:
+                worker.mind(seconds, self._stop)
+            proxy.heal()
         self._count(step.kind)
 
     def _noise(self, steps: list[Step]) -> None:
@@ -230,15 +227,14 @@ class Run:
             if self._stop.wait(step.wait):
                 return
             try:
-                self.noise_records += noise.make(step.kind, int(step.amount))
+                self.tally.noise_records += noise.make(step.kind, int(step.amount))
             except ReadError:  # the broker is down just now
                 self._count(step.kind, done=False)
                 continue
             self._count(step.kind)
 
     def _count(self, kind: str, *, done: bool = True) -> None:
-        with self._lock:
-            (self.faults if done else self.not_done)[kind] += 1
+        self.tally.count(kind, done=done)
 
     # ---- who is there
 
@@ -286,7 +282,7 @@ class Run:
         sent = json.loads((self.home / "traffic.json").read_text() or "{}")
         decided, times = self._decisions()
         kills = sorted(at for worker in self.workers.values() for at in worker.killed_at)
-        anywhere, everywhere = silences(kills, times)
+        felt = silences(kills, times)
         exits: Counter[str] = Counter()
         for worker in self.workers.values():
             exits += worker.exits
@@ -295,15 +291,14 @@ class Run:
         return {
             "seed": self.seed, "date": datetime.now(UTC).date().isoformat(), "broker": self.kind,
             "size": msgspec.to_builtins(self.size), "workers": len(self.workers),
-            "faults": dict(sorted(self.faults.items())), "faults_total": sum(self.faults.values()),
-            "not_done": dict(self.not_done), "points": dict(sorted(self.points.items())),
-            "noise_records": self.noise_records, "exits": dict(sorted(exits.items())), "errors": self.errors,
+            **self.tally.told(), "exits": dict(sorted(exits.items())),
             "orders": orders, "decisions": sum(decided.values()), "decided": dict(decided), "undecided": undecided,
-            "after_a_kill": {"anywhere": summary(anywhere), "every_partition": summary(everywhere)},
+            "after_a_kill": summaries(felt), "after_a_kill_apart": summaries(felt, self.tally.outages),
+            "kills": [[round(x, 2) for x in kill] for kill in felt],
             "converged_seconds": round(calm_seconds, 1), "ready": status["ready"],
             "audit": {"ok": audit["ok"], "findings": audit["findings"], "checked": audit.get("checked", {}),
                       "orders": audit.get("orders", {})},
-            "green": bool(audit["ok"] and status["ready"] and not self.errors and orders >= self.size.orders
+            "green": bool(audit["ok"] and status["ready"] and not self.tally.errors and orders >= self.size.orders
                           and undecided == 0),
         }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Everything at once, by seed, on real processes and brokers: afterwards the books are sound, and nobody repaired.
 
-The two runs take some twenty minutes of both cores: they exist with SMOKEHOUSE_NEMESIS=1 or SMOKEHOUSE_NIGHTLY=1. Their
-figures stand in docs/reliability.md; what plans, counts and tells them is tested always.
+The two runs take some twelve minutes of both cores; a night (SMOKEHOUSE_NIGHTLY=1) takes more than two hours. What
+plans, counts and tells them is tested first. Figures of runs stand in docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from proof.nemesis.figures import percentile, silences
+from proof.nemesis.figures import Outage, Silence, percentile, silences, summaries
 from proof.nemesis.plan import BROKER, SIZES, plan
 from proof.nemesis.report import page
 from proof.nemesis.table import FAULTS
@@ -23,47 +23,7 @@ from streams.faultpoints import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 NIGHTLY = os.environ.get("SMOKEHOUSE_NIGHTLY") == "1"
-UNDER_FIRE = NIGHTLY or os.environ.get("SMOKEHOUSE_NEMESIS") == "1"
 NIGHT_SECONDS = 4 * 3600
-
-
-def _run(size: str, seed: int, home: Path, seconds: float) -> dict:
-    account = home / "account.json"
-    command = [sys.executable, "-m", "proof.nemesis.run", "--size", size, "--seed", str(seed)]
-    command += ["--home", str(home / "run"), "--json", str(account)]
-    told = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=seconds, check=False)
-    assert account.exists(), told.stderr[-4000:]
-    found = json.loads(account.read_text())
-    assert found["green"], json.dumps(found, indent=1)[:8000]
-    return found
-
-
-def _killed(account: dict) -> int:
-    return account["faults"].get("kill", 0) + account["faults"].get("kill_at_point", 0)
-
-
-if UNDER_FIRE:
-
-    @pytest.mark.timeout(420)
-    def test_workers_under_fire_on_the_embedded_broker_lose_nothing(tmp_path):
-        found = _run("embedded", 1, tmp_path, 400)
-        assert _killed(found) >= SIZES["embedded"].kills
-        assert found["audit"]["findings"] == []
-        assert found["decisions"] == found["orders"]
-
-    @pytest.mark.kafka
-    @pytest.mark.timeout(NIGHT_SECONDS if NIGHTLY else 900)
-    def test_workers_and_broker_under_fire_lose_nothing(tmp_path):
-        if missing := missing_for_kafka():
-            pytest.skip(f"no Apache Kafka: {missing}")
-        size = "nightly" if NIGHTLY else "kafka"
-        found = _run(size, 1, tmp_path, (NIGHT_SECONDS if NIGHTLY else 900) - 20)
-        faults, wanted = found["faults"], SIZES[size]
-        assert _killed(found) >= wanted.kills
-        assert faults.get("pause", 0) + faults.get("pause_at_point", 0) >= wanted.pauses
-        assert sum(faults.get(kind, 0) for kind in BROKER) == wanted.broker
-        assert found["audit"]["findings"] == []
-        assert found["decisions"] == found["orders"] >= wanted.orders
 
 
 # ---- the plan
@@ -100,11 +60,19 @@ def test_the_embedded_broker_is_never_restarted_because_it_forgets():
 
 
 def test_silence_lasts_from_a_kill_to_the_next_decision_and_to_the_last_partitions_first():
-    assert silences([10.0], {0: [9.0, 10.5], 1: [10.0, 13.0]}) == ([0.5], [3.0])
+    assert silences([10.0], {0: [9.0, 10.5], 1: [10.0, 13.0]}) == [Silence(10.0, 0.5, 3.0)]
 
 
 def test_a_kill_after_which_a_partition_had_nothing_to_decide_is_not_counted():
-    assert silences([10.0], {0: [10.5], 1: [9.0]}) == ([], [])
+    assert silences([10.0], {0: [10.5], 1: [9.0]}) == []
+
+
+def test_a_kill_is_felt_apart_when_no_outage_falls_into_its_silence():
+    felt = [Silence(10.0, 0.5, 3.0), Silence(30.0, 2.0, 4.0)]
+    told = summaries(felt, [Outage("broker_kill", 12.0, 14.0), Outage("stall_up", 40.0, 41.0)])
+    assert told["anywhere"] == {"kills": 2, "p50_seconds": 0.5, "p99_seconds": 2.0}
+    assert told["every_partition"] == {"kills": 1, "p50_seconds": 4.0, "p99_seconds": 4.0}
+    assert summaries(felt)["every_partition"]["kills"] == 2
 
 
 @pytest.mark.parametrize(("values", "share", "expected"), [
@@ -142,6 +110,7 @@ def _account(*, green: bool) -> dict:
         "orders": 1234, "decisions": 1234, "audit": {"checked": {"items": 99}, "findings": []}, "not_done": {},
         "converged_seconds": 4.5, "size": {"alone": 0}, "green": green,
         "after_a_kill": {"anywhere": silence, "every_partition": silence},
+        "after_a_kill_apart": {"anywhere": silence | {"kills": 2}, "every_partition": silence | {"kills": 2}},
     }  # fmt: skip
 
 
@@ -175,3 +144,62 @@ def test_a_run_without_a_judgement_is_shown_too():
 def test_a_file_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="no account of a run"):
         page([{"hello": 1}])
+
+
+# ---- the runs
+
+
+def _run(size: str, seed: int, home: Path, seconds: float) -> dict:
+    account = home / "account.json"
+    command = [sys.executable, "-m", "proof.nemesis.run", "--size", size, "--seed", str(seed)]
+    command += ["--home", str(home / "run"), "--json", str(account)]
+    told = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=seconds, check=False)
+    assert account.exists(), told.stderr[-4000:]
+    found = json.loads(account.read_text())
+    assert found["green"], json.dumps(found, indent=1)[:8000]
+    assert found["audit"]["findings"] == []
+    assert found["decisions"] == found["orders"] >= SIZES[size].orders
+    assert _killed(found) >= SIZES[size].kills
+    return found
+
+
+def _killed(account: dict) -> int:
+    return account["faults"].get("kill", 0) + account["faults"].get("kill_at_point", 0)
+
+
+def _paused(account: dict) -> int:
+    return account["faults"].get("pause", 0) + account["faults"].get("pause_at_point", 0)
+
+
+def _say(capsys: pytest.CaptureFixture[str], told: dict) -> None:
+    brokers = sum(told["faults"].get(kind, 0) for kind in BROKER)
+    with capsys.disabled():
+        print(
+            f"\nunder fire on {told['broker']}, seed {told['seed']}: {told['faults_total']} faults, {_killed(told)} "
+            f"kill -9, {_paused(told)} SIGSTOP, {brokers} of the broker; {told['orders']:,} orders, audit green over "
+            f"{sum(told['audit']['checked'].values()):,} checks; {told['seconds']:.0f} s"
+        )
+        for name, words in (("after_a_kill", "all"), ("after_a_kill_apart", "with a broker to reach")):
+            first, last = told[name]["anywhere"], told[name]["every_partition"]
+            print(
+                f"from a kill -9 ({words}: {first['kills']}) to the first new decision p50 {first['p50_seconds']} s, "
+                f"p99 {first['p99_seconds']} s; until every partition decides p50 {last['p50_seconds']} s, "
+                f"p99 {last['p99_seconds']} s ({last['kills']})"
+            )
+
+
+@pytest.mark.timeout(420)
+def test_workers_under_fire_on_the_embedded_broker_lose_nothing(tmp_path, capsys):
+    _say(capsys, _run("embedded", 1, tmp_path, 400))
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(NIGHT_SECONDS if NIGHTLY else 1_200)
+def test_workers_and_broker_under_fire_lose_nothing(tmp_path, capsys):
+    if missing := missing_for_kafka():
+        pytest.skip(f"no Apache Kafka: {missing}")
+    size = "nightly" if NIGHTLY else "kafka"
+    found = _run(size, 1, tmp_path, (NIGHT_SECONDS if NIGHTLY else 1_200) - 20)
+    _say(capsys, found)
+    assert _paused(found) >= SIZES[size].pauses
+    assert sum(found["faults"].get(kind, 0) for kind in BROKER) == SIZES[size].broker

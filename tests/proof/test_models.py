@@ -21,9 +21,24 @@ STATES_MOST = 20_000  # of a safe variant in one test; `smokehouse prove models`
 COMMAND_SECONDS = 60.0
 
 
+SEEN: dict[str, Verdict] = {}
+
+
 def verdict(name: str, *, states: int | None = None) -> Verdict:
     variant = BY_NAME[name]
-    return judge(variant if states is None else variant._replace(most=states))
+    SEEN[name] = judge(variant if states is None else variant._replace(most=states))
+    return SEEN[name]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def told(pytestconfig: pytest.Config) -> Iterator[None]:
+    """How much was looked at, for whoever reads the output of a run."""
+    yield
+    safe = [v for v in SEEN.values() if v.variant.expected == SAFE]
+    unsafe = [v for v in SEEN.values() if v.variant.expected == UNSAFE and v.found == UNSAFE]
+    states = sum(v.states for v in SEEN.values())
+    with pytestconfig.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(f"\nmodels: {len(safe)} variants safe, {len(unsafe)} broken ones found unsafe, {states:,} states")
 
 
 @pytest.mark.parametrize("name", [v.name for v in VARIANTS if v.expected == UNSAFE])
