@@ -52,7 +52,7 @@ SIZES = {
         alive_seconds=(0.5, 3.0), seconds=100.0,
     ),
     "nightly": Size(
-        200_000, 30.0, kills=1_200, pauses=400, damages=100, disks=30, network=120, noises=120, broker=30,
+        100_000, 15.0, kills=1_200, pauses=400, damages=100, disks=30, network=120, noises=120, broker=30,
         seconds=6_600.0,
     ),
     "kills": Size(
