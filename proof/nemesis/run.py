@@ -278,7 +278,8 @@ class Run:
         traffic.wait(self.size.orders / self.size.rate + TRAFFIC_SECONDS)
         self._wait(self._caught_up, CONVERGE_SECONDS, "everything handled and committed at the end")
         status = self._status()
-        audited = self._command("audit", "--json", "--settle", "20", seconds=AUDIT_SECONDS + self.size.orders / AUDIT_ORDERS_PER_SECOND)
+        seconds = AUDIT_SECONDS + self.size.orders / AUDIT_ORDERS_PER_SECOND
+        audited = self._command("audit", "--json", "--settle", "20", seconds=seconds)
         audit = json.loads(audited.stdout) if audited.stdout else {"ok": False, "findings": [audited.stderr[-2000:]]}
         sent = json.loads((self.home / "traffic.json").read_text() or "{}")
         decided, times = self._decisions()
