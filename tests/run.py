@@ -25,6 +25,7 @@ CHECKS = [
     ("ruff", [sys.executable, "-m", "ruff", "check", "--quiet", "."]),
     ("imports", [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-logo"]),
 ]
+SIDE_BY_SIDE = ["-n", "2", "--dist", "worksteal"]  # suites that mostly wait: two processes, each with its own brokers
 # In this order: the quick and the fundamental first. Each is a folder under tests/; one that is not listed here fails.
 SUITES: list[tuple[str, list[str]]] = [
     ("repository", []),
@@ -32,11 +33,11 @@ SUITES: list[tuple[str, list[str]]] = [
     ("proof", []),
     ("history", []),
     ("brokers", []),
-    ("streams", []),
-    ("connectors", []),
+    ("streams", SIDE_BY_SIDE),
+    ("connectors", SIDE_BY_SIDE),
     ("forecasting", []),
-    ("api", []),
-    ("cli", []),
+    ("api", SIDE_BY_SIDE),
+    ("cli", SIDE_BY_SIDE),
     ("up", []),
     ("faults", []),
     ("bench", []),

@@ -62,7 +62,7 @@ SIZES = {
         1_500, 15.0, kills=8, pauses=2, damages=2, disks=2, network=7, noises=4, broker=3, seconds=60.0
     ),
     "tiny": Size(
-        300, 30.0, kills=2, pauses=1, damages=1, disks=0, network=0, noises=4, broker=0, gentle=True, seconds=8.0
+        600, 20.0, kills=4, pauses=1, damages=1, disks=0, network=0, noises=4, broker=0, gentle=True, seconds=20.0
     ),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Everything at once, by seed, on real processes and brokers: afterwards the books are sound, and nobody repaired.
 
-The two runs take some twelve minutes of both cores; a night (SMOKEHOUSE_NIGHTLY=1) takes more than two hours. What
+The two runs take some nine minutes of both cores; a night (SMOKEHOUSE_NIGHTLY=1) takes more than two hours. What
 plans, counts and tells them is tested first. Figures of runs stand in docs/reliability.md.
 """
 
@@ -190,7 +190,7 @@ def _say(capsys: pytest.CaptureFixture[str], told: dict) -> None:
 
 @pytest.mark.timeout(420)
 def test_workers_under_fire_on_the_embedded_broker_lose_nothing(tmp_path, capsys):
-    _say(capsys, _run("embedded", 1, tmp_path, 400))
+    _say(capsys, _run("embedded" if NIGHTLY else "tiny", 1, tmp_path, 400))
 
 
 @pytest.mark.kafka
