@@ -51,10 +51,6 @@ SIZES = {
         2_000, 24.0, kills=6, pauses=2, damages=1, disks=0, network=0, noises=8, broker=0, gentle=True,
         alive_seconds=(0.5, 3.0), seconds=100.0,
     ),
-    "nightly": Size(
-        100_000, 15.0, kills=1_200, pauses=400, damages=100, disks=30, network=120, noises=120, broker=30,
-        seconds=6_600.0,
-    ),
     "kills": Size(
         2_500, 20.0, kills=0, pauses=0, damages=0, disks=0, network=0, noises=0, broker=0, alone=8, seconds=1.0
     ),

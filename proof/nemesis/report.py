@@ -53,7 +53,7 @@ def page(files: Iterable[dict[str, Any]]) -> str:
         "## Again", "",
         "    python -m proof.nemesis.run --seed 1 --size kafka --json run.json       # Apache Kafka, 10,000 orders",
         "    python -m proof.nemesis.run --seed 1 --size embedded --json small.json  # no Java needed",
-        "    ./smokehouse test --nightly tests/faults/test_nemesis.py                # 2,000 faults, 2 hours",
+        "    ./smokehouse test --nightly tests/faults/test_nemesis.py                # 16 seeds, 2,000 faults, 2 hours",
         "", "A seed fixes who is harmed how and in which order. Where in a worker's work a signal falls is chance: a "
         "seed that", "fails may have to be run more than once. `SMOKEHOUSE_FAULTS=POINT.before:N=kill` ends a worker "
         "at exactly one place", "(a switch for tests, refused unless the broker is on loopback); points: "
