@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,23 @@ class System:
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self.workers[name].send_signal(number)
+
+    def told_by(self, name: str) -> dict[str, Any] | None:
+        """What this one worker says about itself, at once; None while it does not answer."""
+        with suppress(OSError, ValueError):
+            file = self.settings.run_dir / f"worker-{self.workers[name].pid}.json"
+            url = json.loads(file.read_text())["url"]
+            with urllib.request.urlopen(f"{url}/status", timeout=3) as answer:
+                return json.loads(answer.read())
+        return None
+
+    def holds(self, name: str, topic: str, partition: int) -> bool:
+        told = self.told_by(name) or {"partitions": []}
+        return any((p["topic"], p["partition"], p["state"]) == (topic, partition, "ready") for p in told["partitions"])
+
+    def until_holding(self, *names: str, seconds: float = READY_SECONDS) -> None:
+        """Until each of these workers has partitions, all open."""
+        self.wait(lambda: all((self.told_by(name) or {}).get("ready") for name in names), seconds)
 
     def log(self, name: str) -> str:
         return (self.settings.home / f"{name}.log").read_text()[-3000:]
