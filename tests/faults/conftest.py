@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,3 +197,22 @@ def kafka_system(kafka_settings: Settings) -> Iterator[System]:
     made = System(kafka_settings)
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Name of a file in `preload/` -> the library made of it, for LD_PRELOAD of a worker."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("no C compiler on Linux (Debian: apt-get install gcc libc6-dev)")
+    folder = tmp_path_factory.mktemp("preload")
+
+    def made(name: str) -> str:
+        library = folder / f"{name}.so"
+        if not library.exists():
+            source = Path(__file__).parent / "preload" / f"{name}.c"
+            command = [compiler, "-Wall", "-Wextra", "-O2", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
+            subprocess.run(command, check=True, timeout=60)
+        return str(library)
+
+    return made

@@ -1,0 +1,63 @@
+"""Bytes that look for trouble: coverage-guided fuzzing of every decoder that meets bytes of others.
+
+Twenty seconds each; ten minutes with SMOKEHOUSE_NIGHTLY=1. The first bytes are one of each record and of each row.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tables import examples, rows
+from tables.codec import encode, pack
+
+PROGRAM = Path(__file__).with_name("fuzzed.py")
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 600 if os.environ.get("SMOKEHOUSE_NIGHTLY") == "1" else 20
+BYTES_MAX = 4_096
+RUNS_MIN = 10_000
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None, reason="no atheris: it has wheels for Linux and Python 3.11 to 3.13"
+)
+
+
+def _log_seeds(records):
+    encoded = [encode(record) for record in records]
+    return [*encoded, pack(encoded[:3]), pack([])]
+
+
+def _row_seeds():
+    """Of each kind one row as it is written when nothing is known but its place: nulls where a field allows none are
+    what the fuzzer begins with."""
+    return [bytes([n]) + payload for n, kind in enumerate(sorted(rows.TYPES)) for payload in _payloads(kind)]
+
+
+@pytest.mark.timeout(SECONDS + 100)
+@pytest.mark.parametrize("name", ["orders", "warehouse", "rows"])
+def test_a_decoder_raises_nothing_but_what_it_says(name, tmp_path):
+    seeds = {
+        "orders": lambda: _log_seeds([*examples.BOTH_LOGS, *examples.ORDER_LOG]),
+        "warehouse": lambda: _log_seeds([*examples.BOTH_LOGS, *examples.STOCK_LOG]),
+        "rows": _row_seeds,
+    }[name]()
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for n, seed in enumerate(seeds):
+        (corpus / str(n)).write_bytes(seed)
+    options = [f"-max_total_time={SECONDS}", f"-max_len={BYTES_MAX}", "-seed=1", "-print_final_stats=1",
+               "-rss_limit_mb=1000", f"-artifact_prefix={tmp_path}/"]  # fmt: skip
+    told = subprocess.run(
+        [sys.executable, str(PROGRAM), name, str(corpus), *options], capture_output=True, text=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=SECONDS + 90, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-4000:]
+    runs = int(re.search(r"number_of_executed_units: (\d+)", told.stderr)[1])
+    print(f"injected: {runs:,} byte strings into {name} in {SECONDS} s, from {len(seeds)}; {len(list(corpus.iterdir()))} kept")
+    assert runs >= RUNS_MIN
