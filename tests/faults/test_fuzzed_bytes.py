@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import inspect
 
 from tables import examples, rows
 from tables.codec import encode, pack
@@ -34,9 +36,36 @@ def _log_seeds(records):
 
 
 def _row_seeds():
-    """Of each kind one row as it is written when nothing is known but its place: nulls where a field allows none are
-    what the fuzzer begins with."""
-    return [bytes([n]) + payload for n, kind in enumerate(sorted(rows.TYPES)) for payload in _payloads(kind)]
+    """Two of each kind: with everything that a field may hold, and with as little as it may."""
+    kinds = enumerate(sorted(rows.TYPES))
+    return [bytes([n]) + rows.encode(_filled(rows.TYPES[kind], full)) for n, kind in kinds for full in (True, False)]
+
+
+def _filled(kind, full):
+    return msgspec.convert(_value(inspect.type_info(kind), full), kind)
+
+
+def _value(kind, full):
+    match kind:
+        case inspect.StructType():
+            if not kind.array_like:  # the limits of a log, as its first record has them
+                return {}
+            tag = [] if kind.tag is None else [kind.tag]
+            return tag + [_value(field.type, full) for field in kind.fields]
+        case inspect.UnionType():
+            return _value(next(t for t in kind.types if isinstance(t, inspect.NoneType) != full), full)
+        case inspect.ListType() | inspect.VarTupleType():
+            one = kind.item_type
+            return [_value(t, full) for t in (one.types if isinstance(one, inspect.UnionType) else [one])] if full else []
+        case inspect.TupleType():
+            return [_value(item, full) for item in kind.item_types]
+        case inspect.LiteralType():
+            return kind.values[0]
+        case inspect.NoneType():
+            return None
+    return {inspect.IntType: 1, inspect.StrType: "2026-03-02", inspect.BoolType: True, inspect.BytesType: b"12345678"}[
+        type(kind)
+    ]
 
 
 @pytest.mark.timeout(SECONDS + 100)
@@ -55,7 +84,7 @@ def test_a_decoder_raises_nothing_but_what_it_says(name, tmp_path):
                "-rss_limit_mb=1000", f"-artifact_prefix={tmp_path}/"]  # fmt: skip
     told = subprocess.run(
         [sys.executable, str(PROGRAM), name, str(corpus), *options], capture_output=True, text=True, cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=SECONDS + 90, check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))}, timeout=SECONDS + 90, check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-4000:]
     runs = int(re.search(r"number_of_executed_units: (\d+)", told.stderr)[1])
