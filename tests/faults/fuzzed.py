@@ -12,9 +12,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["tables"]):
-    from tables import codec, rows
-
     import msgspec
+
+    from tables import codec, rows
 
 ROW_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 KINDS = sorted(rows.TYPES)

@@ -11,11 +11,10 @@ import signal
 
 import pytest
 
-from streams.transport.failstop import AGENT_ERROR, RECOVERY_READ
+from streams.transport.failstop import AGENT_ERROR, RECOVERY_READ, SUSPENDED
 
 ORDERS, UNITS = 40, 1_000
 STORES = 8
-SLOW_MS = 1_000
 
 
 class Disk:
@@ -38,7 +37,7 @@ class Disk:
         return self.done.stat().st_size if self.done.exists() else 0
 
 
-@pytest.mark.parametrize("plan", ["write 1", "write 40", "sync 1"])
+@pytest.mark.parametrize("plan", ["write 40", "sync 1"])
 def test_a_worker_whose_disk_fails_while_it_opens_ends_and_its_orders_are_decided_later(
     embedded_system, preloaded, plan
 ):
@@ -90,28 +89,33 @@ def test_a_store_that_cannot_be_read_again_is_not_used(embedded_system, preloade
     assert len(list((system.settings.home / "stores" / "one").glob("*.closed"))) == STORES
     disk.does("read 1")
     system.start("one", **disk.env)
-    ended = system.workers["one"].wait(60)
-    print(f"injected: {disk.injected} errors (read 1); it ended with {ended}")
+    system.until_holding("one", seconds=60)
+    print(f"injected: {disk.injected} errors (read 1)")
     assert disk.injected
     assert "local store kept" not in system.log("one")
-    system.start("one")
     _place(system, "late")
     assert system.until_decided(2 * ORDERS) == {"confirmed": 2 * ORDERS}
     assert system.audit()["ok"]
 
 
-def test_a_disk_whose_every_sync_takes_a_second_only_makes_opening_and_leaving_slow(embedded_system, preloaded):
+@pytest.mark.parametrize("ms", [200, 1_000])
+def test_a_disk_that_is_slow_to_sync_makes_opening_slow_or_ends_the_worker_and_costs_nothing(
+    embedded_system, preloaded, ms
+):
+    """Nothing of Python runs while RocksDB opens: whoever stands still for longer than its session ends itself."""
     system = embedded_system
     system.apply()
-    disk = Disk(system, preloaded("files"), f"slow {SLOW_MS}")
+    disk = Disk(system, preloaded("files"), f"slow {ms}")
     system.start("one", **disk.env)
     _place(system, "early")
-    assert system.until_decided(ORDERS) == {"confirmed": ORDERS}
-    opened = disk.injected
-    system.signal("one", signal.SIGTERM)
-    code = system.workers["one"].wait(60)
-    print(f"injected: {opened} syncs of {SLOW_MS} ms while it opened, {disk.injected - opened} when it left, with {code}")
-    assert opened >= STORES
+    ended = system.wait(lambda: system.workers["one"].poll() or len(system.decisions()) >= ORDERS, 90)
+    print(f"injected: {disk.injected} syncs of {ms} ms; {'it worked' if ended is True else f'it ended with {ended}'}")
+    assert disk.injected >= STORES
+    assert ended is True or (ms >= 1_000 and ended == SUSPENDED), system.log("one")
+    disk.does("none 0")
+    if ended is True:
+        system.signal("one", signal.SIGTERM)
+        assert system.workers["one"].wait(60) == 0
     system.start("one")
     _place(system, "late")
     assert system.until_decided(2 * ORDERS) == {"confirmed": 2 * ORDERS}

@@ -76,8 +76,10 @@ def test_workers_400_days_apart_whose_clocks_step_expire_nothing_and_decide_as_e
     assert system.until_decided(placed) == {"confirmed": placed}, "none was too late, no lot too old"
 
     _, wrong = _ticks(system)
-    print(f"injected: {sum(c.steps for c in clocks)} steps of two clocks, ticks {dict(wrong)}; {placed} orders, "
-          f"{refused} workers ended themselves")
+    print(
+        f"injected: {sum(c.steps for c in clocks)} steps of two clocks, ticks {dict(wrong)}; {placed} orders, "
+        f"{refused} workers ended themselves"
+    )
     assert min(wrong["400 days ahead"], wrong["an hour behind"], wrong["400 days behind"]) >= PARTITIONS
     _check_state_times(system)
     assert all(state_ms <= time.time() * 1000 for state_ms in _state_times(system).values())

@@ -56,7 +56,9 @@ def _value(kind, full):
             return _value(next(t for t in kind.types if isinstance(t, inspect.NoneType) != full), full)
         case inspect.ListType() | inspect.VarTupleType():
             one = kind.item_type
-            return [_value(t, full) for t in (one.types if isinstance(one, inspect.UnionType) else [one])] if full else []
+            return (
+                [_value(t, full) for t in (one.types if isinstance(one, inspect.UnionType) else [one])] if full else []
+            )
         case inspect.TupleType():
             return [_value(item, full) for item in kind.item_types]
         case inspect.LiteralType():
@@ -82,11 +84,15 @@ def test_a_decoder_raises_nothing_but_what_it_says(name, tmp_path):
         (corpus / str(n)).write_bytes(seed)
     options = [f"-max_total_time={SECONDS}", f"-max_len={BYTES_MAX}", "-seed=1", "-print_final_stats=1",
                "-rss_limit_mb=1000", f"-artifact_prefix={tmp_path}/"]  # fmt: skip
+    path = os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))
     told = subprocess.run(
         [sys.executable, str(PROGRAM), name, str(corpus), *options], capture_output=True, text=True, cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))}, timeout=SECONDS + 90, check=False,
+        env=os.environ | {"PYTHONPATH": path}, timeout=SECONDS + 90, check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-4000:]
     runs = int(re.search(r"number_of_executed_units: (\d+)", told.stderr)[1])
-    print(f"injected: {runs:,} byte strings into {name} in {SECONDS} s, from {len(seeds)}; {len(list(corpus.iterdir()))} kept")
+    print(
+        f"injected: {runs:,} byte strings into {name} in {SECONDS} s, from {len(seeds)}; "
+        f"{len(list(corpus.iterdir()))} kept"
+    )
     assert runs >= RUNS_MIN

@@ -38,8 +38,8 @@ def test_sixty_workers_join_and_leave_two_seconds_apart(kafka_system):
     statuses = system.until_decided(placed, 90)
     ends = Counter(system.workers[guest].wait(LEFT_SECONDS) for guest in started)
     rebalances = system.told_by("stays")["counters"]["rebalances"]
-    print(f"injected: {len(left)} leaves of workers with partitions ({dict(Counter(left.values()))}), {len(started)} joins "
-          f"in {took:.0f} s; ends {dict(ends)}; {rebalances} rebalances of the one that stays; "
+    print(f"injected: {len(left)} leaves of workers with partitions ({dict(Counter(left.values()))}), "
+          f"{len(started)} joins in {took:.0f} s; ends {dict(ends)}; {rebalances} rebalances of the one that stays; "
           f"{placed} orders {dict(statuses)}")  # fmt: skip
     assert LEAVES_MIN <= len(left) <= LEAVES
     assert ends.keys() <= {-signal.SIGKILL} | CLEAN_ENDS
