@@ -38,9 +38,9 @@ FAULTS = (
         "for half a minute, not for minutes: then the worker ends itself; the simulator's zombies live longer",
     ),
     Fault(
-        "F4", "a storm of rebalances", "workers join and leave again and again, cleanly and killed", (),
-        ("faults/test_workers.py",), ("hand_over",), (),
-        "60 times every 2 s: no test of its own; runs rebalance more",
+        "F4", "a storm of rebalances", "workers join and leave again and again, cleanly and killed; on Apache "
+        "Kafka up to 60 times, one every 2 s", (),
+        ("faults/test_workers.py", "faults/test_storm.py"), ("hand_over",),
     ),
     Fault(
         "F5", "the broker dies, stands still, or comes back without its log",
@@ -72,24 +72,29 @@ FAULTS = (
     ),
     Fault("F12", "disk full", "a file system of 64 KiB or 2 MiB under the stores", ("disk_full (tmpfs)",
           "disk_full (file size limit)"), ("faults/test_disk_full.py",)),
-    Fault("F13", "I/O errors, slow fsync", "", missing="needs libfiu; nothing in a worker waits for fsync: a local "
-          "store is a copy that is dropped unless it was closed cleanly"),
     Fault(
-        "F14", "wrong clocks", "ticks that are 400 days ahead, an hour or 400 days behind", ("clock",),
-        ("tables/test_log.py",), ("clock_jump", "broker_clock"), (),
-        "the clock of a worker's machine (needs libfaketime)",
+        "F13", "I/O errors, slow fsync", "a library before the worker: EIO of write, read, fsync for files of its "
+        "stores alone; fsync 0.2 and 1 s slower", (), ("faults/test_bad_disk.py",), (), (),
+        "errors while a store that outgrew memory (32 MiB) is written out",
+    ),
+    Fault(
+        "F14", "wrong clocks", "ticks that are 400 days ahead, an hour or 400 days behind; the clock of a worker's "
+        "machine so, stepping, two workers 400 days apart (a library before the worker)", ("clock",),
+        ("tables/test_log.py", "faults/test_clocks.py"), ("clock_jump", "broker_clock"), (),
+        "the broker's own clock; the embedded broker has none: there a wrong clock moves time on by a minute a tick",
     ),
     Fault("F15", "duplicates, the past replayed", "recent records again, one of them up to 1,000 times; how the log "
           "began, again", ("duplicates", "replay"), ("faults/test_garbage.py",), ("duplicate", "replay")),
     Fault("F16", "garbage", "bytes, cut JSON, unknown types, nested packs on both logs", ("garbage",),
-          ("faults/test_garbage.py",), ("garbage",)),
+          ("faults/test_garbage.py", "faults/test_bad_records.py", "faults/test_fuzzed_bytes.py"), ("garbage",)),
     Fault("F17", "an exception inside a step", "a worker with a defect", (), ("faults/test_halt.py",
           "streams/test_partition.py")),
     Fault("F18", "schema drift", "unknown types, missing and wrong fields; every later release replays golden logs", (),
           ("tables/test_codec.py", "faults/test_garbage.py", "tables/test_golden.py")),
     Fault("F19", "old and new rules at once", "a log that asks for rules newer than the worker's", (),
           ("faults/test_halt.py", "tables/test_log.py"), missing="two releases side by side: there is one release"),
-    Fault("F21", "limits of memory and descriptors", "", missing="not injected; what a worker may hold is bounded "
-          "(records in flight, unacknowledged sends, rows in memory)"),
+    Fault("F21", "limits of memory and descriptors", "RLIMIT_NOFILE of 48 to 160; RLIMIT_AS from the start, or taken "
+          "away from a worker at work", (), ("faults/test_limits.py",), (), (),
+          "a limit of a group of processes (cgroup): it ends a worker as kill -9 does"),
     Fault("F22", "all of it at random, by seed", "the runs above"),
 )  # fmt: skip

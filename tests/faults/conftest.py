@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,23 @@ class System:
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self.workers[name].send_signal(number)
+
+    def told_by(self, name: str) -> dict[str, Any] | None:
+        """What this one worker says about itself, at once; None while it does not answer."""
+        with suppress(OSError, ValueError):
+            file = self.settings.run_dir / f"worker-{self.workers[name].pid}.json"
+            url = json.loads(file.read_text())["url"]
+            with urllib.request.urlopen(f"{url}/status", timeout=3) as answer:
+                return json.loads(answer.read())
+        return None
+
+    def holds(self, name: str, topic: str, partition: int) -> bool:
+        told = self.told_by(name) or {"partitions": []}
+        return any((p["topic"], p["partition"], p["state"]) == (topic, partition, "ready") for p in told["partitions"])
+
+    def until_holding(self, *names: str, seconds: float = READY_SECONDS) -> None:
+        """Until each of these workers has partitions, all open."""
+        self.wait(lambda: all((self.told_by(name) or {}).get("ready") for name in names), seconds)
 
     def log(self, name: str) -> str:
         return (self.settings.home / f"{name}.log").read_text()[-3000:]
@@ -177,3 +197,22 @@ def kafka_system(kafka_settings: Settings) -> Iterator[System]:
     made = System(kafka_settings)
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Name of a file in `preload/` -> the library made of it, for LD_PRELOAD of a worker."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or not sys.platform.startswith("linux"):
+        pytest.skip("no C compiler on Linux (Debian: apt-get install gcc libc6-dev)")
+    folder = tmp_path_factory.mktemp("preload")
+
+    def made(name: str) -> str:
+        library = folder / f"{name}.so"
+        if not library.exists():
+            source = Path(__file__).parent / "preload" / f"{name}.c"
+            command = [compiler, "-Wall", "-Wextra", "-O2", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
+            subprocess.run(command, check=True, timeout=60)
+        return str(library)
+
+    return made
