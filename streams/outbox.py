@@ -161,6 +161,7 @@ class Outbox:
 
 
 HOPS = "smokehouse.hops"
+FATAL_CODES = (KafkaError._FATAL, KafkaError._AUTHENTICATION, KafkaError._CRIT_SYS_RESOURCE)
 
 
 def _key_of(record: Any) -> bytes | None:
@@ -192,5 +193,5 @@ def _on_delivery(error: KafkaError | None, message: Any) -> None:
 
 
 def _on_error(error: KafkaError) -> None:
-    if error.fatal() or error.code() in (KafkaError._FATAL, KafkaError._AUTHENTICATION):
+    if error.fatal() or error.code() in FATAL_CODES:
         die(PRODUCER_FATAL, error.str())

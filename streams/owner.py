@@ -198,7 +198,7 @@ class PartitionOwner:
                 state = owned.partition.state
                 now_ms = time.time_ns() // 1_000_000
                 late = state is None or now_ms - state.state_ms > SLOW_TICK_MS + 2_000
-                if late or owned.partition.table.next_deadline or now_ms - owned.tick_ms >= SLOW_TICK_MS:
+                if late or owned.partition.table.next_deadline or abs(now_ms - owned.tick_ms) >= SLOW_TICK_MS:
                     self._tick(owned)
             self.outbox.leave()
 

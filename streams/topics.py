@@ -25,15 +25,13 @@ class Topic:
     cleanup: Literal["delete", "compact", "compact,delete"]
     retention_ms: int = -1
     partitioned_by: str = ""
-    append_time: bool = False  # the broker stamps records itself, where it can
 
     def config(self) -> dict[str, str]:
-        """The broker's settings for this topic."""
-        config = {"cleanup.policy": self.cleanup}
+        """The broker's settings for this topic. It stamps records itself, where it can: a worker whose clock is wrong
+        would be refused, or its records deleted before their time."""
+        config = {"cleanup.policy": self.cleanup, "message.timestamp.type": "LogAppendTime"}
         if "delete" in self.cleanup:
             config["retention.ms"] = str(self.retention_ms)
-        if self.append_time:
-            config["message.timestamp.type"] = "LogAppendTime"
         if self.kind == "changelog":
             config["max.message.bytes"] = str(ROW_BYTES_MAX)
         return config
@@ -41,11 +39,11 @@ class Topic:
 
 ORDERS = Topic(
     "orders", "order_id", "THE ORDER LOG, the order agent's only input", "connectors, stock agent, order agent",
-    "log", "delete", append_time=True,
+    "log", "delete",
 )  # fmt: skip
 WAREHOUSE = Topic(
     "warehouse", "sku", "THE STOCK LOG, the stock agent's only input", "connectors, order agent",
-    "log", "delete", append_time=True,
+    "log", "delete",
 )  # fmt: skip
 RESERVATIONS = Topic(
     "reservations", "order_id", "one decision per order, later cancellations", "order agent", "published", "delete"

@@ -43,6 +43,7 @@ JOIN_SECONDS = 3.5
 
 FATAL_CODES = frozenset(
     {
+        KafkaError._CRIT_SYS_RESOURCE,  # no memory for a thread: it would stand there without partitions for ever
         KafkaError._FATAL,
         KafkaError._FENCED,
         KafkaError._MAX_POLL_EXCEEDED,

@@ -33,9 +33,13 @@ def test_a_published_topic_has_one_writer(entry: Topic) -> None:
 
 
 @each
-def test_a_log_keeps_everything_and_takes_the_time_of_the_broker(entry: Topic) -> None:
-    log = {"cleanup.policy": "delete", "retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
-    assert (entry.config() == log) == (entry in LOGS)
+def test_the_broker_stamps_every_record_because_a_clock_of_a_worker_may_be_wrong(entry: Topic) -> None:
+    assert entry.config()["message.timestamp.type"] == "LogAppendTime"
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
+def test_a_log_keeps_everything(log: Topic) -> None:
+    assert (log.config()["cleanup.policy"], log.config()["retention.ms"]) == ("delete", "-1")
 
 
 @each
