@@ -1,9 +1,9 @@
 """`python -m bench.recall`: how long a recall takes on a worker with a long history.
 
-Builds the history by real traffic of the stock side: every order is a `shipped` fact that a real worker reads from its
-log, decides, traces and checkpoints (a sale over a counter: the order side and its reservations are left out, no report
-reads them). Then it runs the commands as a person does, process start included. Figures on stdout, talk on stderr.
-Guarantees: exits with 1 if a figure is over its limit, or the report does not list exactly the orders that got the lot.
+Builds the history by real traffic: every order is placed, reserved, confirmed and shipped from a scanned lot by a real
+worker, which traces and checkpoints all of it. Then it runs the commands as a person does, process start included.
+Figures on stdout, talk on stderr. Guarantees: exits with 1 if a figure is over its limit, or the report does not list
+exactly the orders that got the lot.
 Does not belong here: throughput (`python -m bench`).
 """
 
@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import httpx2
 import msgspec
@@ -35,7 +35,7 @@ from streams.brokers.kafka import start_kafka
 from streams.brokers.process import RunningBroker, free_port
 from streams.ends import last_offsets
 from streams.settings import Settings, producer_config
-from streams.topics import WAREHOUSE
+from streams.topics import LOGS, ORDERS, WAREHOUSE
 from tables import records as r
 from tables.codec import encode
 from tables.murmur2 import partition_of_sku
@@ -46,7 +46,8 @@ OTHER_LOT = "L-OTHER"
 LOCATIONS = ("AUSTIN", "BERLIN", "ROTTERDAM")
 LEFT = 500  # units of the lot still there, per location
 REPORT_SECONDS_MAX, FREEZE_SECONDS_MAX = 5.0, 2.0
-LOAD_SECONDS_MAX = 1_800.0
+CHUNK = 20_000  # orders on their way at once: more, and their answers would wait behind them until they expire
+SETTLE_SECONDS_MAX = 600.0  # of one chunk
 
 app = App(name="bench.recall", help="A recall on a long history.", version_flags=[])
 
@@ -100,12 +101,12 @@ def recall(
         with peer.start(settings, Path(scratch)) as worker:
             began = time.monotonic()
             partitions = _history(settings, worker, orders, lot_orders, talk)
-            talk.print(f"{orders:,} shipments are in the store after {time.monotonic() - began:.0f} s")
+            talk.print(f"{orders:,} orders are in the store after {time.monotonic() - began:.0f} s")
             figures = _measure(settings, lot_orders, partitions, rounds)
     for figure in figures:
         print(figure)
     print(
-        f"{orders:,} shipments, {lot_orders:,} of the lot; {broker} broker; {rounds} rounds; "
+        f"{orders:,} orders, {lot_orders:,} of the lot; {broker} broker; {rounds} rounds; "
         f"{machine.describe()}, load {os.getloadavg()[0]:.1f}"
     )
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
@@ -122,75 +123,100 @@ def _broker(kind: str, home: Path) -> Iterator[RunningBroker]:
 
 
 def _history(settings: Settings, worker: PythonChild, orders: int, lot_orders: int, talk: Console) -> int:
-    """Write the history and wait until the worker has committed it; returns the log's partitions."""
+    """Receive, sell and ship, chunk by chunk, each committed by the worker; returns the partitions of the stock log."""
     partitions = len(last_offsets(settings, WAREHOUSE.name))
     log = _Log(settings, partitions)
-    skus = [f"JRK-{n:03d}" for n in range(SKUS)]
-    for sku in skus:
+    _receive(log, orders, lot_orders)
+    _settle(settings, worker, log)
+    every = orders // lot_orders
+    placed: list[tuple[str, r.ShippedLine]] = []
+    for first in range(0, orders + CHUNK, CHUNK):  # the last one only ships
+        for order_id, line in placed:
+            log.order(r.OrderShipped(id=f"{order_id}:shipped", order_id=order_id, lines=[line]))
+        placed = []
+        for n in range(first, min(first + CHUNK, orders)):
+            of_lot = n % every == 0 and n // every < lot_orders
+            sku, lot = (LOT_SKU, LOT) if of_lot else (f"JRK-{n * 7919 % SKUS:03d}", OTHER_LOT)
+            order_id = f"ORDER-{n:07d}"
+            log.order(r.OrderPlaced(
+                id=f"{order_id}:placed", order_id=order_id, channel="web", payment="paid", lines=[r.Line(sku, 1)],
+                locations=[LOCATIONS[n % 3]],
+            ))  # fmt: skip
+            placed.append((order_id, r.ShippedLine(sku, 1, lot=lot)))
+        _settle(settings, worker, log)
+        if first // 100_000 != (first + CHUNK) // 100_000:
+            talk.print(f"{first + len(placed):,} of {orders:,} orders placed")
+    return partitions
+
+
+def _receive(log: _Log, orders: int, lot_orders: int) -> None:
+    for sku in (f"JRK-{n:03d}" for n in range(SKUS)):
+        log.stock(sku, r.SkuDefined(id=f"{sku}:defined", sku=sku))
         for location in LOCATIONS:
-            log.add(sku, r.Received(
+            log.stock(sku, r.Received(
                 id=f"in:{sku}:{location}", sku=sku, location=location, lot=OTHER_LOT, quantity=orders,
                 best_before="2028-01-31", supplier="Ranch",
             ))  # fmt: skip
+    log.stock(LOT_SKU, r.SkuDefined(id=f"{LOT_SKU}:defined", sku=LOT_SKU))
     for location in LOCATIONS:
-        log.add(LOT_SKU, r.Received(
+        log.stock(LOT_SKU, r.Received(
             id=f"in:{LOT}:{location}", sku=LOT_SKU, location=location, lot=LOT, quantity=lot_orders + LEFT,
             best_before="2028-01-31", supplier="Ranch", reference="PO-1",
         ))  # fmt: skip
-    log.add(KIT, r.KitAssembled(
+    log.stock(KIT, r.KitAssembled(
         id="kit", sku=KIT, location=LOCATIONS[0], quantity=10, lot=KIT_LOT,
         parts=[r.KitPartUsed(sku=LOT_SKU, quantity=20, lot=LOT)],
     ))  # fmt: skip
-    every = orders // lot_orders
-    for n in range(orders):
-        of_lot = n % every == 0 and n // every < lot_orders
-        sku = LOT_SKU if of_lot else skus[n * 7919 % SKUS]
-        log.add(sku, r.Shipped(
-            id=f"s{n}", sku=sku, location=LOCATIONS[n % 3], quantity=1, lot=LOT if of_lot else OTHER_LOT,
-            order_id=f"ORDER-{n:07d}", channel="web",
-        ))  # fmt: skip
-        if n % 100_000 == 0:
-            worker.expect_alive()
-            talk.print(f"{n:,} of {orders:,} orders written")
-    log.close()
-    until = time.monotonic() + LOAD_SECONDS_MAX
-    while not _committed(settings, worker, last_offsets(settings, WAREHOUSE.name)):
-        worker.expect_alive()
-        if time.monotonic() > until:
-            raise BenchError(f"the history is not in the store after {LOAD_SECONDS_MAX:.0f} s")
-        time.sleep(0.5)
-    return partitions
 
 
 class _Log:
     """Writes records one by one: a worker that lags takes 10,000 of them at a time, packed ones count as one."""
 
     def __init__(self, settings: Settings, partitions: int) -> None:
-        self._topic, self._partitions = settings.prefix + WAREHOUSE.name, partitions
+        self._prefix, self._partitions = settings.prefix, partitions
         self._producer = Producer(producer_config(settings) | {"linger.ms": 20})
 
-    def add(self, sku: str, record: object) -> None:
-        partition = partition_of_sku(sku, self._partitions)
+    def stock(self, sku: str, record: object) -> None:
+        self._add(WAREHOUSE.name, record, partition=partition_of_sku(sku, self._partitions))
+
+    def order(self, record: r.OrderPlaced | r.OrderShipped) -> None:
+        self._add(ORDERS.name, record, key=record.order_id)
+
+    def flush(self) -> None:
+        if self._producer.flush(120):
+            raise BenchError("the broker did not take the history")
+
+    def _add(self, topic: str, record: object, **where: Any) -> None:
         while True:
             try:
-                self._producer.produce(self._topic, encode(record), partition=partition)
+                self._producer.produce(self._prefix + topic, encode(record), **where)
                 return
             except BufferError:
                 self._producer.poll(0.1)
 
-    def close(self) -> None:
-        if self._producer.flush(120):
-            raise BenchError("the broker did not take the history")
+
+def _settle(settings: Settings, worker: PythonChild, log: _Log) -> None:
+    """Until the worker has committed all of it, and all that followed from it."""
+    log.flush()
+    until = time.monotonic() + SETTLE_SECONDS_MAX
+    quiet = 0
+    while quiet < 2:  # what one log says to the other is no longer under way
+        worker.expect_alive()
+        if time.monotonic() > until:
+            raise BenchError(f"the history is not in the store after {SETTLE_SECONDS_MAX:.0f} s")
+        quiet = quiet + 1 if _committed(settings, worker) else 0
+        time.sleep(0.2)
 
 
-def _committed(settings: Settings, worker: PythonChild, ends: dict[int, int]) -> bool:
+def _committed(settings: Settings, worker: PythonChild) -> bool:
+    ends = {(log.name, p): end for log in LOGS for p, end in last_offsets(settings, log.name).items()}
     address = msgspec.json.decode((settings.run_dir / f"worker-{worker.pid}.json").read_bytes())
     try:
         told = httpx2.get(f"{address['url']}/status", timeout=30.0).json()
     except httpx2.HTTPError:
         return False  # it is busy
-    done = {p["partition"]: p["committed"] or 0 for p in told["partitions"] if p["topic"] == WAREHOUSE.name}
-    return all(done.get(partition, 0) >= end - 1 for partition, end in ends.items())  # ticks come all the time
+    done = {(p["topic"], p["partition"]): p["committed"] or 0 for p in told["partitions"]}
+    return all(done.get(place, 0) >= end - 1 for place, end in ends.items())  # ticks come all the time
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------
@@ -249,7 +275,7 @@ def _children_cpu() -> float:
 def _expect(lot_orders: int, out: bytes) -> None:
     """The report lists the orders that got the lot, each once, and adds up."""
     said = msgspec.json.decode(out)
-    listed = {x["order_id"] for x in said["shipped"]}
+    listed = {x["order_id"] for x in said["shipped"] if x["known"] == "scanned"}
     if len(said["shipped"]) != lot_orders or len(listed) != lot_orders:
         raise BenchError(f"{len(listed)} orders are listed, {lot_orders} got the lot")
     if off := [b for b in said["balances"] if b["difference"]]:
