@@ -47,7 +47,7 @@ class Orders:
         self._told: dict[str, set[int]] = {}  # order -> places of the cancellations and edits that were told
         self._shown: set[str] = set()  # orders with a document that was compared
         self._early: list[tuple[r.OrderDecided, bytes, Spot, int]] = []  # decisions whose record is not folded yet
-        self._early_status: dict[str, tuple[r.OrderStatus, Spot, int]] = {}
+        self._early_status: list[tuple[r.OrderStatus, Spot, int]] = []
 
     def check_sums(self) -> None:
         """Lines whose equation did not hold on the way."""
@@ -199,8 +199,8 @@ class Orders:
 
     def check_status(self, messages: Iterable[Seen]) -> None:
         """The order documents: their lines' equation, and those that name the order's newest version whole."""
-        early, self._early_status = self._early_status, {}
-        for said, spot, number in early.values():
+        early, self._early_status = self._early_status, []
+        for said, spot, number in early:
             self._shows(said, spot, number)
         for message in messages:
             if message.value is None:
@@ -221,7 +221,7 @@ class Orders:
         if not self._cut.is_sure(ORDERS, partition, place) and not self._cut.is_beyond(
             ORDERS, partition, place, number
         ):
-            self._early_status[said.order_id] = (said, spot, number)
+            self._early_status.append((said, spot, number))
         elif order is None or order.deleted or place < order.at:
             return  # the order went on meanwhile
         elif place > order.at:

@@ -62,8 +62,7 @@ class Look(Protocol):
 
 
 class Audit:
-    """An audit that goes on. `on_found`: called with each finding as it is found. `ends`: (topic, partition) -> offset
-    up to which it is folded."""
+    """An audit that goes on. `on_found`: called with each finding as it is found."""
 
     def __init__(
         self, *, allow_undecided: bool = False, look: Look | None = None,
@@ -97,8 +96,9 @@ class Audit:
         self._levels.compare(room, log, place)
 
     @property
-    def ends(self) -> dict[tuple[str, int], int]:
-        return {(x.topic, p): end for x in (self.orders_in, self.stock_in) for p, end in x.ends.items()}
+    def intakes(self) -> tuple[Intake, Intake]:
+        """Of the order log and the stock log."""
+        return self.orders_in, self.stock_in
 
     @property
     def orders(self) -> dict[str, Order]:
@@ -128,9 +128,8 @@ class Audit:
         self._orders.check_status(source(ORDER_STATUS))
         self._orders.check_decisions(source(RESERVATIONS))
         self._look_at_orders()
-        both = (self.orders_in, self.stock_in)
-        self._letters.check(both, self._cut, self.findings)
-        for intake in both:
+        self._letters.check(self.intakes, self._cut, self.findings)
+        for intake in self.intakes:
             intake.check_forwarded()
             self.findings.look(intake.topic, partial(_check_items, intake, self._cut, self.findings))
 
@@ -189,7 +188,7 @@ class Audit:
             "ok": not findings.any,
             "checked": {rule: count for rule, count in sorted(findings.checked.items()) if count},
             "too_late": self._rows.too_late + self._levels.too_late,
-            "logs": {x.topic: x.counts for x in (self.orders_in, self.stock_in)},
+            "logs": {x.topic: x.counts for x in self.intakes},
             "dead_letters_of_files": self._letters.elsewhere,
             "orders": {
                 "placed": sum(states.values()), **{x: decisions[x] for x in ("confirmed", "rejected", "expired")},

@@ -246,4 +246,3 @@ def _status(lot: Lot) -> str:
 
 def _told_lots(level: r.LocationLevel) -> dict[str, tuple[int, str, int, str]]:
     return {x.lot: (x.on_hand, x.status, x.blocked, x.best_before) for x in level.lots}
-

@@ -54,8 +54,9 @@ class Told:
             before = known.setdefault(key, (record, spot))
             same, first = before[0] == record, before[1].offset << INDEX_BITS | before[1].index
         if not same and not any(x.reason == "too_old" for x in getattr(record, "refused", ())):
+            at = f"{first >> INDEX_BITS}.{first & INDEX_MASK}"
             self._findings.add("one_answer", record.order_id, spot, "the first answer again", record,
-                               note=f"the first answer stands at offset {first >> INDEX_BITS}.{first & INDEX_MASK}")
+                               note=f"the first answer stands at offset {at}")  # fmt: skip
 
     def check_rest(self) -> None:
         """Every answer belongs to a command of its partition, unless that is not folded yet."""

@@ -205,6 +205,28 @@ def test_long_traffic_is_audited_clean(new_belt: Any) -> None:
         assert report["checked"][rule] >= least, rule
 
 
+@settings(
+    max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+@given(chance=st.randoms(use_true_random=False), happenings=st.integers(1, 120))
+def test_who_looks_on_while_it_happens_finds_nothing_and_counts_the_same(
+    new_belt: Any, chance: random.Random, happenings: int
+) -> None:
+    """What a worker that was taken over from says too late is told apart; nothing else differs from one look at all."""
+    belt = new_belt(partitions=2, limits=LIMITS)
+    whole = run(belt, chance, happenings)
+
+    told = belt.audit_in_rounds(chance)
+
+    assert told["findings"] == []
+    for what in ("logs", "orders", "undecided"):
+        assert told[what] == whole[what], what
+    missed = {x: whole["checked"][x] - told["checked"].get(x, 0) for x in whole["checked"]}
+    assert sum(missed.values()) == told["too_late"]
+    assert {x for x, count in missed.items() if count} <= {"changelog", "level"}
+
+
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     covers=st.lists(st.integers(1, 15), min_size=2, max_size=5), ranking=st.permutations(range(4)),
