@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaException, TopicPartition
+from msgspec import Struct
 
 from proof.audit.intake import Intake
 from proof.audit.seen import (
@@ -47,7 +48,7 @@ class Moment(NamedTuple):
     at: float
 
 
-class Lag(NamedTuple):
+class Lag(Struct):
     """Of one log. Records that workers have handled and the audit has not, and the age of the oldest in seconds; and
     the same of records that no worker has handled yet."""
 

@@ -13,6 +13,44 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+# Every rule, and what holds where it does.
+RULES = {
+    "all_or_nothing": "what a confirmed order owes is allocated, or waits, where the order says; and nothing else is",
+    "answer": "an answer to reserve says what these books say, and somebody asked for it",
+    "backorder_limit": "no more is promised without stock than the policy allows",
+    "cancellation": "what an order gave back is told once, and stock got it back",
+    "changelog": "every copy of a row is what the log made of it, and none is missing",
+    "conservation": "lots and movements add up to what is on hand",
+    "dead_letter": "what cannot be applied is among the dead letters, and nothing else",
+    "decision": "an order's decision is the one that its log leads to",
+    "edit": "an edit is told as it was granted",
+    "fill": "a filled backorder is told with its units",
+    "floor": "what is promised is fresh enough for its channel",
+    "forwarded": "a misrouted record arrives in its own partition",
+    "frozen": "units that nobody may have are promised to nobody",
+    "identity": "on hand is the sum of its five parts",
+    "items": "every item is counted once, and every partition moves",
+    "kit": "the parts of a kit left their shelves, or came back",
+    "leak": "nothing is held for an order that has no claim to it",
+    "level": "a published level is what the books say at its version",
+    "line_equation": "of each line: quantity = open + allocated + shipped + cancelled",
+    "log": "a log is opened once, by rules that this auditor knows",
+    "lost_decision": "a decision that was made is told",
+    "move": "an answer to move says what these books say",
+    "oldest_first": "backorders are filled in the order in which they came",
+    "one_answer": "all answers to one attempt are equal",
+    "one_decision": "an order is decided once",
+    "order_status": "an order's document is what its log says at its version",
+    "picked_once": "stock hears of each pick of an order once",
+    "promise": "no unit is promised that is not there",
+    "promised_by_day": "what can be promised starts at what is there and grows",
+    "returned_once": "each shipped unit comes back at most once, on both sides",
+    "ring_fence": "a channel's own stock is never less than nothing",
+    "shipped_once": "stock hears of each parcel of an order once",
+    "two_contents": "one version of a row has one content, whoever wrote it",
+    "undecided": "an order that nothing is under way for is decided",
+    "unknown_order": "decisions are about orders that were placed",
+}
 KEPT = 100
 LOOKS_KEPT = 10_000  # subjects with something wrong whose last look is remembered
 TEXT_MAX = 400
@@ -94,7 +132,8 @@ class Findings:
         lot: str = "",
         note: str = "",
     ) -> None:
-        """A rule did not hold. Only the first position of a rule and subject is kept."""
+        """One of `RULES` did not hold. Only the first position of a rule and subject is kept."""
+        assert rule in RULES, rule
         key = (rule, subject, location, lot)
         if self._seeing is not None:
             self._seeing[key] += 1

@@ -77,6 +77,7 @@ class Following:
 
     def _follow(self, watch: Watch) -> None:
         away_since: float | None = None
+        told = ""
         while not self._is_over():
             began = time.monotonic()
             try:
@@ -87,10 +88,14 @@ class Following:
                 away_since = away_since or began
                 if time.monotonic() - away_since > AWAY_SECONDS:
                     fail(f"{error}; waited {AWAY_SECONDS:.0f} s", CANNOT_READ)
-                say(f"{error}; trying again for {AWAY_SECONDS - (time.monotonic() - away_since):.0f} s")
+                if str(error) != told:
+                    told = str(error)
+                    say(f"{error}; trying again, {AWAY_SECONDS:.0f} s at most")
                 self._pause(AGAIN_SECONDS)
                 continue
-            away_since = None
+            if away_since is not None:
+                say("the broker answers again")
+            away_since, told = None, ""
             self._pause(self._every - (time.monotonic() - began))
 
     def _round(self, watch: Watch, began: float) -> None:

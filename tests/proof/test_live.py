@@ -119,6 +119,7 @@ class Auditor:
         """The next round that is `good`."""
         end = time.monotonic() + seconds
         line: dict[str, Any] = {}
+        new: list[Any] = []
         while time.monotonic() < end:
             try:
                 line = self.next(max(0.1, end - time.monotonic()))
@@ -126,7 +127,8 @@ class Auditor:
                 break
             if good(line):
                 return line
-        raise AssertionError(f"not within {seconds} s; the last round: {line}")
+            new += line["new"]
+        raise AssertionError(f"not within {seconds} s; new meanwhile: {new}; the last round: {line}")
 
     def end(self, number: int) -> tuple[int, dict[str, Any]]:
         """Exit code and report, after a signal."""
@@ -239,7 +241,7 @@ def a_second_decision(shop: Shop) -> tuple[Any, ...]:
 
 
 def a_decision_about_nobody(shop: Shop) -> tuple[Any, ...]:
-    seen, said = decided(shop, 2)
+    _, said = decided(shop, 2)
     value = json.dumps(said | {"order_id": "nobody"}).encode()
     return "unknown_order", "nobody", "reservations", 0, shop.write("reservations", value, b"nobody", 0)
 
@@ -306,7 +308,7 @@ def a_reservation_that_no_order_asked_for(shop: Shop) -> tuple[Any, ...]:
 def units_given_back_that_an_order_owes(shop: Shop) -> tuple[Any, ...]:
     home = partition_of_sku("A", PARTITIONS)
     release = r.Release(id="o10:release", order_id="o10", attempt=1)
-    return "all_or_nothing", "o10", "warehouse", home, shop.write("warehouse", encode(release), b"A", home)
+    return "cancellation", "o10", "warehouse", home, shop.write("warehouse", encode(release), b"A", home)
 
 
 def a_parcel_that_the_order_does_not_know_of(shop: Shop) -> tuple[Any, ...]:
