@@ -73,7 +73,7 @@ class Changelog:
 
     def read(self, messages: Iterable[Seen], folded: Mapping[int, int], number: int) -> None:
         """Take in what is new in round `number`. `folded`: per partition the offset up to which its log is folded."""
-        copies = 0
+        checked = self._findings.checked
         for message in messages:
             if message.value is None or message.key is None:
                 continue  # an older writer's copy was taken away; a newer one is kept
@@ -95,7 +95,7 @@ class Changelog:
             copy = Copy(log_id, place, payload, content, topic, partition, at, number)
             where = (partition, key)
             known = self.newest.get(where)
-            copies += 1
+            checked["two_contents"] += 1
             if known is None or copy[:2] > known[:2]:
                 self.newest[where] = copy
             elif copy[:2] == known[:2]:
@@ -108,7 +108,6 @@ class Changelog:
                 self.late.append((key, copy))
             else:
                 self.versions.setdefault(partition, {}).setdefault(place, []).append((key, copy))
-        self._findings.checked["two_contents"] += copies
 
     def _two(self, key: str, known: Copy, copy: Copy) -> None:
         kind, *names = key.split("|")

@@ -38,7 +38,8 @@ class Orders:
     looked. `undecided`: orders that nothing is under way for. `open`: that wait for anything."""
 
     def __init__(self, book: OrderBook, intake: Intake, changelog: Changelog, cut: Cut, findings: Findings) -> None:
-        self.orders, self._logs, self._in_flight = book.orders, intake.logs, intake.in_flight
+        self.orders, self._logs, self._partitions = book.orders, intake.logs, intake.partitions
+        self._in_flight = intake.in_flight
         self._book, self._changelog, self._cut, self._findings = book, changelog, cut, findings
         self.named: set[str] = set()
         self.undecided: dict[str, None] = {}
@@ -217,12 +218,15 @@ class Orders:
     def _shows(self, said: r.OrderStatus, spot: Spot, number: int) -> None:
         order = self.orders.get(said.order_id)
         place = said.version[1] << INDEX_BITS | said.version[2]
-        partition = order.partition if order else partition_of(said.order_id, len(self._logs) or 1)
-        if not self._cut.is_sure(ORDERS, partition, place) and not self._cut.is_beyond(
-            ORDERS, partition, place, number
-        ):
+        count = max(self._partitions.values(), default=1)
+        partition = order.partition if order else partition_of(said.order_id, count)
+        sure = self._cut.is_sure(ORDERS, partition, place) and (order is not None or bool(self._partitions))
+        if not sure and not self._cut.is_beyond(ORDERS, partition, place, number):
             self._early_status.append((said, spot, number))
-        elif order is None or order.deleted or place < order.at:
+        elif order is None:
+            self._findings.checked["unknown_order"] += 1
+            self._findings.add("unknown_order", said.order_id, spot, "no document: no such order", said.status)
+        elif order.deleted or place < order.at:
             return  # the order went on meanwhile
         elif place > order.at:
             self._count_shown(said.order_id)

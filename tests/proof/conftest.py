@@ -7,6 +7,7 @@ Steps, partitions, tables and views are the real ones.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -303,11 +304,12 @@ class Belt:
         return audit(self.source, **options)
 
     def audit_in_rounds(self, chance: random.Random, **options: Any) -> dict[str, Any]:
-        """As somebody saw it who looked on while it happened, at moments of his choice."""
+        """As somebody saw it who looked on while it happened, at moments of his choice; some rounds break off."""
         going_on, looking_on = Audit(**options), LookingOn(self, chance)
         for moment in sorted(chance.randint(0, len(self.journal)) for _ in range(chance.randint(1, 8))):
             cut = looking_on.cut(moment)
-            going_on.round(looking_on.source, cut)
+            with contextlib.suppress(BrokenOff):
+                going_on.round(looking_on.source, cut)
         looking_on.see_all()
         going_on.round(looking_on.source)
         return going_on.report()
@@ -324,6 +326,10 @@ class Belt:
         return {x["order_id"]: x["status"] for x in said if x["status"] not in ("cancelled", "edited")}
 
 
+class BrokenOff(Exception):
+    """The broker went away in the middle of a topic."""
+
+
 class LookingOn:
     """Reads a belt's topics as they were at one moment after the other, each record once."""
 
@@ -332,6 +338,7 @@ class LookingOn:
         self._times = {where: n for n, where in enumerate(belt.journal)}
         self._until: dict[str, int] = {}  # topic -> moment up to which it is read
         self._given: set[tuple[str, int, int]] = set()
+        self._records_left: int | None = None  # until this round breaks off
         self._before: list[tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]] = []  # (handled, ends)
 
     def cut(self, moment: int) -> Cut:
@@ -349,6 +356,7 @@ class LookingOn:
             of_a_log = topic in (ORDERS.name, WAREHOUSE.name)
             further = later if of_a_log else self._chance.choice((later, later + 20, len(self._times)))
             self._until[topic] = max(further, self._until.get(topic, 0))
+        self._records_left = self._chance.choice((5, 50, 500, None, None, None))
         settled = dict.fromkeys(handled, 0)
         self._before.append((handled, ends))
         for before, ended in self._before:
@@ -358,11 +366,16 @@ class LookingOn:
 
     def see_all(self) -> None:
         self._until.clear()
+        self._records_left = None
 
     def source(self, topic: str) -> Iterable[Seen]:
         until = self._until.get(topic, len(self._times))
         for seen in self._belt.source(topic):
             if seen[:3] not in self._given and self._times[seen[:3]] < until:
+                if self._records_left is not None:
+                    if self._records_left == 0:
+                        raise BrokenOff
+                    self._records_left -= 1
                 self._given.add(seen[:3])
                 yield seen
 

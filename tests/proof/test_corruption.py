@@ -166,6 +166,13 @@ def test_a_decision_for_an_unknown_order(lived: Any) -> None:
     assert found(lived, "unknown_order").subject == "nobody"
 
 
+def test_a_document_of_an_unknown_order(lived: Any) -> None:
+    seen = last(lived, "order-status", lambda x: x.key == b"o3")
+    lived.append("order-status", 0, msgspec.json.encode(told(seen) | {"order_id": "nobody"}), b"nobody")
+
+    assert found(lived, "unknown_order").subject == "nobody"
+
+
 def test_a_cancellation_that_gives_back_too_much(lived: Any) -> None:
     seen = last(lived, "reservations", lambda x: told(x)["status"] == "cancelled")
     decision = told(seen)

@@ -23,6 +23,8 @@ import pytest
 from confluent_kafka import Producer
 
 from streams import logs
+from streams.brokers.embedded import start_embedded
+from streams.brokers.process import free_port
 from streams.reader import read_to_end
 from streams.settings import Settings, producer_config
 from tables import records as r
@@ -37,6 +39,10 @@ READY_SECONDS = 60.0
 ORDERS_SECOND = 15
 MSGPACK = msgspec.msgpack
 QUIET = ("Q0", "Q1", "Q2", "Q3", "Q4", "Q5")  # SKUs that nobody orders
+
+
+def settings_on(broker: Any, home: Path) -> Settings:
+    return Settings(home=home, bootstrap=broker.address, api="127.0.0.1:1", demo=False, prefix="live-", embedded=True)
 
 
 class Shop:
@@ -352,10 +358,11 @@ def test_every_kind_of_lie_is_named_within_seconds_while_orders_flow(shop: Shop,
     assert round_["rss_mb"] > 0
     assert set(round_["lag"]) == {"orders", "warehouse"}
 
-    named: dict[str, float] = {}
+    lied_about: set[str] = set()
     for lie in LIES:
         told_at = time.monotonic()
         rule, subject, topic, partition, offset = lie(shop)
+        lied_about.add(subject)
 
         def names_it(line: dict[str, Any]) -> bool:
             return any(
@@ -365,17 +372,16 @@ def test_every_kind_of_lie_is_named_within_seconds_while_orders_flow(shop: Shop,
             )
 
         auditor.until(names_it, NAMED_SECONDS)
-        named[lie.__name__] = round(time.monotonic() - told_at, 2)
-        print(f"{named[lie.__name__]:5.2f} s  {rule:14} {lie.__name__}")
+        print(f"{time.monotonic() - told_at:5.2f} s  {rule:14} {lie.__name__}")
     code, report = auditor.end(signal.SIGTERM)
 
     assert code == 1
     assert report["ok"] is False
-    assert {x["rule"] for x in report["findings"]} >= {"level", "two_contents", "one_decision", "order_status", "leak"}
+    assert {x["subject"] for x in report["findings"]} == lied_about
 
 
 def test_it_ends_by_itself_with_nothing_found_and_nothing_left_behind(shop: Shop) -> None:
-    process = shop.start("audit", "--follow", "--json", "--every", "0.5", "--for", "15", log="audit.log")
+    process = shop.start("audit", "--follow", "--json", "--every", "0.5", "--for", "12", log="audit.log")
     out, _ = process.communicate(timeout=60)
 
     lines = [json.loads(line) for line in out.splitlines()]
@@ -385,3 +391,23 @@ def test_it_ends_by_itself_with_nothing_found_and_nothing_left_behind(shop: Shop
     assert lines[-1]["report"]["rounds"] == len(lines) - 1 > 3
     assert lines[-2]["items"] > 100
     assert all(lag["not_audited_seconds"] < 10 for lag in lines[-2]["lag"].values())
+
+
+def test_a_broker_that_is_away_is_waited_for_and_told(tmp_path: Path) -> None:
+    with start_embedded(f"127.0.0.1:{free_port()}", tmp_path / "broker") as broker:
+        shop = Shop(settings_on(broker, tmp_path))
+        logs.apply(shop.settings, PARTITIONS)
+        auditor = Auditor(shop)
+        auditor.next(READY_SECONDS)
+    try:
+        until = time.monotonic() + 60
+        while "trying again" not in (tmp_path / "audit.log").read_text():
+            assert time.monotonic() < until
+            assert auditor.process.poll() is None
+            time.sleep(0.2)
+
+        code, report = auditor.end(signal.SIGINT)
+    finally:
+        auditor.process.kill()
+
+    assert (code, report["findings"]) == (0, [])
