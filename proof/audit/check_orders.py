@@ -359,7 +359,7 @@ def _sums(lines: Iterable[Told]) -> dict[Any, tuple[int, int]]:
 
 
 def _was(order: Order) -> str:
-    return f"{order.decision.status} {order.decision.reason} once" if order.decision else "none yet"
+    return f"once: {order.decision.status} {order.decision.reason}".rstrip() if order.decision else "none yet"
 
 
 def _told(said: r.OrderDecided) -> str:

@@ -49,6 +49,12 @@ class Promises:
                 self._whole(order, promises)
         self._sent(order_id, order)
 
+    def let_go(self, order_id: str) -> None:
+        """Of promises that were forgotten."""
+        for partition, attempt, promise in self.of(order_id):
+            if promise.deleted:
+                del self._rooms[partition].promises[order_id, attempt]
+
     def _may_hold(self, partition: int, order_id: str, attempt: int, promise: Promise) -> None:
         order = self._orders.get(order_id)
         if order is None or order.state == "unplaced":

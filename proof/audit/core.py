@@ -5,10 +5,10 @@ of its own and what is new of every topic (`Audit.round`). Guarantees: does not 
 checked and how often; a record is folded only when all that was said about it is there to be read, so however a log is
 cut into rounds, the same is found. Does not belong here: brokers (`collect`), showing it (`report`).
 
-Between rounds stay: the books (SKUs, lots, promises, orders, which forget as the log's limits say), what was told of
-them last, and what is in flight. Grows with the log: ids of records and facts, for they may come again at any time, and
-a hash per answer and decision. What comes about a row after the row changed again cannot be judged any more: it is
-counted (`too_late`).
+Between rounds stay: the books (SKUs, lots, promises, orders; what the log says is forgotten leaves them, but for an
+order's decision), the newest row of each, and what is in flight. Grows with the log: ids of records and facts, for they
+may come again at any time, rows of facts, and a hash per answer and decision. What comes about a row after the row
+changed again cannot be judged any more: it is counted (`too_late`).
 """
 
 from __future__ import annotations
@@ -177,6 +177,7 @@ class Audit:
             self._rows.check_promise(partition, order_id, attempt, promise)
         if settled:
             self._promises.check(order_id)
+            self._promises.let_go(order_id)
 
     def report(self) -> dict[str, Any]:
         """Counts of what was checked, of items and orders as they stand, and the findings so far."""

@@ -145,6 +145,7 @@ class OrderBook:
             order = self.orders.get(item.order_id)
             if order is not None and not order.deleted and log.is_past(order.forget_ms):
                 order.deleted, order.at, order.state = True, place, "deleted"
+                order.let_go()
                 self.touched.add(item.order_id)
         return ""
 

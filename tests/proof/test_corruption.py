@@ -507,6 +507,12 @@ def test_every_rule_is_proven_by_a_lie_that_breaks_it() -> None:
     assert RULES.keys() - proven == set()
 
 
+def test_every_rule_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+
+    assert [line for rule, text in RULES.items() if (line := f"| `{rule}` | {text} |") not in page] == []
+
+
 def _looks_for_a_finding(test: ast.FunctionDef) -> bool:
     names = {x.id for x in ast.walk(test) if isinstance(x, ast.Name)}
     return bool(names & {"found", "finding"})
