@@ -15,13 +15,14 @@ import msgspec
 
 from proof.audit.changelogs import ORDER, Changelog
 from proof.audit.findings import Findings, Spot
-from proof.audit.intake import LogState
+from proof.audit.intake import Intake
 from proof.audit.order import OWED, Decision, Order, Told
 from proof.audit.order_book import OrderBook, is_due
 from proof.audit.order_facts import wanted_payment
 from proof.audit.seen import INDEX_BITS, ORDERS, Cut, Seen, spot_of
 from tables import records as r
 from tables.codec import instant
+from tables.murmur2 import partition_of
 
 OVERDUE_MS = 180_000  # of state time past its deadline: then the agent missed it
 LATER = ("cancelled", "edited")
@@ -33,48 +34,97 @@ _status = msgspec.json.Decoder(r.OrderStatus).decode
 
 
 class Orders:
-    """The orders as the log has them, beside what others were told."""
+    """The orders as the log has them, beside what others were told. `named`: orders that were spoken of since somebody
+    looked. `undecided`: orders that nothing is under way for. `open`: that wait for anything."""
 
-    def __init__(self, book: OrderBook, logs: dict[int, LogState], cut: Cut, findings: Findings) -> None:
-        self.orders, self._logs, self._cut, self._findings = book.orders, logs, cut, findings
-        findings.checked["line_equation"] += len(book.orders)
-        for order_id, partition, place in book.broken:
-            findings.add("line_equation", order_id, spot_of(ORDERS, partition, place),
-                         "quantity = waiting + allocated + shipped + cancelled", "another sum")  # fmt: skip
+    def __init__(self, book: OrderBook, intake: Intake, changelog: Changelog, cut: Cut, findings: Findings) -> None:
+        self.orders, self._logs, self._partitions = book.orders, intake.logs, intake.partitions
+        self._in_flight = intake.in_flight
+        self._book, self._changelog, self._cut, self._findings = book, changelog, cut, findings
+        self.named: set[str] = set()
+        self.undecided: dict[str, None] = {}
+        self.open: set[str] = set()
+        self._first: dict[str, tuple[int, Spot]] = {}  # order -> hash and place of its first decision
+        self._told: dict[str, set[int]] = {}  # order -> places of the cancellations and edits that were told
+        self._shown: set[str] = set()  # orders with a document that was compared
+        self._early: list[tuple[r.OrderDecided, bytes, Spot, int]] = []  # decisions whose record is not folded yet
+        self._early_status: list[tuple[r.OrderStatus, Spot, int]] = []
+
+    def check_sums(self) -> None:
+        """Lines whose equation did not hold on the way."""
+        for order_id, partition, place in self._book.broken:
+            self._findings.add("line_equation", order_id, spot_of(ORDERS, partition, place),
+                               "quantity = waiting + allocated + shipped + cancelled", "another sum")  # fmt: skip
+        self._book.broken.clear()
+
+    def is_settled(self, order_id: str) -> bool:
+        """Whether nothing that concerns the order is in flight: what its records asked is folded, and no record of it
+        waits to be."""
+        order = self.orders.get(order_id)
+        if order_id in self._in_flight:
+            return False
+        return order is None or self._cut.is_settled(ORDERS, order.partition, order.at)
+
+    def check(self, order_id: str, *, settled: bool, allow_undecided: bool) -> None:
+        """How an order stands, folded as far as is sure."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return
+        self._findings.checked["line_equation"] += 1
+        self._row(order_id, order)
+        self._all_told(order_id, order)
+        waits = order.state in ("pending", "on_hold") or order.edit is not None
+        self.undecided.pop(order_id, None)
+        if waits:
+            self.open.add(order_id)
+            if settled:
+                self._undecided(order_id, order, allowed=allow_undecided)
+        else:
+            self.open.discard(order_id)
 
     # ---- reservations
 
     def check_decisions(self, messages: Iterable[Seen]) -> None:
         """One decision per order, the right one; every cancellation and edit, as often as it was told."""
-        first: dict[str, bytes] = {}  # order -> its first decision
-        told: set[tuple[str, int]] = set()  # (order, place) of cancellations and edits
+        early, self._early = self._early, []
+        for said, value, spot, number in early:
+            self._decided(said, value, spot, number)
         for message in messages:
             spot = Spot(message.topic, message.partition, message.offset)
+            value = message.value or b""
             try:
-                said = _decided(message.value or b"")
+                said = _decided(value)
             except (msgspec.MsgspecError, ValueError) as error:
                 self._findings.add("decision", str(message.key), spot, "a decision", error)
                 continue
-            if not self._cut.is_read(ORDERS, said.partition, said.offset):
-                continue  # decided after the logs were read
-            order = self.orders.get(said.order_id)
-            if order is None:
-                self._findings.checked["unknown_order"] += 1
-                self._findings.add("unknown_order", said.order_id, spot, "no decision: no such order", said.status)
-            elif said.status in LATER:
-                place = said.offset << INDEX_BITS | said.index
-                told.add((said.order_id, place))
-                self._later(order, said, place, spot)
-            elif said.order_id not in first:
-                first[said.order_id] = message.value or b""
-                self._decision(order, said, spot)
-            elif first[said.order_id] != message.value:
-                self._findings.add(
-                    "one_decision", said.order_id, spot, first[said.order_id].decode(),
-                    (message.value or b"").decode(), note="another decision of the same order",
-                )  # fmt: skip
-        for order_id, order in self.orders.items():
-            self._all_told(order_id, order, first, told)
+            self._decided(said, value, spot, self._cut.number)
+
+    def _decided(self, said: r.OrderDecided, value: bytes, spot: Spot, number: int) -> None:
+        place = said.offset << INDEX_BITS | said.index
+        if not self._cut.is_sure(ORDERS, said.partition, place):
+            if self._cut.is_beyond(ORDERS, said.partition, place, number):
+                self._findings.checked["decision"] += 1
+                self._findings.add("decision", said.order_id, spot, "a record that the log has", _told(said),
+                                   note=f"{ORDERS}[{said.partition}] has no offset {said.offset}")  # fmt: skip
+            else:
+                self._early.append((said, value, spot, number))
+            return
+        self.named.add(said.order_id)
+        order = self.orders.get(said.order_id)
+        if order is None:
+            self._findings.checked["unknown_order"] += 1
+            self._findings.add("unknown_order", said.order_id, spot, "no decision: no such order", said.status)
+        elif said.status in LATER:
+            self._told.setdefault(said.order_id, set()).add(place)
+            self._later(order, said, place, spot)
+        elif said.order_id not in self._first:
+            self._first[said.order_id] = (hash(value), spot)
+            self._decision(order, said, spot)
+        elif (first := self._first[said.order_id])[0] != hash(value):
+            self._findings.add(
+                "one_decision", said.order_id, spot, _was(order), value.decode(errors="replace"),
+                note=f"another decision of the same order; the first stands at offset {first[1].offset}",
+            )  # fmt: skip
 
     def _decision(self, order: Order, said: r.OrderDecided, spot: Spot) -> None:
         self._findings.checked["decision"] += 1
@@ -93,60 +143,66 @@ class Orders:
         elif all(wrongs):
             self._findings.add(rule, said.order_id, spot, *(wrongs[0] or ()))
 
-    def _all_told(self, order_id: str, order: Order, first: dict[str, bytes], told: set[tuple[str, int]]) -> None:
-        decision, sure = order.decision, self._cut.is_sure
+    def _all_told(self, order_id: str, order: Order) -> None:
+        decision, told = order.decision, self._told.get(order_id, ())
         self._findings.checked["one_decision"] += bool(order.placed)
-        if decision is not None and order_id not in first and sure(ORDERS, order.partition, decision.place):
+        if decision is not None and order_id not in self._first:
             spot = spot_of(ORDERS, order.partition, decision.place)
             self._findings.add("lost_decision", order_id, spot, f"{decision.status} {decision.reason}", "no decision")
         for later in order.later:
-            if (order_id, later.place) not in told and sure(ORDERS, order.partition, later.place):
+            if later.place not in told:
                 spot = spot_of(ORDERS, order.partition, later.place)
                 rule = "edit" if later.status == "edited" else "cancellation"
                 self._findings.add(rule, order_id, spot, f"told: {later.lines}", "not told")
 
     # ---- undecided
 
-    def check_undecided(self, *, allowed: bool) -> list[str]:
-        """Orders that nothing is under way for any more. An order on hold waits for others, until its deadline."""
-        found = []
-        for order_id, order in self.orders.items():
-            waits = order.state in ("pending", "on_hold") or order.edit is not None
-            if not waits or not self._cut.is_settled(ORDERS, order.partition, order.at):
-                continue
-            self._findings.checked["undecided"] += 1
-            spot = spot_of(ORDERS, order.partition, order.at)
-            if order.state != "on_hold":
-                found.append(order_id)
-                if not allowed:
-                    awaited = sorted(order.awaited | order.moving)
-                    told = f"attempt {order.attempt} waits for partitions {awaited}"
-                    self._findings.add("undecided", order_id, spot, "a decision", told)
-            if is_due(order, self._logs[order.partition], OVERDUE_MS):
-                self._findings.add("undecided", order_id, spot, "expired by its deadline", order.state)
-        return found
+    def _undecided(self, order_id: str, order: Order, *, allowed: bool) -> None:
+        """Nothing is under way for it any more. An order on hold waits for others, until its deadline."""
+        self._findings.checked["undecided"] += 1
+        spot = spot_of(ORDERS, order.partition, order.at)
+        if order.state != "on_hold":
+            self.undecided[order_id] = None
+            if not allowed:
+                awaited = sorted(order.awaited | order.moving)
+                told = f"attempt {order.attempt} waits for partitions {awaited}"
+                self._findings.add("undecided", order_id, spot, "a decision", told)
+        if is_due(order, self._logs[order.partition], OVERDUE_MS):
+            self._findings.add("undecided", order_id, spot, "expired by its deadline", order.state)
 
     # ---- the order's own views
 
-    def check_rows(self, changelog: Changelog) -> None:
-        """The newest copy of every order's row is as new as the log, and in the same state."""
-        for order_id, order in self.orders.items():
-            if order.deleted or not self._cut.is_sure(ORDERS, order.partition, order.at):
-                continue
-            self._findings.checked["changelog"] += 1
-            copy = changelog.newest.get((order.partition, f"order|{order_id}"))
-            if copy is None or copy.place < order.at:
-                spot = spot_of(ORDERS, order.partition, order.at)
-                found = "no copy" if copy is None else f"version {copy.place >> INDEX_BITS}.{copy.place & 1023}"
-                self._findings.add("changelog", order_id, spot, "a row of this version", found)
-            elif self._cut.is_read(ORDERS, order.partition, copy.place >> INDEX_BITS):
-                found = copy.fields(ORDER)
-                if (copy.place, found.get("state")) != (order.at, order.state):
-                    expected = f"{order.state} at {order.at >> INDEX_BITS}.{order.at & 1023}"
-                    self._findings.add("changelog", order_id, copy.spot, expected, found)
+    def _row(self, order_id: str, order: Order) -> None:
+        """The newest copy of the order's row is as new as the log, and in the same state."""
+        if order.deleted:
+            return
+        self._findings.checked["changelog"] += 1
+        copy = self._changelog.newest.get((order.partition, f"order|{order_id}"))
+        if copy is None or copy.place < order.at:
+            spot = spot_of(ORDERS, order.partition, order.at)
+            found = "no copy" if copy is None else f"version {copy.place >> INDEX_BITS}.{copy.place & 1023}"
+            self._findings.add("changelog", order_id, spot, "a row of this version", found)
+        elif self._cut.is_sure(ORDERS, order.partition, copy.place) or self._cut.is_beyond(
+            ORDERS, order.partition, copy.place, copy.number
+        ):
+            row = copy.fields(ORDER)
+            if (copy.place, row.get("state")) != (order.at, order.state):
+                expected = f"{order.state} at {order.at >> INDEX_BITS}.{order.at & 1023}"
+                self._findings.add("changelog", order_id, copy.spot, expected, row)
+
+    def is_row_in_flight(self, order_id: str) -> bool:
+        """Whether the newest copy of its row is about a record that is not folded, so it must be looked at again."""
+        order = self.orders.get(order_id)
+        copy = self._changelog.newest.get((order.partition, f"order|{order_id}")) if order else None
+        if order is None or copy is None or self._cut.is_sure(ORDERS, order.partition, copy.place):
+            return False
+        return not self._cut.is_beyond(ORDERS, order.partition, copy.place, copy.number)
 
     def check_status(self, messages: Iterable[Seen]) -> None:
         """The order documents: their lines' equation, and those that name the order's newest version whole."""
+        early, self._early_status = self._early_status, []
+        for said, spot, number in early:
+            self._shows(said, spot, number)
         for message in messages:
             if message.value is None:
                 continue
@@ -157,17 +213,43 @@ class Orders:
                 self._findings.add("order_status", str(message.key), spot, "an order document", error)
                 continue
             self._equation(said, spot)
-            order = self.orders.get(said.order_id)
-            if order is None or (said.version[1] << INDEX_BITS | said.version[2]) != order.at or order.deleted:
-                continue
+            self._shows(said, spot, self._cut.number)
+
+    def _shows(self, said: r.OrderStatus, spot: Spot, number: int) -> None:
+        order = self.orders.get(said.order_id)
+        place = said.version[1] << INDEX_BITS | said.version[2]
+        count = max(self._partitions.values(), default=1)
+        partition = order.partition if order else partition_of(said.order_id, count)
+        sure = self._cut.is_sure(ORDERS, partition, place) and (order is not None or bool(self._partitions))
+        if not sure and not self._cut.is_beyond(ORDERS, partition, place, number):
+            self._early_status.append((said, spot, number))
+        elif order is None:
+            self._findings.checked["unknown_order"] += 1
+            self._findings.add("unknown_order", said.order_id, spot, "no document: no such order", said.status)
+        elif order.deleted or place < order.at:
+            return  # the order went on meanwhile
+        elif place > order.at:
+            self._count_shown(said.order_id)
+            at = f"{order.at >> INDEX_BITS}.{order.at & 1023}"
+            self._findings.add("order_status", said.order_id, spot, f"its last change, at {at}",
+                               f"version {place >> INDEX_BITS}.{place & 1023}")  # fmt: skip
+        else:
+            self._count_shown(said.order_id)
+            self._document(order, said, spot)
+
+    def _count_shown(self, order_id: str) -> None:
+        if order_id not in self._shown:
+            self._shown.add(order_id)
             self._findings.checked["order_status"] += 1
-            expected, found = _document(order), _published(said, order)
-            if order.edit is not None:  # its lines wait for stock: nobody owns them yet
-                expected["lines"], expected["totals"] = found["lines"], found["totals"]
-            wrong = [name for name, value in expected.items() if found[name] != value]
-            if wrong:
-                self._findings.add("order_status", said.order_id, spot, {x: expected[x] for x in wrong},
-                                   {x: found[x] for x in wrong})  # fmt: skip
+
+    def _document(self, order: Order, said: r.OrderStatus, spot: Spot) -> None:
+        expected, found = _document(order), _published(said, order)
+        if order.edit is not None:  # its lines wait for stock: nobody owns them yet
+            expected["lines"], expected["totals"] = found["lines"], found["totals"]
+        wrong = [name for name, value in expected.items() if found[name] != value]
+        if wrong:
+            self._findings.add("order_status", said.order_id, spot, {x: expected[x] for x in wrong},
+                               {x: found[x] for x in wrong})  # fmt: skip
 
     def _equation(self, said: r.OrderStatus, spot: Spot) -> None:
         for line in said.lines:
@@ -274,6 +356,10 @@ def _sums(lines: Iterable[Told]) -> dict[Any, tuple[int, int]]:
         units, backordered = sums.get(key, (0, 0))
         sums[key] = (units + x.quantity, backordered + x.backordered)
     return sums
+
+
+def _was(order: Order) -> str:
+    return f"once: {order.decision.status} {order.decision.reason}".rstrip() if order.decision else "none yet"
 
 
 def _told(said: r.OrderDecided) -> str:

@@ -1,6 +1,6 @@
 """Orders beside stock: nothing is held for an order that has no claim to it, and all that it owes is held.
 
-Reads both books once both logs are folded; adds findings. Guarantees: what an order may hold, what was shipped and
+Reads both books where nothing is in flight; adds findings. Guarantees: what an order may hold, what was shipped and
 what came back is counted once on both sides. Does not belong here: what was published.
 """
 
@@ -13,7 +13,7 @@ from proof.audit.findings import Findings
 from proof.audit.order import OWED, Order
 from proof.audit.promise import Promise
 from proof.audit.room import Room
-from proof.audit.seen import ORDERS, WAREHOUSE, Cut, spot_of
+from proof.audit.seen import ORDERS, WAREHOUSE, spot_of
 
 HELD = {"pending": "claimed", "on_hold": "held", **dict.fromkeys(OWED, "allocated")}
 SENT = {"shipment": "shipped_once", "pick": "picked_once", "return": "returned_once"}
@@ -22,38 +22,43 @@ SENT = {"shipment": "shipped_once", "pick": "picked_once", "return": "returned_o
 class Promises:
     """All promises of all partitions beside the orders they were made to."""
 
-    def __init__(self, orders: dict[str, Order], rooms: dict[int, Room], cut: Cut, findings: Findings) -> None:
-        self._orders, self._rooms, self._cut, self._findings = orders, rooms, cut, findings
-        self._of: dict[str, list[tuple[int, int, Promise]]] = {}  # order -> (partition, attempt, promise)
-        self._forgotten = {order_id for room in rooms.values() for order_id, _ in room.forgotten}
-        for partition, room in rooms.items():
-            for (order_id, attempt), promise in room.promises.items():
-                self._of.setdefault(order_id, []).append((partition, attempt, promise))
+    def __init__(self, orders: dict[str, Order], rooms: dict[int, Room], findings: Findings) -> None:
+        self._orders, self._rooms, self._findings = orders, rooms, findings
 
-    def _settled(self, order: Order) -> bool:
-        return self._cut.is_settled(ORDERS, order.partition, order.at)
+    def of(self, order_id: str) -> list[tuple[int, int, Promise]]:
+        """(partition, attempt, promise) of an order."""
+        return [
+            (partition, attempt, room.promises[order_id, attempt])
+            for partition, room in self._rooms.items() if order_id in room.attempts
+            for attempt in sorted(room.attempts[order_id]) if (order_id, attempt) in room.promises
+        ]  # fmt: skip
 
-    def check(self) -> None:
-        for order_id, promises in self._of.items():
-            for partition, attempt, promise in promises:
-                if promise.is_open:
-                    self._findings.checked["leak"] += 1
-                    self._may_hold(partition, order_id, attempt, promise)
-        for order_id, order in self._orders.items():
-            if order.was_confirmed and not order.deleted and self._settled(order):
-                self._findings.checked["all_or_nothing"] += 1
-                if order_id not in self._forgotten and order.edit is None:
-                    self._whole(order)
-        self._sent()
+    def check(self, order_id: str) -> None:
+        """An order that nothing is in flight for, or an id that no order has."""
+        order, promises = self._orders.get(order_id), self.of(order_id)
+        for partition, attempt, promise in promises:
+            if promise.is_open:
+                self._findings.checked["leak"] += 1
+                self._may_hold(partition, order_id, attempt, promise)
+        if order is None or order.deleted:
+            return
+        if order.was_confirmed:
+            self._findings.checked["all_or_nothing"] += 1
+            forgotten = any(order_id in room.forgotten for room in self._rooms.values())
+            if not forgotten and order.edit is None:
+                self._whole(order, promises)
+        self._sent(order_id, order)
+
+    def let_go(self, order_id: str) -> None:
+        """Of promises that were forgotten."""
+        for partition, attempt, promise in self.of(order_id):
+            if promise.deleted:
+                del self._rooms[partition].promises[order_id, attempt]
 
     def _may_hold(self, partition: int, order_id: str, attempt: int, promise: Promise) -> None:
         order = self._orders.get(order_id)
         if order is None or order.state == "unplaced":
-            if not self._cut.is_sure(WAREHOUSE, partition, promise.asked):
-                return
             wanted, state = "nothing", "unknown"
-        elif not self._settled(order):
-            return
         else:
             wanted, state = self._wanted(order, attempt), order.state
         if promise.state == wanted:
@@ -72,7 +77,7 @@ class Promises:
             return HELD.get(order.state, "nothing") if attempt == order.attempt else "nothing"
         return "allocated" if any(x.attempt == attempt and x.open > 0 for x in order.lines) else "nothing"
 
-    def _whole(self, order: Order) -> None:
+    def _whole(self, order: Order, promises: list[tuple[int, int, Promise]]) -> None:
         """Every unit the order owes is allocated, or waits, where the order says; and no other."""
         owed, told, foreign, given = Counter[Any](), Counter[Any](), Counter[Any](), Counter[Any]()
         for line in order.lines:
@@ -82,7 +87,7 @@ class Promises:
         told.update(order.trimmed)
         spot = spot_of(ORDERS, order.partition, order.decision.place if order.decision else order.at)
         held = Counter[Any]()
-        for partition, attempt, promise in self._of.get(order.id, ()):
+        for partition, attempt, promise in promises:
             if not any(x.attempt == attempt for x in order.lines):
                 continue
             spot = spot_of(WAREHOUSE, partition, promise.at)
@@ -107,21 +112,17 @@ class Promises:
                 self._findings.add("all_or_nothing", order.id, spot, f"{sum(ours.values())} {sku} still owed",
                                    sum(theirs.values()))  # fmt: skip
 
-    def _sent(self) -> None:
+    def _sent(self, order_id: str, order: Order) -> None:
         """What the order's own facts told stock, stock heard once: parcels, picks, returns."""
         heard: Counter[Any] = Counter()
         for room in self._rooms.values():
-            heard.update(room.heard)
-        for order_id, order in self._orders.items():
-            if order.deleted or not self._settled(order):
-                continue
-            for (what, sku), units in order.said.items():
-                rule = SENT[what]
-                self._findings.checked[rule] += 1
-                if heard[order_id, what, sku] != units:
-                    self._findings.add(rule, order_id, spot_of(ORDERS, order.partition, order.at),
-                                       f"{units} {sku}", f"stock heard of {heard[order_id, what, sku]}")  # fmt: skip
-        for (order_id, what, sku), units in heard.items():
-            known = self._orders.get(order_id)
-            if known is not None and not known.deleted and self._settled(known) and (what, sku) not in known.said:
-                self._findings.add(SENT[what], order_id, spot_of(ORDERS, known.partition, known.at), f"no {sku}", units)
+            heard.update(room.heard.get(order_id, {}))
+        for (what, sku), units in order.said.items():
+            rule = SENT[what]
+            self._findings.checked[rule] += 1
+            if heard[what, sku] != units:
+                self._findings.add(rule, order_id, spot_of(ORDERS, order.partition, order.at),
+                                   f"{units} {sku}", f"stock heard of {heard[what, sku]}")  # fmt: skip
+        for (what, sku), units in heard.items():
+            if units and (what, sku) not in order.said:
+                self._findings.add(SENT[what], order_id, spot_of(ORDERS, order.partition, order.at), f"no {sku}", units)

@@ -1,12 +1,13 @@
 """Compares the stock changelog with the auditor's books: every version of a row, then the newest ones, then the sums.
 
 Reads books and changelog copies; adds findings. Guarantees: what recovery would read is what the log says. A version is
-judged by its content: a row that was put again as it was is right. Does not belong here: published levels (`levels`),
-orders (`check_orders`).
+judged by its content: a row that was put again as it was is right; nothing is judged before it is sure. Does not
+belong here: published levels (`levels`), orders (`check_orders`).
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from proof.audit.changelogs import LOT, PROMISE, PROMISE_LINE, STOCK, Changelog, Copy
@@ -15,15 +16,16 @@ from proof.audit.intake import LogState
 from proof.audit.promise import Promise
 from proof.audit.room import Room
 from proof.audit.seen import INDEX_BITS, WAREHOUSE, Cut, spot_of
-from proof.audit.shelves import Lot, Policy, Shelf
+from proof.audit.shelves import Lot, Master, Policy, Shelf
 
 _PART = ("sku", "quantity", "location", "open", "back", "floor", "fenced", "due")
 
 
 class StockRows:
-    """The stock changelog beside the rooms."""
+    """The stock changelog beside the rooms. `too_late`: copies that could not be judged any more."""
 
     def __init__(self, changelog: Changelog, cut: Cut, findings: Findings) -> None:
+        self.too_late = 0
         self._changelog, self._cut, self._findings = changelog, cut, findings
 
     def compare(self, room: Room, log: LogState, place: int) -> None:
@@ -31,15 +33,18 @@ class StockRows:
         versions = self._changelog.versions.get(log.number)
         for key, copy in versions.pop(place, ()) if versions else ():
             kind, _, name = key.partition("|")
-            self._findings.checked["changelog"] += 1
-            if copy.log_id != log.log_id:
-                self._wrong(key, copy, f"log {log.log_id}", f"log {copy.log_id}")
-            elif kind == "stock":
-                self._stock(room, key, name, copy)
-            elif kind == "lot":
-                self._lot(room, key, name, copy)
-            else:
-                self._promise(room, key, name, copy)
+            self._compare(room, log, kind, key, name, copy)
+
+    def _compare(self, room: Room, log: LogState, kind: str, key: str, name: str, copy: Copy) -> None:
+        self._findings.checked["changelog"] += 1
+        if copy.log_id != log.log_id:
+            self._wrong(key, copy, f"log {log.log_id}", f"log {copy.log_id}")
+        elif kind == "stock":
+            self._stock(room, key, name, copy)
+        elif kind == "lot":
+            self._lot(room, key, name, copy)
+        else:
+            self._promise(room, key, name, copy)
 
     def _stock(self, room: Room, key: str, name: str, copy: Copy) -> None:
         sku, _, location = name.partition("|")
@@ -77,36 +82,71 @@ class StockRows:
             note=f"row {key} at version {copy.place >> INDEX_BITS}.{copy.place & 1023}",
         )  # fmt: skip
 
-    # ---- once everything is folded
+    # ---- before the next records are folded
 
-    def check_rest(self) -> None:
+    def check_late(self, rooms: dict[int, Room], logs: dict[int, LogState]) -> None:
+        """Copies of versions that were folded before: right if the books still are at that version; if they went on,
+        nothing reads such a copy, and it is only counted."""
+        late, self._changelog.late = self._changelog.late, []
+        for key, copy in late:
+            room, log = rooms.get(copy.partition) or Room(), logs[copy.partition]
+            kind, _, name = key.partition("|")
+            if self._at(room, kind, name) > copy.place:
+                self.too_late += 1
+            else:
+                self._compare(room, log, kind, key, name, copy)
+
+    def _at(self, room: Room, kind: str, name: str) -> float:
+        """The place of the row's last change; 0: there is no such row; infinite: it was forgotten."""
+        if kind == "res":
+            order_id, _, attempt = name.rpartition("|")
+            promise = room.promises.get((order_id, int(attempt)))
+            return promise.at if promise else inf if order_id in room.forgotten else 0
+        sku, location, lot = (*name.split("|", 2), "")[:3]
+        shelf = room.shelf(sku, location)
+        if kind == "stock" or shelf is None:
+            return shelf.at if shelf else 0
+        return shelf.lots[lot].at if lot in shelf.lots else 0
+
+    # ---- once all that is sure is folded
+
+    def check_rest(self, folded: dict[int, int]) -> None:
         """No row may have a version that the log does not have."""
         for partition, versions in self._changelog.versions.items():
-            for place, copies in versions.items():
-                if self._cut.is_read(WAREHOUSE, partition, place >> INDEX_BITS):
-                    for key, copy in copies:
-                        self._wrong(key, copy, "a version that the log has", f"{place >> INDEX_BITS}.{place & 1023}")
+            end = folded.get(partition, 0) << INDEX_BITS
+            for place in [x for x in versions if self._is_nowhere(partition, x, versions[x][0][1], end)]:
+                for key, copy in versions.pop(place):
+                    self._wrong(key, copy, "a version that the log has", f"{place >> INDEX_BITS}.{place & 1023}")
 
-    def check_newest(self, rooms: dict[int, Room]) -> None:
-        """The newest copy of every row is as new as the books, and lots add up to what is on hand."""
+    def _is_nowhere(self, partition: int, place: int, copy: Copy, end: int) -> bool:
+        if place < end or self._cut.is_beyond(WAREHOUSE, partition, place, copy.number):
+            return True
+        return self._cut.is_sure(WAREHOUSE, partition, place)  # the log ends before it
+
+    def check_facts(self, rooms: dict[int, Room]) -> None:
+        """Every fact that was folded since the last look has a row of its own."""
         for partition, room in rooms.items():
-            for sku, master in room.skus.items():
-                self._present(partition, f"sku|{sku}", master.at)
-                for shelf in master.shelves.values():
-                    key = f"stock|{sku}|{shelf.location}"
-                    if shelf.is_empty and shelf.policy == master.policy and self._is_not_there(partition, key):
-                        continue
-                    self._newest(partition, key, shelf.at, _stock_row(shelf), _read_stock)
-                    for lot in shelf.lots.values():
-                        self._newest(partition, lot.key, lot.at, _lot_row(lot), lambda copy: copy.fields(LOT))
-                    self._adds_up(partition, sku, shelf)
-            for (order_id, attempt), promise in room.promises.items():
-                if promise.deleted:
-                    continue  # its row leaves the changelog a day later
-                row = _promise_row(promise)
-                self._newest(partition, f"res|{order_id}|{attempt}", promise.at, row, _read_promise)
-            for fact_id, (_, place) in room.facts.items():
-                self._present(partition, f"fact|{fact_id}", place)
+            for fact_id in room.new_facts:
+                self._present(partition, f"fact|{fact_id}", room.facts[fact_id][1])
+            room.new_facts.clear()
+
+    def check_sku(self, partition: int, sku: str, master: Master) -> None:
+        """The newest copies of a SKU's rows are as new as the books, and lots add up to what is on hand."""
+        self._present(partition, f"sku|{sku}", master.at)
+        for shelf in master.shelves.values():
+            key = f"stock|{sku}|{shelf.location}"
+            if shelf.is_empty and shelf.policy == master.policy and self._is_not_there(partition, key):
+                continue
+            self._newest(partition, key, shelf.at, _stock_row(shelf), _read_stock)
+            for lot in shelf.lots.values():
+                self._newest(partition, lot.key, lot.at, _lot_row(lot), lambda copy: copy.fields(LOT))
+            self._adds_up(partition, sku, shelf)
+
+    def check_promise(self, partition: int, order_id: str, attempt: int, promise: Promise) -> None:
+        """The newest copy of a reservation is as new as the books."""
+        if not promise.deleted:  # else its row leaves the changelog a day later
+            row = _promise_row(promise)
+            self._newest(partition, f"res|{order_id}|{attempt}", promise.at, row, _read_promise)
 
     def _is_not_there(self, partition: int, key: str) -> bool:
         return (partition, key) not in self._changelog.newest
@@ -122,8 +162,6 @@ class StockRows:
         self._present(partition, key, at)
 
     def _present(self, partition: int, key: str, at: int) -> None:
-        if not self._cut.is_sure(WAREHOUSE, partition, at):
-            return
         self._findings.checked["changelog"] += 1
         copy = self._changelog.newest.get((partition, key))
         if copy is not None and copy.place >= at:

@@ -1,14 +1,21 @@
 """The audit: fold both logs again, compare everything that was said about them. Pure: records in, a report out.
 
-Reads the records that `source(topic)` gives, each partition in order; each topic is read once and let go. Guarantees:
-does not stop at the first finding; says what it checked and how often. Does not belong here: brokers (`collect`),
-showing it (`report`).
+Reads the records that `source(topic)` gives, each partition in order: at once (`audit`), or in rounds, each with a cut
+of its own and what is new of every topic (`Audit.round`). Guarantees: does not stop at the first finding; says what it
+checked and how often; a record is folded only when all that was said about it is there to be read, so however a log is
+cut into rounds, the same is found. Does not belong here: brokers (`collect`), showing it (`report`).
+
+Between rounds stay: the books (SKUs, lots, promises, orders; what the log says is forgotten leaves them, but for an
+order's decision), the newest row of each, and what is in flight. Grows with the log: ids of records and facts, for they
+may come again at any time, rows of facts, and a hash per answer and decision. What comes about a row after the row
+changed again cannot be judged any more: it is counted (`too_late`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from proof.audit.changelogs import Changelog
@@ -19,10 +26,12 @@ from proof.audit.dead_letters import DeadLetters
 from proof.audit.findings import Finding, Findings
 from proof.audit.intake import Intake, LogState
 from proof.audit.levels import Levels
+from proof.audit.order import Order
 from proof.audit.order_book import OrderBook
 from proof.audit.room import Room
 from proof.audit.seen import (
     DEAD_LETTERS,
+    INDEX_BITS,
     ORDER_CHANGELOG,
     ORDER_STATUS,
     ORDERS,
@@ -34,6 +43,7 @@ from proof.audit.seen import (
     Seen,
     spot_of,
 )
+from proof.audit.shelves import Master
 from proof.audit.stock_book import StockBook
 from proof.audit.told import ANSWERS, Told
 
@@ -51,105 +61,169 @@ class Look(Protocol):
         """What an order's decision had to be, by the order log."""
 
 
+class Audit:
+    """An audit that goes on. `on_found`: called with each finding as it is found."""
+
+    def __init__(
+        self, *, allow_undecided: bool = False, look: Look | None = None,
+        on_found: Callable[[Finding], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.findings = findings = Findings(on_found)
+        self._cut, self._allowed, self._look = Cut(number=0), allow_undecided, look
+        self._told = Told(self._cut, findings)
+        self._letters = DeadLetters()
+        self._order_book = OrderBook(self._letters)
+        self._stock_book = StockBook(self._told, self._cut, findings)
+        self.orders_in = Intake(ORDERS, self._order_book, self._cut, findings, self._told.hear, self._order_record)
+        self.stock_in = Intake(
+            WAREHOUSE, self._stock_book, self._cut, findings, look=look.record if look is not None else None
+        )
+        self._changelog, self._order_rows = Changelog(findings), Changelog(findings)
+        self._levels = Levels(1, self._cut, findings)
+        self._rows = StockRows(self._changelog, self._cut, findings)
+        self._orders = Orders(self._order_book, self.orders_in, self._order_rows, self._cut, findings)
+        self._promises = Promises(self._order_book.orders, self._stock_book.rooms, findings)
+        self._due: set[str] = set()  # orders to look at, as soon as nothing of them is in flight
+        self._looked: dict[int, int] = {}  # partition of the stock log -> place up to which SKUs were looked at
+        self._stock_book.compare = self._compare
+
+    def _order_record(self, record: Any) -> None:
+        if self._look is not None and type(record) not in ANSWERS:
+            self._look.record(record)
+
+    def _compare(self, room: Room, log: LogState, place: int) -> None:
+        self._rows.compare(room, log, place)
+        self._levels.compare(room, log, place)
+
+    @property
+    def intakes(self) -> tuple[Intake, Intake]:
+        """Of the order log and the stock log."""
+        return self.orders_in, self.stock_in
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        return self._order_book.orders
+
+    def round(self, source: Source, cut: Cut = _ALL) -> None:
+        """Take in what is new of every topic, fold what is sure by this cut, and judge it. A round that `source` ends
+        with an error may be followed by another one."""
+        self._cut.move_to(cut)
+        number, folded, rooms = self._cut.number, self.stock_in.ends, self._stock_book.rooms
+        self._letters.read(source(DEAD_LETTERS), number)
+        self.orders_in.read(source(ORDERS))
+        self._levels.partitions = max(self.orders_in.partitions.values(), default=1)
+        self._changelog.read(source(STOCK_CHANGELOG), folded, number)
+        self._levels.read(source(STOCK_LEVELS), folded)
+        self._rows.check_late(rooms, self.stock_in.logs)
+        self._levels.check_late(rooms)
+        self.stock_in.read(source(WAREHOUSE))
+        self._told.check_rest()
+        self._stock_book.check_kits()
+        self._rows.check_rest(folded)
+        self._rows.check_facts(rooms)
+        self._levels.check_rest(folded)
+        self._look_at_skus()
+        self._order_rows.read(source(ORDER_CHANGELOG), {}, number)
+        self._orders.check_sums()
+        self._orders.check_status(source(ORDER_STATUS))
+        self._orders.check_decisions(source(RESERVATIONS))
+        self._look_at_orders()
+        self._letters.check(self.intakes, self._cut, self.findings)
+        for intake in self.intakes:
+            intake.check_forwarded()
+            self.findings.look(intake.topic, partial(_check_items, intake, self._cut, self.findings))
+
+    def _look_at_skus(self) -> None:
+        """The newest rows and levels of SKUs that changed, or were spoken of."""
+        for partition, room in self._stock_book.rooms.items():
+            since = self._looked.get(partition, 0)
+            named = {sku for p, sku in self._levels.named if p == partition}
+            for sku, master in room.skus.items():
+                if sku in named or max(master.at, *(x.at for x in master.shelves.values()), 0) >= since:
+                    named.discard(sku)
+                    self.findings.look((partition, sku), partial(self._look_at_sku, partition, sku, master))
+            for sku in named:
+                self.findings.look((partition, sku), partial(self._levels.check_sku, partition, sku, None))
+            self._looked[partition] = self.stock_in.ends[partition] << INDEX_BITS
+        rooms = self._stock_book.rooms
+        for partition, sku in self._levels.named:
+            if partition not in rooms:
+                self.findings.look((partition, sku), partial(self._levels.check_sku, partition, sku, None))
+        self._levels.named.clear()
+
+    def _look_at_sku(self, partition: int, sku: str, master: Master) -> None:
+        self._rows.check_sku(partition, sku, master)
+        self._levels.check_sku(partition, sku, master)
+
+    def _look_at_orders(self) -> None:
+        """Orders that changed, were spoken of, or wait; those with anything in flight again in the next round."""
+        due, orders = self._due, self._orders
+        sets = [self._order_book.touched, self._order_rows.named, orders.named]
+        for room in self._stock_book.rooms.values():
+            sets.append(room.touched)
+        for touched in sets:
+            due |= touched
+            touched.clear()
+        self._due = set()
+        for order_id in sorted(due | orders.open):
+            settled = orders.is_settled(order_id)
+            self.findings.look(("order", order_id), partial(self._look_at_order, order_id, settled))
+            if not settled or orders.is_row_in_flight(order_id):
+                self._due.add(order_id)
+
+    def _look_at_order(self, order_id: str, settled: bool) -> None:
+        self._orders.check(order_id, settled=settled, allow_undecided=self._allowed)
+        for partition, attempt, promise in self._promises.of(order_id):
+            self._rows.check_promise(partition, order_id, attempt, promise)
+        if settled:
+            self._promises.check(order_id)
+            self._promises.let_go(order_id)
+
+    def report(self) -> dict[str, Any]:
+        """Counts of what was checked, of items and orders as they stand, and the findings so far."""
+        findings, orders = self.findings, self._orders
+        states = Counter(order.state for order in orders.orders.values() if order.placed)
+        decisions = Counter(order.decision.status for order in orders.orders.values() if order.decision)
+        kept: list[Finding] = findings.kept
+        return {
+            "ok": not findings.any,
+            "checked": {rule: count for rule, count in sorted(findings.checked.items()) if count},
+            "too_late": self._rows.too_late + self._levels.too_late,
+            "logs": {x.topic: x.counts for x in self.intakes},
+            "dead_letters_of_files": self._letters.elsewhere,
+            "orders": {
+                "placed": sum(states.values()), **{x: decisions[x] for x in ("confirmed", "rejected", "expired")},
+                "undecided": len(orders.undecided), "on_hold": states["on_hold"],
+                "in_flight": states["pending"] - len(orders.undecided), "states": dict(sorted(states.items())),
+            },
+            "undecided": sorted(orders.undecided)[:100],
+            "findings": kept,
+            "more_findings": findings.more,
+        }  # fmt: skip
+
+
 def audit(
     source: Source, cut: Cut = _ALL, *, allow_undecided: bool = False, look: Look | None = None
 ) -> dict[str, Any]:
-    """The report: counts of what was checked, of items and orders, and the findings."""
-    findings = Findings()
-    told = Told(cut, findings)
-
-    def order_record(log: LogState, record: Any, place: int) -> None:
-        told.hear(log, record, place)
-        if look is not None and type(record) not in ANSWERS:
-            look.record(record)
-
-    def stock_record(log: LogState, record: Any, place: int) -> None:
-        if look is not None:
-            look.record(record)
-
-    letters = DeadLetters()
-    letters.read(source(DEAD_LETTERS))
-    order_book = OrderBook(letters)
-    orders_in = Intake(ORDERS, order_book, cut, findings, order_record)
-    orders_in.read(source(ORDERS))
-    partitions = max((log.partitions for log in orders_in.logs.values()), default=1) or 1
-
-    changelog = Changelog(findings)
-    changelog.read(source(STOCK_CHANGELOG), follow=True)
-    levels = Levels(partitions, findings)
-    levels.read(source(STOCK_LEVELS))
-
-    stock_book = StockBook(told, cut, findings)
-    rows = StockRows(changelog, cut, findings)
-
-    def compare(room: Room, log: LogState, place: int) -> None:
-        rows.compare(room, log, place)
-        levels.compare(room, log, place)
-
-    stock_book.compare = compare
-    stock_in = Intake(WAREHOUSE, stock_book, cut, findings, stock_record)
-    stock_in.read(source(WAREHOUSE))
-    told.check_rest()
-    stock_book.check_kits()
-    rows.check_rest()
-    rows.check_newest(stock_book.rooms)
-    levels.check_rest(stock_in.ends, cut)
-    levels.check_newest(stock_book.rooms, cut)
-
-    orders = Orders(order_book, orders_in.logs, cut, findings)
-    order_rows = Changelog(findings)
-    order_rows.read(source(ORDER_CHANGELOG), follow=False)
-    orders.check_rows(order_rows)
-    orders.check_status(source(ORDER_STATUS))
-    orders.check_decisions(source(RESERVATIONS))
-    undecided = orders.check_undecided(allowed=allow_undecided)
-    Promises(order_book.orders, stock_book.rooms, cut, findings).check()
-
+    """The report of one round over whole topics."""
+    whole = Audit(allow_undecided=allow_undecided, look=look)
+    whole.round(source, cut)
     if look is not None:
-        for order_id, order in orders.orders.items():
+        for order_id, order in whole.orders.items():
             if order.decision is not None:
                 look.decision(order_id, order.decision.status)
-
-    both = (orders_in, stock_in)
-    letters.check(both, cut, findings)
-    for intake in both:
-        _check_items(intake, cut, findings)
-    return _report(findings, both, orders, undecided, letters.elsewhere)
+    return whole.report()
 
 
 def _check_items(intake: Intake, cut: Cut, findings: Findings) -> None:
     """Items in = applied + duplicates + forwarded + dead letters + ticks; and every partition moves."""
     counts = intake.counts
-    intake.check_forwarded()
     findings.checked["items"] += counts.items
     told = counts.applied + counts.duplicates + counts.forwarded + counts.dead_letters + counts.ticks
     if told != counts.items:
         findings.add("items", intake.topic, spot_of(intake.topic, 0, 0), counts.items, told)
     for (topic, partition), stands in cut.still.items():
         if topic == intake.topic:
-            end = cut.settled.get((topic, partition), stands)
-            findings.add("items", f"{topic}[{partition}]", spot_of(topic, partition, stands << 10),
-                         f"handled to the end ({max(end, intake.ends.get(partition, 0))})", f"stands at {stands}",
+            findings.add("items", f"{topic}[{partition}]", spot_of(topic, partition, stands << INDEX_BITS),
+                         f"handled to the end ({cut.end.get((topic, partition), stands)})", f"stands at {stands}",
                          note="no worker, or a halted partition: `smokehouse status`")  # fmt: skip
-
-
-def _report(
-    findings: Findings, intakes: tuple[Intake, ...], orders: Orders, undecided: list[str], elsewhere: int
-) -> dict[str, Any]:
-    states = Counter(order.state for order in orders.orders.values() if order.placed)
-    decisions = Counter(order.decision.status for order in orders.orders.values() if order.decision)
-    kept: list[Finding] = findings.kept
-    return {
-        "ok": not findings.any,
-        "checked": dict(sorted(findings.checked.items())),
-        "logs": {x.topic: x.counts for x in intakes},
-        "dead_letters_of_files": elsewhere,
-        "orders": {
-            "placed": sum(states.values()), **{x: decisions[x] for x in ("confirmed", "rejected", "expired")},
-            "undecided": len(undecided), "on_hold": states["on_hold"],
-            "in_flight": states["pending"] - len(undecided), "states": dict(sorted(states.items())),
-        },
-        "undecided": undecided[:100],
-        "findings": kept,
-        "more_findings": findings.more,
-    }  # fmt: skip

@@ -1,7 +1,8 @@
 """The dead letters: every record that had to be one is there, and no other.
 
 Reads the topic before the logs are folded: one bound of an order's row is counted in what the row remembers, which no
-fold of the log can know; there the letter is believed (`is_said`), if the order is anywhere near it.
+fold of the log can know; there the letter is believed (`is_said`), if the order is anywhere near it. Grows with:
+dead letters.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ class DeadLetters:
     def __init__(self) -> None:
         self.elsewhere = 0
         self._said: dict[Where, tuple[str, Spot]] = {}
+        self._open: dict[Where, int] = {}  # letters whose record is not folded yet -> round they were read in
 
-    def read(self, messages: Iterable[Seen]) -> None:
+    def read(self, messages: Iterable[Seen], number: int = 0) -> None:
+        """Take in what is new, in round `number`."""
         for message in messages:
             said = dict(message.headers or ())
             topic = said.get("__connect.errors.topic", b"").decode(errors="replace")
@@ -33,23 +36,32 @@ class DeadLetters:
             partition, offset, index = (int(x) if x.isdigit() else -1 for x in numbers)
             reason = said.get("__connect.errors.exception.message", b"").decode(errors="replace")
             spot = Spot(message.topic, message.partition, message.offset)
-            self._said.setdefault((topic, partition, offset << INDEX_BITS | index), (reason, spot))
+            where = (topic, partition, offset << INDEX_BITS | index)
+            if where not in self._said:
+                self._said[where] = (reason, spot)
+                self._open[where] = number
 
     def is_said(self, where: Where, reason: str) -> bool:
         """Whether a letter gives this reason for this record."""
         return where in self._said and self._said[where][0].startswith(reason)
 
     def check(self, intakes: Iterable[Intake], cut: Cut, findings: Findings) -> None:
-        due = {(x.topic, *key): reason for x in intakes for key, reason in x.dead.items()}
-        for where, (reason, spot) in self._said.items():
+        """Letters about records that are folded by now, and records that are folded since the last look."""
+        dead = {x.topic: x.dead for x in intakes}
+        for where, number in list(self._open.items()):
             topic, partition, place = where
-            offset, index = place >> INDEX_BITS, place & 1023
-            if where not in due and cut.is_read(topic, partition, offset):
+            if not cut.is_sure(*where) and not cut.is_beyond(*where, number):
+                continue
+            del self._open[where]
+            if (partition, place) not in dead[topic]:
+                reason, spot = self._said[where]
                 findings.add("dead_letter", f"{topic}[{partition}]", spot,
-                             f"none: offset {offset}.{index} is a good record", reason)  # fmt: skip
-        for where, reason in due.items():
-            findings.checked["dead_letter"] += 1
-            if where not in self._said and cut.is_sure(*where):
-                topic, partition, _ = where
-                findings.add("dead_letter", f"{topic}[{partition}]", spot_of(*where), f"a dead letter: {reason}",
-                             "none")  # fmt: skip
+                             f"none: offset {place >> INDEX_BITS}.{place & 1023} is a good record", reason)  # fmt: skip
+        for intake in intakes:
+            for partition, place in intake.new_dead:
+                where = (intake.topic, partition, place)
+                findings.checked["dead_letter"] += 1
+                if where not in self._said:
+                    findings.add("dead_letter", f"{intake.topic}[{partition}]", spot_of(*where),
+                                 f"a dead letter: {intake.dead[partition, place]}", "none")  # fmt: skip
+            intake.new_dead.clear()

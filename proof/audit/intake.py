@@ -1,12 +1,14 @@
 """The items of a log, one by one: readable, in their own partition, new or known; each lands in exactly one count.
 
 Reads records of one log; hands what counts to a book (`order_book`, `stock_book`). Guarantees: items = applied +
-duplicates + forwarded + dead letters + ticks (with the owner's other notes), per log. Does not belong here: what an
-item does.
+duplicates + forwarded + dead letters + ticks (with the owner's other notes), per log; an item is folded when it is sure
+(`seen.Cut`), and heard as soon as it is read. Grows with: ids of the records (they tell duplicates), records that are
+not sure yet. Does not belong here: what an item does.
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -14,6 +16,7 @@ from msgspec import Struct
 
 from proof.audit.findings import Findings
 from proof.audit.seen import INDEX_BITS, ORDERS, Cut, Seen, spot_of
+from proof.audit.told import ANSWERS
 from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable
 from tables.murmur2 import partition_of, partition_of_sku
@@ -21,6 +24,9 @@ from tables.murmur2 import partition_of, partition_of_sku
 HOPS = "smokehouse.hops"  # the header of a record that was forwarded once
 KNOWN_LOGIC = 1  # the newest rules this auditor knows
 TICK_MS_MAX = 60_000
+Hear = Callable[[int, Any, int], None]
+Look = Callable[[Any], None]
+_Copy = tuple[int, type, str]  # home partition, kind, id
 # Written to an explicit partition by an agent.
 _TO_A_PARTITION = (r.Hold, r.Allocate, r.Release, r.Move, r.Backorder, r.LotsContinued)
 
@@ -80,42 +86,100 @@ class Book(Protocol):
 
 
 class Intake:
-    """One log: its partitions, its counts, and the dead letters and forwarded copies that must exist."""
+    """One log: its partitions, its counts, and the dead letters and forwarded copies that must exist.
 
-    def __init__(self, topic: str, book: Book, cut: Cut, findings: Findings, look: Callable | None = None) -> None:
+    `hear(partition, record, place)`: called with each answer that stands in its own partition, folded yet or not.
+    `look`: with each record that is folded. `in_flight`: records of an order that are read and not folded.
+    """
+
+    def __init__(
+        self, topic: str, book: Book, cut: Cut, findings: Findings, hear: Hear | None = None, look: Look | None = None
+    ) -> None:
         self.topic = topic
         self.counts = Counts()
         self.logs: dict[int, LogState] = {}
         self.dead: dict[tuple[int, int], str] = {}  # (partition, place) -> reason
-        self.ends: dict[int, int] = {}  # partition -> offset after its last record
-        self._forwarded: dict[tuple[int, type, str], tuple[int, int]] = {}
-        self._arrived: set[tuple[int, type, str]] = set()
-        self._book, self._cut, self._findings, self._look = book, cut, findings, look
+        self.new_dead: list[tuple[int, int]] = []  # since they were looked for
+        self.ends: dict[int, int] = {}  # partition -> offset after the last record that is folded
+        self.in_flight: Counter[str] = Counter()
+        self.waiting: dict[int, deque[tuple[Seen, list[Any]]]] = {}
+        self.partitions: dict[int, int] = {}  # partition -> how many there are, by its first record
+        self._forwarded: dict[_Copy, tuple[int, int]] = {}
+        self._sought: list[_Copy] = []  # forwarded, and not looked for yet
+        self._arrived: set[_Copy] = set()
+        self._book, self._cut, self._findings, self._hear, self._look = book, cut, findings, hear, look
         self._items = (ORDER_LOG if topic == ORDERS else STOCK_LOG).items
 
     def read(self, messages: Iterable[Seen]) -> None:
-        """Fold the log, every partition in its order."""
+        """Take in what is new, every partition in its order; fold what is sure."""
+        for waiting in self.waiting.values():
+            while waiting and self._is_sure(waiting[0][0]):
+                message, records = waiting.popleft()
+                self._count_flying(records, -1)
+                self._fold(message, records)
         for message in messages:
-            number = message.partition
-            log = self.logs.get(number)
-            if log is None:
-                log = self.logs[number] = LogState(number)
-            self.ends[number] = message.offset + 1
-            place = message.offset << INDEX_BITS
-            for record in self._items(message.value):
-                self.counts.items += 1
-                self._item(log, record, place, message)
-                place += 1
+            records = list(self._items(message.value))
+            self._listen(message, records)
+            waiting = self.waiting.setdefault(message.partition, deque())
+            if waiting or not self._is_sure(message):
+                waiting.append((message, records))
+                self._count_flying(records, 1)
+            else:
+                self._fold(message, records)
+
+    def _is_sure(self, message: Seen) -> bool:
+        return self._cut.is_sure(self.topic, message.partition, message.offset << INDEX_BITS)
+
+    def _count_flying(self, records: list[Any], by: int) -> None:
+        for record in records:
+            order_id = getattr(record, "order_id", None)
+            if order_id:
+                self.in_flight[order_id] += by
+                if not self.in_flight[order_id]:
+                    del self.in_flight[order_id]
+
+    def _listen(self, message: Seen, records: list[Any]) -> None:
+        number = message.partition
+        for index, record in enumerate(records):
+            if type(record) is r.LogOpened:
+                self.partitions.setdefault(number, record.partitions)
+            elif self._hear is not None and type(record) in ANSWERS and (count := self.partitions.get(number)):
+                to = getattr(record, "partition", 0)
+                if to < count and partition_of(record.order_id, count) == number:
+                    self._hear(number, record, message.offset << INDEX_BITS | index)
+
+    def _fold(self, message: Seen, records: list[Any]) -> None:
+        number = message.partition
+        log = self.logs.get(number)
+        if log is None:
+            log = self.logs[number] = LogState(number)
+        self.ends[number] = message.offset + 1
+        place = message.offset << INDEX_BITS
+        for record in records:
+            self.counts.items += 1
+            self._item(log, record, place, message)
+            place += 1
 
     def check_forwarded(self) -> None:
         """A record that was forwarded stands in its own partition, with its hop counted."""
-        for (home, kind, record_id), (partition, place) in self._forwarded.items():
+        looked_for, self._sought = self._sought, []
+        for copy in looked_for:
+            home, _, record_id = copy
+            partition, place = self._forwarded[copy]
+            if copy not in self._arrived and not self._is_there(partition, home, place):
+                self._sought.append(copy)
+                continue
             self._findings.checked["forwarded"] += 1
-            if (home, kind, record_id) not in self._arrived and self._cut.is_sure(self.topic, partition, place):
+            if copy not in self._arrived:
                 self._findings.add(
                     "forwarded", record_id, spot_of(self.topic, partition, place),
                     f"a copy in partition {home}", "none", note="a misrouted record was lost",
                 )  # fmt: skip
+
+    def _is_there(self, partition: int, home: int, place: int) -> bool:
+        """Whether the copy of a record must be folded by now: nothing of its own partition is in flight that might be
+        it."""
+        return self._cut.is_settled(self.topic, partition, place) and not self.waiting.get(home)
 
     def _item(self, log: LogState, record: Any, place: int, message: Seen) -> None:
         kind, counts = type(record), self.counts
@@ -151,12 +215,15 @@ class Intake:
                 if home < 0 or hops:
                     return self._is_dead(log, place, "misrouted")
                 counts.forwarded += 1
-                self._forwarded.setdefault((home, kind, record.id), (log.number, place))
+                copy = (home, kind, record.id)
+                if copy not in self._forwarded:
+                    self._forwarded[copy] = (log.number, place)
+                    self._sought.append(copy)
                 return None
             if hops:
                 self._arrived.add((home, kind, record.id))
             if self._look is not None:
-                self._look(log, record, place)
+                self._look(record)
             dead = self._book.take(log, record, place, message.ms)
             if dead:
                 return self._is_dead(log, place, dead)
@@ -173,6 +240,7 @@ class Intake:
     def _is_dead(self, log: LogState, place: int, reason: str) -> None:
         self.counts.dead_letters += 1
         self.dead[log.number, place] = reason
+        self.new_dead.append((log.number, place))
 
     def _open(self, log: LogState, record: r.LogOpened, place: int) -> None:
         self._logic(log, record.logic_version, place)

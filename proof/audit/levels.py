@@ -6,7 +6,7 @@ level that never was is found, not only the last one. Does not belong here: chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,19 +27,29 @@ class Said(NamedTuple):
     sku: str
     level: r.LocationLevel
     spot: Spot
+    number: int  # round it was read in
+
+    @property
+    def place(self) -> int:
+        return self.level.version[1] << INDEX_BITS | self.level.version[2]
 
 
 class Levels:
-    """`newest[sku]`: the last record of the highest version. `versions[partition][place]`: what was said of it."""
+    """`newest[sku]`: the last record of the highest version. `versions[partition][place]`: what was said of it, until
+    the log is folded as far; `late`: said of places that were folded before, `too_late`: not to be judged any more.
+    `named`: (partition, SKU) that were spoken of since somebody looked."""
 
-    def __init__(self, partitions: int, findings: Findings) -> None:
+    def __init__(self, partitions: int, cut: Cut, findings: Findings) -> None:
         self.newest: dict[str, tuple[tuple[int, int, int], r.StockLevels, Spot]] = {}
         self.versions: dict[int, dict[int, list[Said]]] = {}
         self._last: dict[tuple[str, str], r.LocationLevel] = {}
-        self._partitions, self._findings = partitions, findings
+        self.late: list[tuple[int, Said]] = []
+        self.named: set[tuple[int, str]] = set()
+        self.too_late = 0
+        self.partitions, self._cut, self._findings = partitions, cut, findings
 
-    def read(self, messages: Iterable[Seen]) -> None:
-        """Take in the whole topic."""
+    def read(self, messages: Iterable[Seen], folded: Mapping[int, int]) -> None:
+        """Take in what is new. `folded`: per partition the offset up to which the log is folded."""
         for message in messages:
             spot = Spot(message.topic, message.partition, message.offset)
             if message.value is None:
@@ -53,13 +63,18 @@ class Levels:
             known = self.newest.get(said.sku)
             if known is None or said.version >= known[0]:
                 self.newest[said.sku] = (said.version, said, spot)
-            versions = self.versions.setdefault(partition_of_sku(said.sku, self._partitions), {})
+            partition = partition_of_sku(said.sku, self.partitions)
+            self.named.add((partition, said.sku))
+            versions = self.versions.setdefault(partition, {})
             for level in said.locations:
                 if self._last.get((said.sku, level.location)) == level:
                     continue  # said before, word for word: another location of the SKU changed
                 self._last[said.sku, level.location] = level
-                place = level.version[1] << INDEX_BITS | level.version[2]
-                versions.setdefault(place, []).append(Said(said.sku, level, spot))
+                one = Said(said.sku, level, spot, self._cut.number)
+                if level.version[1] < folded.get(partition, 0):
+                    self.late.append((partition, one))
+                else:
+                    versions.setdefault(one.place, []).append(one)
 
     def _identity(self, said: r.StockLevels, spot: Spot) -> None:
         checked, add = self._findings.checked, self._findings.add
@@ -100,52 +115,67 @@ class Levels:
         """The record at `place` is folded: what was published of it must be so."""
         versions = self.versions.get(log.number)
         for said in versions.pop(place, ()) if versions else ():
-            self._findings.checked["level"] += 1
-            expected = _expected(room.shown(said.sku, said.level.location))
-            found = {name: getattr(said.level, name) for name in expected if name not in _LISTS} | _lists(said.level)
-            if found != expected:
-                differ = {x for x in expected if found[x] != expected[x]}
-                self._findings.add(
-                    "level", said.sku, said.spot, {x: expected[x] for x in sorted(differ)},
-                    {x: found[x] for x in sorted(differ)}, location=said.level.location,
-                    note=f"at version {said.level.version}",
-                )  # fmt: skip
+            self._compare(room, said)
 
-    def check_rest(self, ends: dict[int, int], cut: Cut) -> None:
+    def check_late(self, rooms: dict[int, Room]) -> None:
+        """Said of versions that were folded before: right if the books still are at that version; if they went on,
+        whoever looks at versions has forgotten it, and it is only counted."""
+        late, self.late = self.late, []
+        for partition, said in late:
+            room = rooms.get(partition) or Room()
+            if room.shown(said.sku, said.level.location).at > said.place:
+                self.too_late += 1
+            else:
+                self._compare(room, said)
+
+    def _compare(self, room: Room, said: Said) -> None:
+        self._findings.checked["level"] += 1
+        expected = _expected(room.shown(said.sku, said.level.location))
+        found = {name: getattr(said.level, name) for name in expected if name not in _LISTS} | _lists(said.level)
+        if found != expected:
+            differ = {x for x in expected if found[x] != expected[x]}
+            self._findings.add(
+                "level", said.sku, said.spot, {x: expected[x] for x in sorted(differ)},
+                {x: found[x] for x in sorted(differ)}, location=said.level.location,
+                note=f"at version {said.level.version}",
+            )  # fmt: skip
+
+    def check_rest(self, folded: Mapping[int, int]) -> None:
         """No level may name a version that the log does not have."""
         for partition, versions in self.versions.items():
-            for place, all_said in versions.items():
-                if not cut.is_read(WAREHOUSE, partition, place >> INDEX_BITS):
-                    continue  # published after the logs were read
-                for said in all_said:
+            end = folded.get(partition, 0)
+            for place in [x for x in versions if self._is_nowhere(partition, x, versions[x][0], end)]:
+                for said in versions.pop(place):
                     self._findings.checked["level"] += 1
                     self._findings.add(
-                        "level", said.sku, said.spot, f"a version in the log ({WAREHOUSE}[{partition}] ends at "
-                        f"{ends.get(partition, 0)})", f"version {said.level.version}", location=said.level.location,
+                        "level", said.sku, said.spot, f"a version in the log ({WAREHOUSE}[{partition}] ends at {end})",
+                        f"version {said.level.version}", location=said.level.location,
                     )  # fmt: skip
 
-    def check_newest(self, rooms: dict[int, Room], cut: Cut) -> None:
-        """The last word on every SKU is what the books say, lots included."""
-        for partition, room in rooms.items():
-            for sku, master in room.skus.items():
-                self._last_word(partition, sku, master, cut)
-        for sku, (version, _, spot) in self.newest.items():
-            partition = partition_of_sku(sku, self._partitions)
-            if cut.is_read(WAREHOUSE, partition, version[1]) and sku not in rooms.get(partition, _NO_ROOM).skus:
-                self._findings.add("level", sku, spot, "no level: no fact names this SKU", f"version {version}")
+    def _is_nowhere(self, partition: int, place: int, said: Said, end: int) -> bool:
+        if place < end << INDEX_BITS or self._cut.is_beyond(WAREHOUSE, partition, place, said.number):
+            return True
+        return self._cut.is_sure(WAREHOUSE, partition, place)  # the log ends before it
 
-    def _last_word(self, partition: int, sku: str, master: Master, cut: Cut) -> None:
-        place = max([master.at, *(shelf.at for shelf in master.shelves.values())])
-        if not cut.is_sure(WAREHOUSE, partition, place):
+    def check_sku(self, partition: int, sku: str, master: Master | None) -> None:
+        """The last word on a SKU is what the books say, lots included; one about records in flight is not judged."""
+        known = self.newest.get(sku)
+        if master is not None:
+            self._findings.checked["level"] += 1
+        if known is not None and not self._cut.is_sure(WAREHOUSE, partition, known[0][1] << INDEX_BITS):
             return
-        self._findings.checked["level"] += 1
+        if master is not None:
+            self._last_word(partition, sku, master)
+        elif known is not None:
+            self._findings.add("level", sku, known[2], "no level: no fact names this SKU", f"version {known[0]}")
+
+    def _last_word(self, partition: int, sku: str, master: Master) -> None:
+        place = max([master.at, *(shelf.at for shelf in master.shelves.values())])
         known = self.newest.get(sku)
         if known is None:
             self._findings.add("level", sku, Spot(WAREHOUSE, partition, place >> 10, place & 1023), "a level", "none")
             return
         version, said, spot = known
-        if not cut.is_read(WAREHOUSE, partition, version[1]):
-            return
         levels = {level.location: level for level in said.locations}
         behind = (version[1] << INDEX_BITS | version[2]) < place
         for location in sorted(master.shelves.keys() | levels.keys()):
@@ -216,6 +246,3 @@ def _status(lot: Lot) -> str:
 
 def _told_lots(level: r.LocationLevel) -> dict[str, tuple[int, str, int, str]]:
     return {x.lot: (x.on_hand, x.status, x.blocked, x.best_before) for x in level.lots}
-
-
-_NO_ROOM = Room()

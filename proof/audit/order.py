@@ -159,6 +159,12 @@ class Order:
     def was_confirmed(self) -> bool:
         return self.decision is not None and self.decision.status == "confirmed"
 
+    def let_go(self) -> None:
+        """Of what nobody asks about once the order is forgotten."""
+        self.lines, self.spoken = [], []
+        for held in (self.seen, self.said, self.fulfilments, self.returns):
+            held.clear()
+
     def owed(self) -> dict[tuple[int, str], None]:
         """(attempt, SKU) of which a confirmed order still owes units."""
         if self.state not in OWED:

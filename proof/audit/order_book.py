@@ -25,12 +25,14 @@ LINES_TOLD_MAX = 4_000
 
 
 class OrderBook:
-    """All orders of the log, and the rules it was told. `broken`: places at which a line's equation did not hold."""
+    """All orders of the log, and the rules it was told. `broken`: places at which a line's equation did not hold.
+    `touched`: orders that changed since somebody looked."""
 
     def __init__(self, letters: DeadLetters) -> None:
         self._letters = letters
         self.orders: dict[str, Order] = {}
-        self.broken: list[tuple[str, int, int]] = []  # (order, partition, place)
+        self.broken: list[tuple[str, int, int]] = []  # (order, partition, place), since somebody looked
+        self.touched: set[str] = set()
         self.channels: dict[tuple[int, str], r.ChannelSet] = {}
 
     def take(self, log: LogState, record: Any, place: int, ms: int) -> str:
@@ -88,6 +90,7 @@ class OrderBook:
 
     def _changed(self, order: Order, place: int, log: LogState) -> None:
         order.at = place
+        self.touched.add(order.id)
         owed = order.state in ("pending", "on_hold", *OWED) or bool(order.awaited or order.edit)
         order.forget_ms = 0 if owed else log.from_now(log.limits.order_keep_seconds)
         if not order.check_lines():
@@ -142,6 +145,8 @@ class OrderBook:
             order = self.orders.get(item.order_id)
             if order is not None and not order.deleted and log.is_past(order.forget_ms):
                 order.deleted, order.at, order.state = True, place, "deleted"
+                order.let_go()
+                self.touched.add(item.order_id)
         return ""
 
     def after(self, log: LogState, place: int) -> None:

@@ -34,7 +34,7 @@ def forget(room: Room, log: LogState, command: Any) -> None:
     """A promise that is past its time counts as never made."""
     key = (command.order_id, command.attempt)
     if (promise := room.promises.get(key)) is not None and (promise.deleted or log.is_past(promise.forget_ms)):
-        room.forgotten.add(key)
+        room.forgotten.add(command.order_id)
         del room.promises[key]
 
 
@@ -43,7 +43,8 @@ def prune(room: Room, log: LogState, record: r.Prune, place: int) -> None:
         promise = room.promises.get((item.order_id, item.attempt))
         if promise is not None and not promise.deleted and log.is_past(promise.forget_ms):
             promise.deleted, promise.at, promise.state = True, place, "deleted"
-            room.forgotten.add((item.order_id, item.attempt))
+            room.forgotten.add(item.order_id)
+            room.touched.add(item.order_id)
 
 
 def grant(room: Room, promise: Promise, parts: list[Part], place: int, attempt: int) -> None:
@@ -86,7 +87,7 @@ def release(room: Room, log: LogState, command: r.Release, place: int) -> None:
     promise = room.promises.get((command.order_id, command.attempt))
     if promise is None:  # released before it was asked: whatever comes later takes nothing
         promise = Promise(command.order_id, place, 0, "released")
-        room.promises[command.order_id, command.attempt] = promise
+        room.promise((command.order_id, command.attempt), promise)
         return close(promise, log)
     if not command.lines:
         return promote(room, log, command, place, "released", OPEN)

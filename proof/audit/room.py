@@ -15,22 +15,31 @@ from tables import records as r
 
 
 class Room:
-    """`today`: the day of its state time. `heard`: units the orders' own facts told: (order, what, SKU)."""
+    """`today`: the day of its state time. `heard`: units the orders' own facts told: order -> (what, SKU).
+    `new_facts`, `touched`: facts, and orders that were spoken of, since somebody looked."""
 
     def __init__(self) -> None:
         self.today = ""
         self.skus: dict[str, Master] = {}
         self.promises: dict[tuple[str, int], Promise] = {}
         self.facts: dict[str, tuple[bytes, int]] = {}  # id -> (content, place)
-        self.forgotten: set[tuple[str, int]] = set()  # promises that are past their time
+        self.attempts: dict[str, set[int]] = {}  # order -> its attempts in `promises`
+        self.forgotten: set[str] = set()  # orders with promises that are past their time
         self.channels: dict[str, r.ChannelSet] = {}
         self.recalls: dict[str, Recall] = {}
         self.lots_of: dict[str, dict[str, Lot]] = {}  # lot code -> row key -> lot
         self.stirred: set[Lot] = set()  # lots that changed since the calendar was looked at
         self.calendar: list[tuple[int, str]] = []  # heap of (day, row key): when a lot is to be looked at
-        self.heard: Counter[tuple[str, str, str]] = Counter()
-        self.kits: dict[str, tuple[str, int, int]] = {}  # id a part's move must have -> (SKU, units, place)
+        self.heard: dict[str, Counter[tuple[str, str]]] = {}
+        self.kits: dict[str, tuple[str, int, int]] = {}  # id a part's move must have -> (SKU, units, place), until seen
         self.told_kits: set[str] = set()
+        self.new_facts: list[str] = []
+        self.touched: set[str] = set()
+
+    def promise(self, key: tuple[str, int], promise: Promise) -> None:
+        """A new promise of an order's attempt."""
+        self.promises[key] = promise
+        self.attempts.setdefault(key[0], set()).add(key[1])
 
     def shelf(self, sku: str, location: str) -> Shelf | None:
         master = self.skus.get(sku)

@@ -6,7 +6,7 @@ Pure values. A place is offset << 10 | index. Does not belong here: reading (`co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from proof.audit.findings import Spot
@@ -37,20 +37,26 @@ def spot_of(topic: str, partition: int, place: int) -> Spot:
 Offsets = Mapping[tuple[str, int], int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cut:
-    """Three cuts through the logs, each (topic, partition) -> offset after its last record; without an entry: all.
+    """Where a round of an audit stands: (topic, partition) of both logs -> an offset; without an entry: all of it.
 
-    `settled`: handled before the second was taken; what these records asked of the other log stands before `sure`.
-    `sure`: handled before the third was taken; all that these records say stands in the topics that are read.
-    `end`: how far the logs are read. Between `sure` and `end` things are in flight, and their absence is no finding.
-    `still`: partitions that did not move while there was something to handle: (topic, partition) -> where they stand.
+    `sure`: handled before any other topic is read, so all that was said of these records is there; they are folded.
+    `settled`: what these records asked of the stock log is sure too.
+    `end`: the end of the log, taken after `sure`. What comes between the two is heard, not folded: it is in flight.
+    `still`: partitions that did not move while there was something to handle, and where they stand.
+    `number`: of the round, from 1.
     """
 
     settled: Offsets = field(default_factory=dict)
     sure: Offsets = field(default_factory=dict)
     end: Offsets = field(default_factory=dict)
     still: Offsets = field(default_factory=dict)
+    number: int = 1
+
+    def move_to(self, other: Cut) -> None:
+        """The next round's."""
+        self.__dict__ |= replace(other, number=self.number + 1).__dict__
 
     def is_settled(self, topic: str, partition: int, place: int) -> bool:
         end = self.settled.get((topic, partition))
@@ -60,6 +66,8 @@ class Cut:
         end = self.sure.get((topic, partition))
         return end is None or place >> INDEX_BITS < end
 
-    def is_read(self, topic: str, partition: int, offset: int) -> bool:
+    def is_beyond(self, topic: str, partition: int, place: int, number: int) -> bool:
+        """Whether something that was read in round `number` is about a record that the log does not have: this round's
+        end was taken later."""
         end = self.end.get((topic, partition))
-        return end is None or offset < end
+        return end is not None and number < self.number and place >> INDEX_BITS >= end

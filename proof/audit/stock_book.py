@@ -52,6 +52,8 @@ class StockBook:
         if room is None:
             room = self.rooms[log.number] = Room()
         kind = type(record)
+        if order_id := getattr(record, "order_id", None):
+            room.touched.add(order_id)
         if kind in (r.Tick, r.TickContinued):
             room.look_at_clock(log)
             expire(room, place)
@@ -72,6 +74,7 @@ class StockBook:
         if known is not None:
             return "" if known[0] == content else "id_conflict"
         room.facts[fact.id] = (content, place)
+        room.new_facts.append(fact.id)
         if type(fact) is r.FillBackorders:
             self._fill(room, log, fact, place)
         elif type(fact) in FREEZING:
@@ -106,11 +109,14 @@ class StockBook:
 
     def check_kits(self) -> None:
         """Every kit's parts left their shelves, or came back to them."""
-        told = {x for room in self.rooms.values() for x in room.told_kits}
         for partition, room in self.rooms.items():
-            for record_id, (sku, units, place) in room.kits.items():
+            for record_id, (sku, units, place) in list(room.kits.items()):
+                told = any(record_id in x.told_kits for x in self.rooms.values())
+                if not told and not self._cut.is_settled(WAREHOUSE, partition, place):
+                    continue
+                del room.kits[record_id]
                 self._findings.checked["kit"] += 1
-                if record_id not in told and self._cut.is_settled(WAREHOUSE, partition, place):
+                if not told:
                     spot = spot_of(WAREHOUSE, partition, place)
                     self._findings.add("kit", sku, spot, f"{units} units moved by {record_id}", "none")
 
@@ -132,7 +138,7 @@ class StockBook:
         parts = answers.in_line(command, *self._given(room, log, command, expected, place))
         if promise is None:
             promise = Promise(command.order_id, place, place, "claimed" if any(x.open for x in parts) else "refused")
-            room.promises[key] = promise
+            room.promise(key, promise)
         promise.asked = promise.at = place
         promise.order_ms, promise.channel, promise.wanted = command.asked_ms, command.channel, asked
         promise.could = expected.could
@@ -145,7 +151,7 @@ class StockBook:
     ) -> tuple[list[Part], list[r.Refusal]]:
         """What was given and refused, after a look at the answer; what had to be if that is still on its way."""
         self._findings.checked["answer"] += 1
-        found = self._told.reserves.pop((command.order_id, command.attempt, log.number), None)
+        found = self._told.take(self._told.reserves, (command.order_id, command.attempt, log.number))
         if found is None:
             if self._cut.is_sure(WAREHOUSE, log.number, place):
                 spot = spot_of(WAREHOUSE, log.number, place)
@@ -170,7 +176,7 @@ class StockBook:
             return
         first = promise.state == "claimed" and not promise.moved
         ok = first and can_move(room, promise, command)
-        found = self._told.moves.pop((command.order_id, command.attempt, log.number), None)
+        found = self._told.take(self._told.moves, (command.order_id, command.attempt, log.number))
         given = found[0].moved if found is not None and first else ok
         if first:
             promise.moved, promise.moved_ok, promise.at = place, given, place
@@ -204,14 +210,15 @@ class StockBook:
         if shelf is None:
             return
         for filled in fill(room, shelf, place):
-            self._filled(filled, log, place)
+            self._filled(room, filled, log, place)
         self._findings.checked["oldest_first"] += 1
 
-    def _filled(self, filled: Filled, log: LogState, place: int) -> None:
+    def _filled(self, room: Room, filled: Filled, log: LogState, place: int) -> None:
         """The order hears of exactly these units."""
         self._findings.checked["fill"] += 1
         record_id = f"{filled.order_id}:{filled.attempt}:{log.number}:{place}"
-        found = self._told.fills.pop(record_id, None)
+        room.touched.add(filled.order_id)
+        found = self._told.take(self._told.fills, record_id)
         if found is None:
             if self._cut.is_sure(WAREHOUSE, log.number, place):
                 spot = spot_of(WAREHOUSE, log.number, place)

@@ -6,6 +6,7 @@ never negative. Does not belong here: transfers, purchases, kits (`transit`), re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -129,7 +130,7 @@ def _hear(room: Room, fact: Any, what: str, units: int) -> bool:
     """Whether it was the order's own fact: those are told once per unit."""
     own = bool(fact.order_id) and fact.id.startswith(f"{fact.order_id}:{what}:")
     if own:
-        room.heard[fact.order_id, what, fact.sku] += units
+        room.heard.setdefault(fact.order_id, Counter())[what, fact.sku] += units
     return own
 
 

@@ -14,10 +14,12 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors.sequential import file_order, replay
-from proof.audit import collect
+from proof.audit.collect import Watch
 from proof.audit.core import audit as fold_again
-from streams.commands.output import fail, put_json, put_table, say, talk
-from streams.commands.session import connected
+from streams.commands.audit_showing import show
+from streams.commands.following import Following
+from streams.commands.output import fail, put_json, talk
+from streams.commands.session import EXIT_ARGUMENTS, connected
 from streams.reader import ReadError
 from tables import records as r
 
@@ -27,6 +29,9 @@ _flag = Parameter(negative="")
 
 def audit(
     *,
+    follow: Annotated[bool, _flag] = False,
+    every: float = 2.0,
+    seconds: Annotated[float | None, Parameter(name="--for")] = None,
     allow_undecided: Annotated[bool, _flag] = False,
     sequential: Annotated[bool, _flag] = False,
     settle: float = 5.0,
@@ -36,6 +41,13 @@ def audit(
 
     Parameters
     ----------
+    follow
+        Go on while traffic flows, in rounds: each reads what is new, tells findings at once, and how far behind it is.
+        Ctrl-C ends it with the report.
+    every
+        Seconds between two rounds.
+    seconds
+        Of a run that follows: its end; none: until it is stopped.
     allow_undecided
         Orders that nothing is under way for any more are told, but are no finding.
     sequential
@@ -43,21 +55,31 @@ def audit(
     settle
         Seconds to wait for workers to handle what was there at the start.
     json
-        The report as JSON on stdout.
+        The report as JSON on stdout; with --follow a line for each round, and one for the report.
     """
     from streams.wiring import GROUP  # Faust takes a moment to load
 
+    if follow:
+        if sequential:
+            fail("--sequential looks at a whole log: it cannot --follow", EXIT_ARGUMENTS)
+        following = Following(connected(), GROUP, allow_undecided=allow_undecided, every=every, json=json)
+        report = following.run(seconds)
+        if not json:
+            show(report)
+        sys.exit(0 if report["ok"] else 1)
     gc.disable()  # millions of small objects without cycles, in a process that ends with its report
     settings = connected()
     beside = _OneAtATime() if sequential else None
     try:
-        where = collect.cut(settings, GROUP, settle)
+        watch = Watch(settings, GROUP)
+        watch.wait_for_workers(settle)
+        where = watch.cut()
         with Progress(
             TextColumn("reading topics"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=talk, transient=True, disable=not talk.is_terminal,
         ) as bar:  # fmt: skip
-            task = bar.add_task("", total=collect.size(settings))
-            read = collect.source(settings, where, lambda n: bar.advance(task, n))
+            task = bar.add_task("", total=watch.size())
+            read = watch.source(where, lambda n: bar.advance(task, n))
             report = fold_again(read, where, allow_undecided=allow_undecided, look=beside)
     except ReadError as error:
         fail(str(error), CANNOT_READ)
@@ -66,7 +88,7 @@ def audit(
     if json:
         put_json(report)
     else:
-        _show(report)
+        show(report)
     sys.exit(0 if report["ok"] else 1)
 
 
@@ -97,26 +119,3 @@ class _OneAtATime:
             "placed": alone.placed, "confirmed_one_at_a_time": alone.confirmed, "confirmed": self._confirmed,
             "ratio": None if ratio is None else round(ratio, 5),
         }  # fmt: skip
-
-
-def _show(report: dict[str, Any]) -> None:
-    names = ("items", "applied", "duplicates", "forwarded", "dead_letters", "ticks")
-    put_table("Items", ["log", *names], [(log, *(getattr(n, x) for x in names)) for log, n in report["logs"].items()])
-    put_table("Orders", ["what", "count"], [(k, n) for k, n in report["orders"].items() if k != "states"])
-    found: dict[str, int] = {}
-    for finding in report["findings"]:
-        found[finding.rule] = found.get(finding.rule, 0) + 1
-    rules = sorted({*report["checked"], *found})
-    put_table("Checked", ["rule", "checks", "findings"],
-              [(rule, report["checked"].get(rule, 0), found.get(rule, 0)) for rule in rules])  # fmt: skip
-    if "sequential" in report:
-        put_table("Against one order at a time", ["what", "value"], list(report["sequential"].items()))
-    for finding in report["findings"]:
-        where = " ".join(x for x in (finding.subject, finding.location, finding.lot) if x)
-        spot = f"{finding.topic}[{finding.partition}] offset {finding.offset}.{finding.index}"
-        print(f"{finding.rule}: {where}, first at {spot}: expected {finding.expected}; found {finding.found}"
-              + (f" ({finding.note})" if finding.note else "")
-              + (f" [{finding.times} times]" if finding.times > 1 else ""))  # fmt: skip
-    if report["more_findings"]:
-        print(f"and {report['more_findings']} more")
-    say("everything adds up" if report["ok"] else "something does not add up: see the findings")

@@ -7,14 +7,15 @@ Steps, partitions, tables and views are the real ones.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from proof.audit.core import audit
-from proof.audit.seen import Seen
+from proof.audit.core import Audit, audit
+from proof.audit.seen import Cut, Seen
 from streams import views
 from streams.agents import order, stock
 from streams.partition import Partition, Role
@@ -166,6 +167,8 @@ class Belt:
         self.partitions = partitions
         self.ms = START_MS
         self.topics: dict[tuple[str, int], list[Seen]] = {}
+        self.journal: list[tuple[str, int, int]] = []  # what was written, in order
+        self.commits: list[tuple[int, tuple[str, int], int]] = []  # (records written before, log, offset)
         self.outbox = Outbox(self)
         roles = [
             Role(ORDERS.name, ORDER_LOG, order.step, views.OrderViews),
@@ -193,7 +196,9 @@ class Belt:
         self, topic: str, partition: int, value: bytes | None, key: bytes | None = None, headers: Headers | None = None
     ) -> None:
         log = self.topics.setdefault((topic, partition), [])
-        log.append(Seen(topic, partition, len(log), self.ms, key, value, headers))
+        offset = len(log)
+        log.append(Seen(topic, partition, offset, self.ms, key, value, headers))
+        self.journal.append((topic, partition, offset))
 
     def put(self, topic: str, partition: int, record: Any) -> None:
         self.append(topic, partition, encode(record))
@@ -236,6 +241,7 @@ class Belt:
         self._write(agent, f"w{self._writers[topic, partition]}", rows)
         if rows is None:
             self.committed[topic, partition] = agent.next_offset
+            self.commits.append((len(self.journal), (topic, partition), agent.next_offset))
 
     def _write(self, agent: Partition, writer: str, most: int | None = None) -> None:
         state = agent.position_row()
@@ -297,6 +303,17 @@ class Belt:
     def audit(self, **options: Any) -> dict[str, Any]:
         return audit(self.source, **options)
 
+    def audit_in_rounds(self, chance: random.Random, **options: Any) -> dict[str, Any]:
+        """As somebody saw it who looked on while it happened, at moments of his choice; some rounds break off."""
+        going_on, looking_on = Audit(**options), LookingOn(self, chance)
+        for moment in sorted(chance.randint(0, len(self.journal)) for _ in range(chance.randint(1, 8))):
+            cut = looking_on.cut(moment)
+            with contextlib.suppress(BrokenOff):
+                going_on.round(looking_on.source, cut)
+        looking_on.see_all()
+        going_on.round(looking_on.source)
+        return going_on.report()
+
     def replace(self, seen: Seen, value: bytes) -> None:
         """Corrupt one record where it stands."""
         self.topics[seen.topic, seen.partition][seen.offset] = seen._replace(value=value)
@@ -309,10 +326,95 @@ class Belt:
         return {x["order_id"]: x["status"] for x in said if x["status"] not in ("cancelled", "edited")}
 
 
-@pytest.fixture
-def belt() -> Belt:
-    """Three partitions, logs open, nothing else."""
-    return Belt()
+class BrokenOff(Exception):
+    """The broker went away in the middle of a topic."""
+
+
+class LookingOn:
+    """Reads a belt's topics as they were at one moment after the other, each record once."""
+
+    def __init__(self, belt: Belt, chance: random.Random) -> None:
+        self._belt, self._chance = belt, chance
+        self._times = {where: n for n, where in enumerate(belt.journal)}
+        self._until: dict[str, int] = {}  # topic -> moment up to which it is read
+        self._given: set[tuple[str, int, int]] = set()
+        self._records_left: int | None = None  # until this round breaks off
+        self._before: list[tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]] = []  # (handled, ends)
+
+    def cut(self, moment: int) -> Cut:
+        """What was handled at a moment, where the logs ended a little later; other topics are read later still."""
+        handled = dict.fromkeys(self._belt.committed, 0)
+        handled |= {log: offset for when, log, offset in self._belt.commits if when <= moment}
+        # The ends are asked for after everything that was read in the round before.
+        later = max(moment + self._chance.choice((0, 3, 50)), *self._until.values(), 0)
+        ends = dict.fromkeys(handled, 0)
+        for topic, partition, offset in self._belt.journal[:later]:
+            if (topic, partition) in ends:
+                ends[topic, partition] = offset + 1
+        for topic in ("dead-letters", "orders", "order-changelog", "stock-changelog", "stock-levels", "warehouse",
+                      "order-status", "reservations"):  # fmt: skip
+            of_a_log = topic in (ORDERS.name, WAREHOUSE.name)
+            further = later if of_a_log else self._chance.choice((later, later + 20, len(self._times)))
+            self._until[topic] = max(further, self._until.get(topic, 0))
+        self._records_left = self._chance.choice((5, 50, 500, None, None, None))
+        settled = dict.fromkeys(handled, 0)
+        self._before.append((handled, ends))
+        for before, ended in self._before:
+            if all(ended[x] <= handled[x] for x in ended if x[0] == WAREHOUSE.name):
+                settled = before
+        return Cut(settled, handled, ends)
+
+    def see_all(self) -> None:
+        self._until.clear()
+        self._records_left = None
+
+    def source(self, topic: str) -> Iterable[Seen]:
+        until = self._until.get(topic, len(self._times))
+        for seen in self._belt.source(topic):
+            if seen[:3] not in self._given and self._times[seen[:3]] < until:
+                if self._records_left is not None:
+                    if self._records_left == 0:
+                        raise BrokenOff
+                    self._records_left -= 1
+                self._given.add(seen[:3])
+                yield seen
+
+
+class InRounds(Belt):
+    """A belt whose audit says the same, however what it reads is cut into rounds."""
+
+    def audit(self, **options: Any) -> dict[str, Any]:
+        whole = super().audit(**options)
+        for seed in range(4):
+            told = self.audit_in_rounds(random.Random(seed), **options)
+            same(told, whole)
+        return whole
+
+
+def same(told: dict[str, Any], whole: dict[str, Any]) -> None:
+    """Two audits of the same, in rounds and at once, found the same and counted the same. Who looks on may find how
+    things stood before they went on: more of the same subject, and at an earlier position."""
+
+    def found(report: dict[str, Any]) -> dict[Any, Any]:
+        return {(x.rule, x.subject, x.location, x.lot): (x.topic, x.partition, x.offset) for x in report["findings"]}
+
+    ours, theirs = found(told), found(whole)
+    assert told["ok"] == whole["ok"]
+    if whole["more_findings"]:
+        return  # which of them are kept is nobody's promise
+    assert theirs.keys() <= ours.keys()
+    assert {key[1] for key in ours} == {key[1] for key in theirs}
+    for key, (topic, partition, offset) in theirs.items():
+        assert ours[key][:2] == (topic, partition), key
+        assert ours[key][2] <= offset, key
+    for what in ("checked", "logs", "orders", "undecided", "too_late"):
+        assert told[what] == whole[what], what
+
+
+@pytest.fixture(params=[Belt, InRounds], ids=["at once", "in rounds"])
+def belt(request: pytest.FixtureRequest) -> Belt:
+    """Three partitions, logs open, nothing else; what is audited at once is also audited in rounds."""
+    return request.param()
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from proof.audit.core import Audit, audit
+from proof.audit.findings import RULES
+from proof.audit.seen import Cut
 from tables import records as r
 from tables.codec import encode
 
@@ -157,6 +162,13 @@ def test_a_lost_decision(lived: Any) -> None:
 def test_a_decision_for_an_unknown_order(lived: Any) -> None:
     seen = confirmed(lived)
     lived.append("reservations", 0, msgspec.json.encode(told(seen) | {"order_id": "nobody"}), b"nobody")
+
+    assert found(lived, "unknown_order").subject == "nobody"
+
+
+def test_a_document_of_an_unknown_order(lived: Any) -> None:
+    seen = last(lived, "order-status", lambda x: x.key == b"o3")
+    lived.append("order-status", 0, msgspec.json.encode(told(seen) | {"order_id": "nobody"}), b"nobody")
 
     assert found(lived, "unknown_order").subject == "nobody"
 
@@ -329,6 +341,181 @@ def test_a_lost_forwarded_record(lived: Any) -> None:
                       for seen in log]  # fmt: skip
 
     assert found(lived, "forwarded").subject == "o50"
+
+
+def test_a_pick_that_the_order_does_not_know_of(lived: Any) -> None:
+    lived.place(r.Picked(id="o1:pick:99:0", sku="S1", location="W1", quantity=1, order_id="o1",
+                         attempt=1))  # fmt: skip
+    lived.turn()
+
+    assert found(lived, "picked_once").subject == "o1"
+
+
+def test_a_log_that_was_opened_twice(lived: Any) -> None:
+    lived.put("orders", 1, r.LogOpened(id="again", log_id=8, partitions=3, logic_version=1, limits=r.Limits()))
+
+    finding = found(lived, "log")
+
+    assert (finding.topic, finding.partition, finding.offset) == ("orders", 1, len(lived.topics["orders", 1]) - 1)
+
+
+def test_rules_that_this_auditor_does_not_know(lived: Any) -> None:
+    lived.put("warehouse", 2, r.LogicVersionSet(id="newer", version=99))
+
+    assert "does not know" in found(lived, "log").note
+
+
+def test_a_partition_that_nobody_handles(lived: Any) -> None:
+    """Known by whoever reads the workers' offsets: it stands still although there is something to do."""
+    lived.place(r.OrderPlaced(id="o99", order_id="o99", channel="shop", lines=[r.Line("S0", 1)], locations=["W1"]))
+    place = next(x for x, log in lived.topics.items() if x[0] == "orders" and b"o99" in log[-1].value)
+    stands, end = lived.committed[place], len(lived.topics[place])
+
+    report = audit(lived.source, Cut(lived.committed, lived.committed, still={place: stands}, end={place: end}))
+
+    (finding,) = report["findings"]
+    assert (finding.rule, finding.topic, finding.partition, finding.offset) == ("items", *place, stands)
+    assert str(end) in finding.expected
+
+
+# -- what comes after its record was folded ----------------------------------------------------------------------------
+
+
+class Reading:
+    """Everything of a belt's topics that was not read before."""
+
+    def __init__(self, belt: Any) -> None:
+        self._belt = belt
+        self._read: set[Any] = set()
+
+    def source(self, topic: str) -> Iterator[Any]:
+        for seen in self._belt.source(topic):
+            if seen[:3] not in self._read:
+                self._read.add(seen[:3])
+                yield seen
+
+
+@pytest.fixture
+def looking_on(lived: Any) -> Callable[[], list[Any]]:
+    """Looks on at a belt that was clean so far; each call is a round, and gives what it found."""
+    new: list[Any] = []
+    going_on, reading = Audit(on_found=new.append), Reading(lived)
+
+    def look() -> list[Any]:
+        new.clear()
+        ends = {place: len(log) for place, log in lived.topics.items() if place[0] in ("orders", "warehouse")}
+        going_on.round(reading.source, Cut(lived.committed, dict(lived.committed), ends))
+        return list(new)
+
+    assert look() == []
+    return look
+
+
+def test_a_stock_row_that_a_liar_writes_later_under_a_newer_version(lived: Any, looking_on: Any) -> None:
+    lived.tick(1)  # a record that changes no row
+    lived.turn()
+    assert looking_on() == []
+    seen = last(lived, "stock-changelog", lambda x: x.key.startswith(b"stock|S1|"))
+    row = MSGPACK.decode(seen.value[20:])
+    later = (lived.committed["warehouse", seen.partition] - 1) << 10
+    row[0], row[3] = later, -3
+    version = seen.value[:8] + (later >> 10).to_bytes(8, "big") + bytes(4)
+    lived.append("stock-changelog", seen.partition, version + MSGPACK.encode(row), b"stock|S1|W1|liar")
+
+    (finding,) = looking_on()
+
+    assert (finding.rule, finding.subject, finding.location) == ("changelog", "S1", "W1")
+    assert finding.offset == len(lived.topics["stock-changelog", seen.partition]) - 1
+
+
+def test_a_level_that_a_liar_publishes_later(lived: Any, looking_on: Any) -> None:
+    seen = last(lived, "stock-levels", lambda x: x.key == b"S1")
+    level = told(seen)
+    for of in (level, level["locations"][0]):
+        of["on_hand"] += 1
+        of["available"] += 1
+    lived.append("stock-levels", seen.partition, msgspec.json.encode(level), b"S1")
+
+    found_now = looking_on()
+
+    assert {"level", "conservation"} <= {x.rule for x in found_now}
+    assert {x.subject for x in found_now} == {"S1"}
+    assert {x.offset for x in found_now} == {len(lived.topics["stock-levels", seen.partition]) - 1}
+
+
+@pytest.mark.parametrize("topic", ["stock-levels", "reservations", "order-status", "stock-changelog"])
+def test_something_about_a_record_to_come_is_named_once_the_log_was_looked_at_again(
+    lived: Any, looking_on: Any, topic: str
+) -> None:
+    """At first it may be about a record that was written a moment ago."""
+    seen = last(lived, topic, lambda x: topic != "stock-changelog" or x.key.startswith(b"stock|S2|"))
+    if topic == "stock-changelog":
+        row = MSGPACK.decode(seen.value[20:])
+        row[0] = 9_999 << 10
+        value = seen.value[:8] + (9_999).to_bytes(8, "big") + bytes(4) + MSGPACK.encode(row)
+    else:
+        said = told(seen)
+        if topic == "reservations":
+            said["offset"] = 9_999
+        for of in (said, *said.get("locations", ())):
+            if "version" in of:
+                of["version"][1] = 9_999
+        value = msgspec.json.encode(said)
+    lived.append(topic, seen.partition, value, seen.key)
+
+    assert looking_on() == []
+    (finding,) = looking_on()
+
+    assert (finding.topic, finding.partition) == (topic, seen.partition)
+    assert finding.offset == len(lived.topics[topic, seen.partition]) - 1
+    assert looking_on() == []
+
+
+def test_an_answer_given_again_with_other_words_after_the_first_was_folded(lived: Any, looking_on: Any) -> None:
+    seen = last(lived, "orders", lambda x: b"reserve_answered" in x.value)
+    answer = next(x for x in items_of(seen) if x["type"] == "reserve_answered")
+    lived.append("orders", seen.partition, msgspec.json.encode(answer))
+    lived.turn()
+    assert looking_on() == []
+    other = {k: v for k, v in answer.items() if k != "refused"}
+    lived.append("orders", seen.partition, msgspec.json.encode(
+        other | {"parts": [{"sku": "S0", "quantity": 1, "location": "W9"}]}))  # fmt: skip
+    lived.turn()
+
+    (finding,) = looking_on()
+
+    assert (finding.rule, finding.subject) == ("one_answer", answer["order_id"])
+
+
+def test_a_copy_that_comes_after_its_row_changed_again_is_no_finding(lived: Any, looking_on: Any) -> None:
+    """A worker that was taken over from may write so; nobody reads it any more."""
+    seen = next(x for x in lived.source("stock-changelog") if x.key.startswith(b"stock|S1|"))
+    lived.append("stock-changelog", seen.partition, seen.value, b"stock|S1|W1|w9")
+
+    assert looking_on() == []
+
+
+def test_every_rule_is_proven_by_a_lie_that_breaks_it() -> None:
+    """The names that `found` is called with, in the tests of this folder."""
+    proven: set[str] = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        for test in ast.walk(ast.parse(path.read_text())):
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_") and _looks_for_a_finding(test):
+                words = {x.value for x in ast.walk(test) if isinstance(x, ast.Constant) and isinstance(x.value, str)}
+                proven |= words & RULES.keys()
+
+    assert RULES.keys() - proven == set()
+
+
+def test_every_rule_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+
+    assert [line for rule, text in RULES.items() if (line := f"| `{rule}` | {text} |") not in page] == []
+
+
+def _looks_for_a_finding(test: ast.FunctionDef) -> bool:
+    names = {x.id for x in ast.walk(test) if isinstance(x, ast.Name)}
+    return bool(names & {"found", "finding"})
 
 
 def test_findings_are_bounded(lived: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from tables import records as r
@@ -47,6 +48,9 @@ def test_weeks_pass_over_orders_of_every_kind(new_belt: Any) -> None:
     report = belt.audit()
 
     assert report["findings"] == []
+    for seed in range(6):
+        looked_on = belt.audit_in_rounds(random.Random(seed))
+        assert (looked_on["findings"], looked_on["orders"]) == ([], report["orders"])
     orders = {n: row for n in range(20) for row in rows(belt, order_key(f"o{n}"))}
     assert {orders[1].state, orders[2].state, orders[6].state} == {"deleted"}
     for n, order in orders.items():

@@ -44,9 +44,9 @@ def folded(belt: Any) -> tuple[Findings, StockBook]:
     listener = Intake(ORDERS, Listener(), cut, findings, told.hear)
     listener.read(belt.source(ORDERS))
     changelog = Changelog(findings)
-    changelog.read(belt.source(STOCK_CHANGELOG), follow=True)
-    levels = Levels(belt.partitions, findings)
-    levels.read(belt.source(STOCK_LEVELS))
+    changelog.read(belt.source(STOCK_CHANGELOG), {}, 1)
+    levels = Levels(belt.partitions, cut, findings)
+    levels.read(belt.source(STOCK_LEVELS), {})
     book, rows = StockBook(told, cut, findings), StockRows(changelog, cut, findings)
 
     def compare(room: Any, log: Any, place: int) -> None:
@@ -58,10 +58,15 @@ def folded(belt: Any) -> tuple[Findings, StockBook]:
     intake.read(belt.source(WAREHOUSE))
     told.check_rest()
     book.check_kits()
-    rows.check_rest()
-    rows.check_newest(book.rooms)
-    levels.check_rest(intake.ends, cut)
-    levels.check_newest(book.rooms, cut)
+    rows.check_rest(intake.ends)
+    rows.check_facts(book.rooms)
+    levels.check_rest(intake.ends)
+    for partition, room in book.rooms.items():
+        for sku, master in room.skus.items():
+            rows.check_sku(partition, sku, master)
+            levels.check_sku(partition, sku, master)
+        for (order_id, attempt), promise in room.promises.items():
+            rows.check_promise(partition, order_id, attempt, promise)
     return findings, book
 
 

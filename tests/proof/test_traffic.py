@@ -7,6 +7,7 @@ here is an error of the agents or of the auditor, and either is news.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,30 @@ def test_long_traffic_is_audited_clean(new_belt: Any) -> None:
     assert report["findings"] == []
     for rule, least in (("promise", 5), ("decision", 8), ("cancellation", 1), ("forwarded", 5), ("dead_letter", 20)):
         assert report["checked"][rule] >= least, rule
+
+
+@settings(
+    max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+@given(chance=st.randoms(use_true_random=False), happenings=st.integers(1, 120))
+def test_who_looks_on_while_it_happens_finds_nothing_and_counts_the_same(
+    new_belt: Any, chance: random.Random, happenings: int
+) -> None:
+    """What a worker that was taken over from says too late is told apart; nothing else differs from one look at all."""
+    belt = new_belt(partitions=2, limits=LIMITS)
+    whole = run(belt, chance, happenings)
+
+    told = belt.audit_in_rounds(chance)
+
+    assert told["findings"] == []
+    for what in ("logs", "orders", "undecided"):
+        assert told[what] == whole[what], what
+    missed = Counter(whole["checked"])
+    missed.subtract(told["checked"])
+    missed = Counter({rule: count for rule, count in missed.items() if count})
+    assert missed.keys() <= {"changelog", "level"}
+    assert missed.total() == told["too_late"]
 
 
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
