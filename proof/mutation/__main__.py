@@ -7,15 +7,14 @@ are killed or a survivor is not listed; 2 if the tests cannot be run unchanged.
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tomllib
-import venv
 from pathlib import Path
 
 from proof.mutation import accepted as accepting
@@ -24,8 +23,6 @@ from proof.mutation import report, session
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "mutation.md"
 COPIED = ("tables", "tests", "streams", "proof", "pyproject.toml")
-# What `tables/` and its tests import, and what runs them: mutmut needs a newer click than Faust allows.
-NEEDED = ("msgspec", "rocksdict", "hypothesis", "pytest", "pytest-asyncio", "pytest-timeout", "mutmut", "libcst")
 
 
 def main(arguments: list[str]) -> int:
@@ -47,8 +44,10 @@ def main(arguments: list[str]) -> int:
             "sample": asked.sample, "seed": asked.seed, "jobs": asked.jobs, "slowest": 0.25 if asked.quick else 0,
             "results": str(written),
         }))  # fmt: skip
-        command = [environment(folder / "env"), "-P", session.__file__, str(plan)]
-        if subprocess.run(command, cwd=tree, stdout=sys.stderr, check=False).returncode:
+        paths = os.pathsep.join(filter(None, [installed(folder / "packages"), os.environ.get("PYTHONPATH")]))
+        command = [sys.executable, "-P", session.__file__, str(plan)]
+        environment = {**os.environ, "PYTHONPATH": paths}
+        if subprocess.run(command, cwd=tree, env=environment, stdout=sys.stderr, check=False).returncode:
             return 2
         kept.write_text("\n".join([*before, *written.read_text().splitlines()]) + "\n")
     listed = accepting.accepted(accepting.LIST.read_text())
@@ -86,27 +85,21 @@ def copy_tree(tree: Path, *, fresh: bool) -> None:
             shutil.copy2(ROOT / name, tree / name)
 
 
-def environment(folder: Path) -> str:
-    """A Python with the pinned packages: this one if it has them, else one made in `folder`."""
-    if all(importlib.util.find_spec(name.replace("-", "_")) for name in NEEDED):
-        return sys.executable
-    python, mark = folder / "bin" / "python", folder / "pins"
-    wanted = pins((ROOT / "pyproject.toml").read_text())
-    if not (mark.exists() and mark.read_text().split() == wanted):
-        venv.create(folder, clear=True, with_pip=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *wanted], stdout=sys.stderr, check=True)
-        mark.write_text("\n".join(wanted))
-    return str(python)
-
-
-def pins(project: str) -> list[str]:
-    """The requirements of `NEEDED` as `pyproject.toml` pins them. KeyError for one that it does not pin."""
-    table = tomllib.loads(project)["project"]
-    extras = table["optional-dependencies"]
-    stated = [*table["dependencies"], *extras["test"], *extras["mutation"]]
-    by_name = {re.split(r"[=<>~! ]", x)[0]: x for x in stated}
-    return [by_name[name] for name in NEEDED]
+def installed(folder: Path) -> str:
+    """Where mutmut is, beside this environment and in its versions; empty if this environment has it already."""
+    if importlib.util.find_spec("mutmut"):
+        return ""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    mark, wanted = folder / "installed", "\n".join(extras["mutation"])
+    if not (mark.exists() and mark.read_text() == wanted):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        here = folder / "here"  # what this environment has is not to be had in another version
+        here.write_text("".join(f"{x.name}=={x.version}\n" for x in importlib.metadata.distributions()))
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--target", str(folder), "-c", str(here), *wanted.split()], stdout=sys.stderr, check=True)
+        mark.write_text(wanted)
+    return str(folder)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from proof.mutation import accepted, report
-from proof.mutation.__main__ import NEEDED, pins
 from proof.mutation.accepted import Change, Reason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,7 +77,3 @@ def test_the_page_shows_the_list_as_it_is() -> None:
     page = (ROOT / "docs" / "mutation.md").read_text()
     assert listed
     assert report.with_part(page, "accepted", report.survivors(listed)) == page
-
-
-def test_every_package_of_the_environment_is_pinned() -> None:
-    assert [x.partition("==")[0] for x in pins((ROOT / "pyproject.toml").read_text())] == list(NEEDED)
