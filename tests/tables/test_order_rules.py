@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from tables import records as r
+from tables.murmur2 import partition_of_sku
 from tables.order_states import TRANSITIONS
 from tables.outcome import ALERTS, WAREHOUSE, Outcome
+from tables.pruning import DELETED_KEEP_MS
 
 # (state, what happens) -> state, as docs/domain.md tells it: written down again, so that the table cannot change alone.
 LIFE = """
@@ -134,3 +137,53 @@ def test_a_parcel_of_an_order_that_was_refused_leaves_the_stock_all_the_same(ord
     assert order_log.order().state == "rejected"
     assert order_log.order().late == ("ship while rejected",)
     assert [x.topic for x in outcome.sends] == [WAREHOUSE, WAREHOUSE]
+
+
+# -- where it comes from -----------------------------------------------------------------------------------------------
+
+
+def test_of_two_lines_that_were_to_move_the_one_that_could_not_is_named(order_log: Any) -> None:
+    order_log.place(locations=["W1", "W2", "W3"])
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b100])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b100])
+    for sku, quantity, location, moved in (("A", 2, "W3", True), ("B", 1, "W2", False)):
+        partition = partition_of_sku(sku, 4)
+        order_log.append(r.MoveAnswered(
+            id=f"o1:1:{partition}:move", order_id="o1", attempt=1, partition=partition, moved=moved,
+            parts=[r.Part(sku, quantity, location)],
+        ))  # fmt: skip
+    assert order_log.document().sourcing == "2 shipments: W3, W2: W3 could not take B any more"
+
+
+# -- edits -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_tells_what_still_waits_and_gives_up_what_waits_first(order_log: Any) -> None:
+    held_and_waiting(order_log, held=2, waiting=3)
+    outcome = order_log.tell(r.OrderEdited, lines=[r.Line("A", 4)])
+    (told,) = sent(outcome, r.OrderDecided)
+    assert [(x.sku, x.quantity, x.location, x.backordered) for x in told.lines] == [
+        ("A", 2, "W1", 0), ("A", 2, "W1", 2)
+    ]  # fmt: skip
+    assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(2, 0, 0), (2, 2, 1)]
+
+
+# -- forgetting --------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_forgotten_order_nothing_stays_but_its_name_and_its_end(order_log: Any) -> None:
+    order_log.confirm(checks=["fraud"], exchange_of="o0")
+    order_log.tell(r.CheckPassed, check="fraud")
+    order_log.tell(r.CancelRequested)
+    assert order_log.order().sourcing != ""
+    keep_ms = order_log.state.limits.order_keep_seconds * 1000
+    order_log.state = replace(order_log.state, state_ms=order_log.state.state_ms + keep_ms)
+    order_log.append(r.Prune(id="p", items=[r.Pruned("o1", 0)]))
+    row = order_log.order()
+    assert row.state == "deleted"
+    assert row.forget_ms == order_log.state.state_ms + DELETED_KEEP_MS
+    kept = {"at", "order_id", "state", "channel", "payment", "payment_seconds", "occurred_at", "attempt", "policy",
+            "reason", "decided_ms", "exchange_of", "forget_ms"}  # fmt: skip
+    for name, value in asdict(row).items():
+        empty = {"check_failed": False, "deadline_ms": 0, "digest": b"", "edit": None, "sourcing": ""}.get(name, ())
+        assert name in kept or value == empty, name

@@ -11,7 +11,7 @@ from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
 from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome
-from tables.rows import RecallRow, demand_key, recall_key, stock_key
+from tables.rows import RecallRow, ReservedLine, demand_key, recall_key, stock_key
 
 HOUR_MS = 3_600_000
 
@@ -152,3 +152,43 @@ def test_a_shortage_that_ends_before_the_clock_is_known_is_covered(stock_log: An
     assert (stock_log.stock().short, stock_log.stock().level) == (False, "ok")
     assert {x.record.kind for x in outcome.sends if x.topic == ALERTS} == {"covered", "restored"}
     assert stock_log.rows("stock")[stock_key("A", "W1")].outs == ()
+
+
+# -- reservations ------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_released_before_it_was_asked_takes_nothing_and_is_kept_as_long_as_its_order_may_ask(
+    stock_log: Any,
+) -> None:
+    """The order's partition is an hour ahead: its clock decides."""
+    stock_log.receive(5)
+    stock_log.command(r.Release)
+    before = stock_log.rows("stock", "lot")
+    asked_ms = stock_log.state.state_ms + HOUR_MS
+    outcome = stock_log.reserve(("A", 2), asked_ms=asked_ms)
+    assert [(x.sku, x.quantity, x.reason) for x in answered(outcome).refused] == [("A", 2, "released")]
+    row = stock_log.reservation()
+    assert row.lines == (ReservedLine("A", 2, "", "released", 0, False, 0, False, "", 0, ""),)
+    assert (row.order_ms, row.wanted, row.asked) == (asked_ms, (("A", 2),), row.at)
+    assert row.forget_ms == asked_ms + stock_log.state.limits.reservation_keep_seconds * 1000
+    assert stock_log.rows("stock", "lot") == before
+
+
+def test_what_came_for_those_who_wait_moves_with_the_rest_and_the_answer_tells_both(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=9))
+    stock_log.receive(2)
+    stock_log.reserve(("A", 5), policy="backorder")
+    (note,) = [x.record for x in stock_log.receive(2).sends if x.topic == WAREHOUSE]
+    stock_log.append(note)
+    stock_log.receive(9, location="W2")
+    outcome = stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    said = answered(outcome)
+    assert said.moved
+    assert sorted((x.quantity, x.location, x.backordered) for x in said.parts) == [(1, "W1", True), (4, "W2", False)]
+    assert (stock_log.stock().claimed, stock_log.stock().backordered, stock_log.stock(location="W2").claimed) == (
+        0,
+        1,
+        4,
+    )
