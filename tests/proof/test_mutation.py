@@ -52,6 +52,17 @@ def test_equivalent_mutants_do_not_count_others_do() -> None:
     assert not _verdict(*lines[1:], listed=both).passed  # 18 of 19
 
 
+@pytest.mark.parametrize(
+    ("now", "passes"),
+    [("f(zip(a, b, ), zip(a, c, strict=True))", True), ("f(zip(a, b, strict=True), zip(a, c, ))", True),
+     ("f(zip(a, b, ), zip(a, c, ))", False), ("f(zip(a, strict=True), zip(a, c, strict=True))", False)],
+)  # fmt: skip
+def test_a_change_that_is_accepted_everywhere_is_one_change_of_a_part_of_a_line(now: str, passes: bool) -> None:
+    change = Change("tables.ledger.f", "f(zip(a, b, strict=True), zip(a, c, strict=True))", now)
+    everywhere = {Change("*", ", strict=True)", ", )"): Reason("equivalent", "of one length")}
+    assert _verdict(_line("m", "survived", change), listed=everywhere).passed is passes
+
+
 def test_of_two_lines_about_a_mutant_the_later_counts() -> None:
     verdict = _verdict(_line("m", "survived"), _line("m", "killed"))
     assert verdict.passed
