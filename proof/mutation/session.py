@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -125,6 +126,7 @@ class Run:
             def ended() -> None:
                 pid, status = os.wait()
                 mutant, began = children.pop(pid)
+                shutil.rmtree(self.scratch(pid), ignore_errors=True)
                 tell(mutant, _outcome(os.waitstatus_to_exitcode(status)), time.monotonic() - began)
 
             for mutant in self.mutants:
@@ -149,9 +151,14 @@ class Run:
         try:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(1, 2)
+            self.scratch(os.getpid()).mkdir(parents=True, exist_ok=True)
+            os.environ["PYTEST_DEBUG_TEMPROOT"] = str(self.scratch(os.getpid()))  # where `tmp_path` is made
             code = work()
         finally:
             os._exit(code)
+
+    def scratch(self, pid: int) -> Path:
+        return self.results.parent / "scratch" / str(pid)
 
     def reach(self) -> tuple[list[float], dict[str, list[int]]]:
         """Each test unchanged: the seconds it takes, and for each function the tests that reach it, quickest first."""
@@ -176,7 +183,9 @@ class Run:
             found.write_text(json.dumps(["", seconds, reaching]))
             return 0
 
-        os.waitpid(self.fork(work), 0)
+        pid = self.fork(work)
+        os.waitpid(pid, 0)
+        shutil.rmtree(self.scratch(pid), ignore_errors=True)
         if not found.exists():
             raise RuntimeError("the tests cannot be run unchanged")
         problem, seconds, reached = json.loads(found.read_text())
