@@ -139,6 +139,15 @@ def test_a_parcel_of_an_order_that_was_refused_leaves_the_stock_all_the_same(ord
     assert [x.topic for x in outcome.sends] == [WAREHOUSE, WAREHOUSE]
 
 
+def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(order_log: Any) -> None:
+    order_log.place(("A", 2), ("no such thing", 1))
+    for sku, why in (("A", "insufficient"), ("no such thing", "unknown_sku")):
+        order_log.answer(refused=[r.Refusal(sku, 1, why, 0)])
+    assert order_log.order().state == "rejected"
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity) for x in sent(outcome, r.Shipped)] == [("A", 2)]
+
+
 # -- where it comes from -----------------------------------------------------------------------------------------------
 
 
