@@ -30,9 +30,10 @@ def main(arguments: list[str]) -> int:
     folder = asked.folder.resolve()
     tree, written, kept = folder / "tree", folder / "results.jsonl", folder / "all.jsonl"
     before = kept.read_text().splitlines() if asked.again and kept.exists() else []
-    names = [x.mutant for x in accepting.results(before) if x.outcome not in ("killed", "timeout")]
+    listed = accepting.accepted(accepting.LIST.read_text())
+    names = [x.mutant for x in accepting.judge(accepting.results(before), listed).unlisted]
     if before and not names:
-        print("nothing survived the last time", file=sys.stderr)
+        print("all that survived the last time is listed", file=sys.stderr)
     elif asked.again and not before:
         print(f"there is no run to follow in {folder}", file=sys.stderr)
         return 2
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
         plan = folder / "plan.json"
         plan.write_text(json.dumps({
             "modules": [f"tables.{x.removeprefix('tables.')}" for x in asked.modules], "mutants": names,
-            "sample": asked.sample, "seed": asked.seed, "jobs": asked.jobs, "slowest": 0.25 if asked.quick else 0,
+            "sample": asked.sample, "seed": asked.seed, "jobs": asked.jobs, "slowest": 1.0 if asked.quick else 0,
             "results": str(written),
         }))  # fmt: skip
         paths = os.pathsep.join(filter(None, [installed(folder / "packages"), os.environ.get("PYTHONPATH")]))
@@ -50,7 +51,6 @@ def main(arguments: list[str]) -> int:
         if subprocess.run(command, cwd=tree, env=environment, stdout=sys.stderr, check=False).returncode:
             return 2
         kept.write_text("\n".join([*before, *written.read_text().splitlines()]) + "\n")
-    listed = accepting.accepted(accepting.LIST.read_text())
     verdict = accepting.judge(accepting.results(kept.read_text().splitlines()), listed)
     if asked.page:
         report.write_page(PAGE, verdict, listed)
@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("modules", nargs="*", help="of tables/: ledger, orders, ...; all if none is named")
     parser.add_argument("--sample", type=int, default=0, help="so many mutants, drawn by --seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--again", action="store_true", help="only what survived the last run in this folder")
+    parser.add_argument(
+        "--again", action="store_true", help="only what survived the last run in this folder, and is not listed"
+    )
     parser.add_argument("--quick", action="store_true", help="leave slow tests out: survivors are candidates only")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     parser.add_argument("--json", action="store_true", help="the figures and what is not listed, as JSON")

@@ -76,6 +76,7 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     outcome = order_log.tell(r.PaymentCaptured)
     (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
     assert (alert.id, alert.kind, alert.order_id, alert.units) == ("o1:paid_unallocated", "paid_unallocated", "o1", 3)
+    assert alert.version == (order_log.state.log_id, order_log.end, 0)
     assert order_log.document().payment_wanted == "refund"
 
 
@@ -146,6 +147,17 @@ def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(ord
     assert order_log.order().state == "rejected"
     outcome = order_log.tell(r.OrderShipped)
     assert [(x.sku, x.quantity) for x in sent(outcome, r.Shipped)] == [("A", 2)]
+
+
+def test_a_parcel_of_an_order_without_any_location_is_a_dead_letter_that_names_the_sku(order_log: Any) -> None:
+    order_log.place(("A", 2), locations=[])
+    order_log.answer(refused=[r.Refusal("A", 2, "location_not_allowed", 0)])
+    before = order_log.rows()
+    for lines in ([], [r.ShippedLine("A", 1)]):
+        assert (
+            "unknown_location: where did A of this order leave from" in order_log.tell(r.OrderShipped, lines=lines).dead
+        )
+    assert order_log.rows() == before
 
 
 # -- where it comes from -----------------------------------------------------------------------------------------------
