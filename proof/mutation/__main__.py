@@ -63,9 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("modules", nargs="*", help="of tables/: ledger, orders, ...; all if none is named")
     parser.add_argument("--sample", type=int, default=0, help="so many mutants, drawn by --seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--again", action="store_true", help="only what survived the last run in this folder, and is not listed"
-    )
+    parser.add_argument("--again", action="store_true", help="only what survived the last run here and is not listed")
     parser.add_argument("--quick", action="store_true", help="leave slow tests out: survivors are candidates only")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     parser.add_argument("--json", action="store_true", help="the figures and what is not listed, as JSON")

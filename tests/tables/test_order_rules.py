@@ -77,6 +77,7 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
     assert (alert.id, alert.kind, alert.order_id, alert.units) == ("o1:paid_unallocated", "paid_unallocated", "o1", 3)
     assert alert.version == (order_log.state.log_id, order_log.end, 0)
+    assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
     assert order_log.document().payment_wanted == "refund"
 
 
@@ -174,6 +175,12 @@ def test_of_two_lines_that_were_to_move_the_one_that_could_not_is_named(order_lo
             parts=[r.Part(sku, quantity, location)],
         ))  # fmt: skip
     assert order_log.document().sourcing == "2 shipments: W3, W2: W3 could not take B any more"
+
+
+def test_a_cancellation_that_names_a_sku_twice_means_both(order_log: Any) -> None:
+    order_log.confirm(("A", 5))
+    order_log.tell(r.CancelRequested, lines=[r.Line("A", 1), r.Line("A", 2)])
+    assert [(x.open, x.cancelled) for x in order_log.order().lines] == [(2, 3)]
 
 
 # -- edits -------------------------------------------------------------------------------------------------------------

@@ -203,3 +203,15 @@ def test_what_came_for_those_who_wait_moves_with_the_rest_and_the_answer_tells_b
         1,
         4,
     )
+
+
+def test_what_was_given_back_before_a_move_does_not_move(stock_log: Any) -> None:
+    stock_log.receive(4)
+    stock_log.receive(4, location="W2")
+    stock_log.reserve(("A", 4))
+    stock_log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 1, "W1")]))
+    outcome = stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    assert [(x.quantity, x.location) for x in answered(outcome).parts] == [(3, "W2")]
+    assert [stock_log.stock(location=x).claimed for x in ("W1", "W2")] == [0, 3]

@@ -53,3 +53,11 @@ def test_what_is_found_below_a_prefix_is_of_the_store_and_of_memory_each_key_onc
     found = dict(table.found("stock|A|"))
     assert list(found) == [stock_key("A", f"W{n}") for n in (0, 1, 2, 3, 4, 5, 7)]
     assert found[stock_key("A", "W1")] == newer
+
+
+def test_a_row_of_one_other_writer_names_that_one_alone(store: RowStore) -> None:
+    row, theirs = stock("W9"), "b" * 32
+    key = stock_key("A", "W9")
+    store.fill([(key.encode(), version_bytes(7, row.at) + rows.encode(row), theirs.encode(), [])])
+    assert store.get(key) == row
+    assert store.foreign == {key: [theirs]}
