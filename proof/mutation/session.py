@@ -10,6 +10,7 @@ stopped. Runs as a script of its own environment; imports nothing of ours but th
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import resource
@@ -32,7 +33,7 @@ MEMORY_BYTES = 2 << 30
 def main(plan_file: str) -> int:
     """The exit code of pytest, if no session came about; else 0."""
     plan = json.loads(Path(plan_file).read_text())
-    os.environ["MUTANT_UNDER_TEST"] = ""  # read by every changed function
+    os.environ["MUTANT_UNDER_TEST"] = ""  # read by every changed function; `stats`: it tells that it is called
     from mutmut import __main__ as mutmut
     from mutmut.configuration import Config
 
@@ -53,10 +54,15 @@ def main(plan_file: str) -> int:
     settings.register_profile("mutants", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
     settings.load_profile("mutants")
     os.chdir("mutants")
+    from mutmut.mutation import trampoline
+
+    called: set[str] = set()
+    trampoline.record_trampoline_hit = lambda name, caller=None: called.add(name)
+    os.environ["MUTANT_UNDER_TEST"] = "stats"
     config = Config.get()
     # Failures are not read by anybody; to explain them pytest would parse modules of 10,000 lines.
     arguments = ["-q", "--rootdir=.", "--tb=native", "--assert=plain", "-o", "timeout=0", *config.pytest_add_cli_args]
-    run = Run(mutants, plan["jobs"], plan["slowest"], Path(plan["results"]))
+    run = Run(mutants, called, plan["jobs"], plan["slowest"], Path(plan["results"]))
     code = pytest.main([*arguments, *config.pytest_add_cli_args_test_selection], plugins=[run])
     return 0 if run.done else int(code) or 1
 
@@ -98,8 +104,11 @@ def chosen(mutants: list[dict[str, str]], plan: dict[str, Any]) -> list[dict[str
 class Run:
     """A plugin of the session: in place of running the tests it runs the mutants."""
 
-    def __init__(self, mutants: list[dict[str, str]], jobs: int, slowest: float, results: Path) -> None:
+    def __init__(
+        self, mutants: list[dict[str, str]], called: set[str], jobs: int, slowest: float, results: Path
+    ) -> None:  # fmt: skip
         self.mutants = mutants
+        self.called = called
         self.jobs = jobs
         self.slowest = slowest
         self.results = results
@@ -109,6 +118,8 @@ class Run:
         if session.testsfailed:
             raise session.Interrupted("a test module cannot be collected")
         self.items = session.items
+        self.at_import = set(self.called)
+        os.environ["MUTANT_UNDER_TEST"] = ""
         gc.freeze()
         self.seconds, self.reaching = self.reach()
         children: dict[int, tuple[dict[str, str], float]] = {}
@@ -130,13 +141,16 @@ class Run:
                 tell(mutant, _outcome(os.waitstatus_to_exitcode(status)), time.monotonic() - began)
 
             for mutant in self.mutants:
-                tests = self.reaching.get(mutant["mutant"].partition("__mutmut_")[0], [])
+                tests, again = self.tests_of(mutant)
                 if not tests:
                     tell(mutant, "untested", 0)
                     continue
                 if len(children) == self.jobs:
                     ended()
-                children[self.fork(lambda m=mutant, t=tests: self.run(m["mutant"], t))] = mutant, time.monotonic()
+                children[self.fork(lambda m=mutant, t=tests, a=again: self.run(m["mutant"], t, a))] = (
+                    mutant,
+                    time.monotonic(),
+                )
             while children:
                 ended()
         print(file=sys.stderr)
@@ -166,20 +180,16 @@ class Run:
         found.unlink(missing_ok=True)
 
         def work() -> int:
-            import mutmut
-            from mutmut.mutation import trampoline
-
-            trampoline.record_trampoline_hit = lambda name, caller=None: mutmut._stats.add(name)
             os.environ["MUTANT_UNDER_TEST"] = "stats"
             seconds, reaching = [], []
             for n, item in enumerate(self.items):
-                mutmut._stats.clear()
+                self.called.clear()
                 began = time.process_time()
                 if problem := self.failure(item, self.items[n + 1] if n + 1 < len(self.items) else None):
                     found.write_text(json.dumps([f"{item.nodeid} fails unchanged: {problem}", [], []]))
                     return 1
                 seconds.append(time.process_time() - began)
-                reaching.append(sorted(mutmut._stats))
+                reaching.append(sorted(self.called))
             found.write_text(json.dumps(["", seconds, reaching]))
             return 0
 
@@ -198,12 +208,26 @@ class Run:
                 reaching.setdefault(function, []).append(n)
         return seconds, reaching
 
-    def run(self, mutant: str, tests: list[int]) -> int:
+    def tests_of(self, mutant: dict[str, str]) -> tuple[list[int], str]:
+        """The tests that reach it. One that is only called when its module is imported: those that reach its module,
+        and the module to be imported again for them."""
+        function, module = mutant["mutant"].partition("__mutmut_")[0], mutant["module"]
+        if function in self.reaching or function not in self.at_import:
+            return self.reaching.get(function, []), ""
+        reached = {n for name, tests in self.reaching.items() if name.rpartition(".")[0] == module for n in tests}
+        return sorted(reached, key=self.seconds.__getitem__), module
+
+    def run(self, mutant: str, tests: list[int], again: str) -> int:
         """In a fork: the tests, until one fails."""
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES, hard))
         os.environ["MUTANT_UNDER_TEST"] = mutant
+        if again:
+            try:
+                importlib.reload(sys.modules[again])
+            except Exception:  # noqa: BLE001 - whatever it is, nobody could import it
+                return KILLED
         for n, index in enumerate(tests):
             limit = TEST_SECONDS + TEST_TIMES * self.seconds[index]
             signal.setitimer(signal.ITIMER_PROF, limit)  # both end the process if nobody stops them

@@ -55,6 +55,17 @@ def test_each_end_of_a_transfer_is_traced_with_the_time_they_tell(stock_log: Any
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("disposition", ["restock", "scrap"])
+def test_what_came_back_is_traced_with_its_order_and_the_time_they_tell(stock_log: Any, disposition: str) -> None:
+    stock_log.receive(1)
+    stock_log.append(r.Returned(
+        id="b", sku="A", location="W1", lot="L1", quantity=1, disposition=disposition, order_id="o1",
+        occurred_at="2023-11-14T17:00:00Z",
+    ))  # fmt: skip
+    row = list(stock_log.rows("trace").values())[-1]
+    assert (row.units, row.order_id, row.occurred_at) == (1, "o1", "2023-11-14T17:00:00Z")
+
+
 def test_a_kit_part_of_no_units_changes_nothing(stock_log: Any) -> None:
     stock_log.receive(5)
     before = stock_log.rows("stock", "lot", "trace")
