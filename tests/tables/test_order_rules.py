@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
+from tables import orders
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_states import TRANSITIONS
@@ -94,6 +95,18 @@ def test_a_fact_whose_id_was_used_otherwise_is_a_dead_letter_each_time_it_is_del
     assert first.dead.startswith("id_conflict")
     assert order_log.deliver(again).dead == first.dead
     assert before.keys() == order_log.rows().keys()
+
+
+def test_facts_of_an_order_name_as_many_lines_as_they_may_and_no_more(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_log.confirm(("A", 9))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 2)
+    one = {"lines": [r.PickedLine("A", 1)]}
+    assert [order_log.tell(r.OrderPicked, **one).dead for _ in range(2)] == ["", ""]
+    before = order_log.rows()
+    assert order_log.tell(r.OrderPicked, **one).dead == "too_many_lines: facts of an order name at most 2"
+    assert order_log.rows() == before
 
 
 # -- parcels -----------------------------------------------------------------------------------------------------------

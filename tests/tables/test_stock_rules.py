@@ -120,8 +120,8 @@ def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far
     stock_log.receive(20)
     outcome = stock_log.append(r.Counted(id="c", sku="A", location="W1", lot="L1", quantity=16))
     (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
-    assert (alert.kind, alert.sku, alert.location, alert.lot, alert.units, alert.note) == (
-        "recount", "A", "W1", "L1", -4, "too far off"
+    assert (alert.kind, alert.sku, alert.location, alert.lot, alert.units, alert.note, alert.order_id) == (
+        "recount", "A", "W1", "L1", -4, "too far off", ""
     )  # fmt: skip
     assert stock_log.lots() == {"L1": 20}
 
