@@ -1,0 +1,230 @@
+"""Rules of the order log at their edges: each of these was once broken in a copy of the code, and no test failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import asdict, replace
+
+from tables import orders
+from tables import records as r
+from tables.murmur2 import partition_of_sku
+from tables.order_states import TRANSITIONS
+from tables.outcome import ALERTS, WAREHOUSE, Outcome
+from tables.pruning import DELETED_KEEP_MS
+
+# (state, what happens) -> state, as docs/domain.md tells it: written down again, so that the table cannot change alone.
+LIFE = """
+unplaced: place pending
+pending: grant confirmed, wait on_hold, refuse rejected, cancel rejected, expire expired
+on_hold: grant confirmed, refuse rejected, cancel rejected, expire expired
+expired: late_payment paid_unallocated
+confirmed: pick picked, pack packed, ship shipped, cancel cancelled
+picked: pack packed, ship shipped, cancel cancelled, back confirmed
+packed: ship shipped, cancel cancelled, back confirmed
+shipped: deliver delivered, return returned
+delivered: return returned
+"""
+
+
+def test_an_order_lives_as_it_is_told() -> None:
+    told = {}
+    for line in LIFE.strip().splitlines():
+        state, _, moves = line.partition(": ")
+        told |= {(state, event): after for event, after in (move.split() for move in moves.split(", "))}
+    assert told == TRANSITIONS
+
+
+def sent(outcome: Outcome, kind: type) -> list[Any]:
+    return [x.record for x in outcome.sends if isinstance(x.record, kind)]
+
+
+def held_and_waiting(log: Any, held: int, waiting: int) -> None:
+    """An order of A: so many units lie at W1, so many wait for stock there."""
+    log.place(("A", held + waiting), policy="backorder")
+    log.answer(r.Part("A", held, "W1"), r.Part("A", waiting, "W1", True))
+    assert log.order().state == "confirmed"
+
+
+# -- placing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "utc"),
+    [
+        ("2023-11-14T09:30:00Z", "2023-11-14T09:30:00Z"),
+        ("2023-11-14T09:30:00+02:00", "2023-11-14T07:30:00Z"),
+        ("2023-11-14T23:30:00-05:00", "2023-11-15T04:30:00Z"),
+        ("2023-02-30T09:30:00Z", ""),
+        ("0001-01-01T00:00:00+14:00", ""),
+        (None, ""),
+    ],
+)
+def test_their_time_is_kept_in_utc_and_a_day_that_no_calendar_has_is_none(
+    order_log: Any, told: str | None, utc: str
+) -> None:
+    outcome = order_log.confirm(occurred_at=told)
+    assert order_log.document().occurred_at == utc
+    assert [x.occurred_at for x in sent(outcome, r.OrderDecided)] == [utc]
+
+
+def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log: Any) -> None:
+    order_log.place(payment="pending")
+    order_log.append(r.Tick(id="t", now_ms=order_log.start_ms + 30_000))
+    order_log.append(r.DeadlineReached(id="d", order_id="o1", deadline_ms=order_log.order().deadline_ms))
+    assert order_log.order().state == "expired"
+    outcome = order_log.tell(r.PaymentCaptured)
+    (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
+    assert (alert.id, alert.kind, alert.order_id, alert.units) == ("o1:paid_unallocated", "paid_unallocated", "o1", 3)
+    assert alert.version == (order_log.state.log_id, order_log.end, 0)
+    assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
+    assert order_log.document().payment_wanted == "refund"
+
+
+# -- what comes again --------------------------------------------------------------------------------------------------
+
+
+def test_a_fact_whose_id_was_used_otherwise_is_a_dead_letter_each_time_it_is_delivered(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.OrderShipped, "f1", lines=[r.ShippedLine("A", 1)])
+    before = order_log.rows()
+    first = order_log.tell(r.OrderShipped, "f1", lines=[r.ShippedLine("A", 2)])
+    again = order_log.end
+    order_log.tell(r.OrderPacked, "f2")
+    assert first.dead.startswith("id_conflict")
+    assert order_log.deliver(again).dead == first.dead
+    assert before.keys() == order_log.rows().keys()
+
+
+def test_facts_of_an_order_name_as_many_lines_as_they_may_and_no_more(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_log.confirm(("A", 9))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 2)
+    one = {"lines": [r.PickedLine("A", 1)]}
+    assert [order_log.tell(r.OrderPicked, **one).dead for _ in range(2)] == ["", ""]
+    before = order_log.rows()
+    assert order_log.tell(r.OrderPicked, **one).dead == "too_many_lines: facts of an order name at most 2"
+    assert order_log.rows() == before
+
+
+# -- parcels -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lines", [[(4,), (3,)], [(3,), (4,)], [(7,)]], ids=str)
+def test_units_in_a_parcel_beyond_what_was_ordered_leave_the_stock_and_not_the_order(
+    order_log: Any, lines: list[tuple[int]]
+) -> None:
+    """Five were ordered, of which three wait; seven are said to have left."""
+    held_and_waiting(order_log, held=2, waiting=3)
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", n) for (n,) in lines])
+    assert sum(x.quantity for x in sent(outcome, r.Shipped)) == 7
+    assert sum(x.shipped for x in order_log.order().lines) == 5
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_of_all_that_lies_there_may_be_as_large_as_a_fact_may_be(order_log: Any) -> None:
+    order_log.confirm(("A", r.QUANTITY_MAX))
+    outcome = order_log.tell(r.OrderShipped)
+    assert [x.quantity for x in sent(outcome, r.Shipped)] == [r.QUANTITY_MAX]
+    assert order_log.order().state == "shipped"
+
+
+@pytest.mark.parametrize("record", ["quantity", "short"])
+def test_as_many_units_may_be_picked_or_missed_as_a_fact_may_hold(order_log: Any, record: str) -> None:
+    order_log.confirm(("A", r.QUANTITY_MAX))
+    line = r.PickedLine("A", 0, short=r.QUANTITY_MAX) if record == "short" else r.PickedLine("A", r.QUANTITY_MAX)
+    outcome = order_log.tell(r.OrderPicked, lines=[line])
+    assert outcome.dead == ""
+    assert [getattr(x, record) for x in sent(outcome, r.Picked)] == [r.QUANTITY_MAX]
+
+
+def test_a_parcel_of_an_order_that_was_refused_leaves_the_stock_all_the_same(order_log: Any) -> None:
+    order_log.place()
+    order_log.answer(refused=[r.Refusal("A", 2, "insufficient", 0)])
+    order_log.answer(r.Part("B", 1, "W1"))
+    assert order_log.order().state == "rejected"
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity, x.location, x.attempt) for x in sent(outcome, r.Shipped)] == [
+        ("A", 2, "W1", 0), ("B", 1, "W1", 0)
+    ]  # fmt: skip
+    assert order_log.order().state == "rejected"
+    assert order_log.order().late == ("ship while rejected",)
+    assert [x.topic for x in outcome.sends] == [WAREHOUSE, WAREHOUSE]
+
+
+def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(order_log: Any) -> None:
+    order_log.place(("A", 2), ("no such thing", 1))
+    for sku, why in (("A", "insufficient"), ("no such thing", "unknown_sku")):
+        order_log.answer(refused=[r.Refusal(sku, 1, why, 0)])
+    assert order_log.order().state == "rejected"
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity) for x in sent(outcome, r.Shipped)] == [("A", 2)]
+
+
+def test_a_parcel_of_an_order_without_any_location_is_a_dead_letter_that_names_the_sku(order_log: Any) -> None:
+    order_log.place(("A", 2), locations=[])
+    order_log.answer(refused=[r.Refusal("A", 2, "location_not_allowed", 0)])
+    before = order_log.rows()
+    for lines in ([], [r.ShippedLine("A", 1)]):
+        assert (
+            "unknown_location: where did A of this order leave from" in order_log.tell(r.OrderShipped, lines=lines).dead
+        )
+    assert order_log.rows() == before
+
+
+# -- where it comes from -----------------------------------------------------------------------------------------------
+
+
+def test_of_two_lines_that_were_to_move_the_one_that_could_not_is_named(order_log: Any) -> None:
+    order_log.place(locations=["W1", "W2", "W3"])
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b100])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b100])
+    for sku, quantity, location, moved in (("A", 2, "W3", True), ("B", 1, "W2", False)):
+        partition = partition_of_sku(sku, 4)
+        order_log.append(r.MoveAnswered(
+            id=f"o1:1:{partition}:move", order_id="o1", attempt=1, partition=partition, moved=moved,
+            parts=[r.Part(sku, quantity, location)],
+        ))  # fmt: skip
+    assert order_log.document().sourcing == "2 shipments: W3, W2: W3 could not take B any more"
+
+
+def test_a_cancellation_that_names_a_sku_twice_means_both(order_log: Any) -> None:
+    order_log.confirm(("A", 5))
+    order_log.tell(r.CancelRequested, lines=[r.Line("A", 1), r.Line("A", 2)])
+    assert [(x.open, x.cancelled) for x in order_log.order().lines] == [(2, 3)]
+
+
+# -- edits -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_edit_tells_what_still_waits_and_gives_up_what_waits_first(order_log: Any) -> None:
+    held_and_waiting(order_log, held=2, waiting=3)
+    outcome = order_log.tell(r.OrderEdited, lines=[r.Line("A", 4)])
+    (told,) = sent(outcome, r.OrderDecided)
+    assert [(x.sku, x.quantity, x.location, x.backordered) for x in told.lines] == [
+        ("A", 2, "W1", 0), ("A", 2, "W1", 2)
+    ]  # fmt: skip
+    assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(2, 0, 0), (2, 2, 1)]
+
+
+# -- forgetting --------------------------------------------------------------------------------------------------------
+
+
+def test_of_a_forgotten_order_nothing_stays_but_its_name_and_its_end(order_log: Any) -> None:
+    order_log.confirm(checks=["fraud"], exchange_of="o0")
+    order_log.tell(r.CheckPassed, check="fraud")
+    order_log.tell(r.CancelRequested)
+    assert order_log.order().sourcing != ""
+    keep_ms = order_log.state.limits.order_keep_seconds * 1000
+    order_log.state = replace(order_log.state, state_ms=order_log.state.state_ms + keep_ms)
+    order_log.append(r.Prune(id="p", items=[r.Pruned("o1", 0)]))
+    row = order_log.order()
+    assert row.state == "deleted"
+    assert row.forget_ms == order_log.state.state_ms + DELETED_KEEP_MS
+    kept = {"at", "order_id", "state", "channel", "payment", "payment_seconds", "occurred_at", "attempt", "policy",
+            "reason", "decided_ms", "exchange_of", "forget_ms"}  # fmt: skip
+    for name, value in asdict(row).items():
+        empty = {"check_failed": False, "deadline_ms": 0, "digest": b"", "edit": None, "sourcing": ""}.get(name, ())
+        assert name in kept or value == empty, name

@@ -1,0 +1,63 @@
+"""A store read in slices, and a table over rows of which some are in memory only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tables import rows
+from tables.ledger import new_stock
+from tables.rows import Policy, StockRow, stock_key
+from tables.store import RowStore, version_bytes
+from tables.table import Table
+
+OURS = "a" * 32
+
+
+def stock(location: str, at: int = 1) -> StockRow:
+    return new_stock("A", location, at, Policy())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RowStore:
+    """Six stock rows, W0 to W5, between rows of other kinds."""
+    made = RowStore(tmp_path / "rows", OURS)
+    written = [(stock_key("A", f"W{n}"), stock(f"W{n}")) for n in range(6)]
+    written += [(stock_key("B", "W0"), new_stock("B", "W0", 1, Policy()))]
+    made.write((key.encode(), version_bytes(7, row.at) + rows.encode(row)) for key, row in written)
+    return made
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 6, 99])
+def test_slices_give_every_row_of_a_kind_once_and_in_order(store: RowStore, most: int) -> None:
+    found: list[tuple[str, StockRow]] = []
+    after = ""
+    while part := store.slice("stock|A|", after, most):
+        assert len(part) <= most
+        found += part
+        after = part[-1][0]
+    assert found == [(stock_key("A", f"W{n}"), stock(f"W{n}")) for n in range(6)]
+
+
+def test_a_slice_begins_after_a_key_that_is_gone_too(store: RowStore) -> None:
+    assert [key for key, _ in store.slice("stock|A|", stock_key("A", "W33"), 2)] == [
+        stock_key("A", "W4"), stock_key("A", "W5")
+    ]  # fmt: skip
+
+
+def test_what_is_found_below_a_prefix_is_of_the_store_and_of_memory_each_key_once(store: RowStore) -> None:
+    table = Table(store)
+    newer = stock("W1", at=9)
+    table.put({stock_key("A", "W1"): newer, stock_key("A", "W7"): stock("W7")})
+    found = dict(table.found("stock|A|"))
+    assert list(found) == [stock_key("A", f"W{n}") for n in (0, 1, 2, 3, 4, 5, 7)]
+    assert found[stock_key("A", "W1")] == newer
+
+
+def test_a_row_of_one_other_writer_names_that_one_alone(store: RowStore) -> None:
+    row, theirs = stock("W9"), "b" * 32
+    key = stock_key("A", "W9")
+    store.fill([(key.encode(), version_bytes(7, row.at) + rows.encode(row), theirs.encode(), [])])
+    assert store.get(key) == row
+    assert store.foreign == {key: [theirs]}
