@@ -94,32 +94,36 @@ def check(world: World, audited: bool) -> bool:
 
 
 class Fold:
-    """A fresh partition that reads the whole log once. It is the outbox of itself: what it would send, it keeps."""
+    """A fresh partition that reads the whole log once. It is the codec of itself, which counts what comes in, and the
+    outbox: what it would send, it keeps."""
 
     def __init__(self, world: World, where: Where) -> None:
         self.said: dict[Name, Any] = {}
         self.dead: set[tuple[str, int, int, int]] = set()
         self.forwards: set[tuple[str, int, bytes]] = set()
-        self.forwarded = self.items = self.stepped = self.opened = 0
+        self.forwarded = self.came_in = self.stepped = self.opened = 0
         self.views: dict[tuple[str, str], Any] = {}
         log = world.broker.topics[where]
         role = world.roles[where[0]]
-        self._step = role.step
-        role = role._replace(step=self._counted)
+        self._step, self._decode = role.step, role.codec.items
+        role = role._replace(step=self._counted, codec=self)  # type: ignore[arg-type]
         self.table = Table()
         partition = Partition(role, where[1], self.table, self, 0)  # type: ignore[arg-type]
         partition.handle([Message(seen) for seen in log])  # type: ignore[misc]
         if partition.halt is not None:
             raise Violation("halt", f"fold of {where}: {partition.halt}")
-        for seen in log:
-            records = role.codec.items(seen.value)
-            self.items += len(records)
-            self.opened += sum(type(x) is r.LogOpened for x in records)
         state = partition.position_row()
         if state is not None:
             partition.views.publish(self.table, state, self)  # type: ignore[arg-type]
         self.rows = dict(self.table.rows())
         self.rows[PARTITION_KEY] = state
+
+    def items(self, value: bytes | None) -> list[Any]:
+        """The records of one value; they are counted as they come in."""
+        records = self._decode(value)
+        self.came_in += len(records)
+        self.opened += sum(type(x) is r.LogOpened for x in records)
+        return records
 
     def _counted(self, view: Any, record: Any, at: Any, state: Any) -> Any:
         outcome = self._step(view, record, at, state)
@@ -214,7 +218,7 @@ def _check_items(world: World, folds: dict[Where, Fold]) -> None:
     }  # fmt: skip
     for where, fold in folds.items():
         told = fold.opened + fold.stepped + fold.forwarded + len(fold.dead)
-        if told != fold.items:
-            raise Violation("I13", f"{where}: {fold.items} items came in, {told} are accounted for")
+        if told != fold.came_in:
+            raise Violation("I13", f"{where}: {fold.came_in} items came in, {told} are accounted for")
         if not fold.forwards <= forwarded:
             raise Violation("I13", f"{where}: never forwarded: {sorted(fold.forwards - forwarded)[:3]}")

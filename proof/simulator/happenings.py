@@ -29,7 +29,7 @@ def _order(world: World) -> bool:
     packed: dict[int, list[bytes]] = {}  # as an importer does
     for _ in range(world.chance.randint(2, 5)):
         order = world.traffic.order()
-        world.note(f"-> packed {order}")
+        world.note("-> packed {}", order)
         packed.setdefault(partition_of(order.order_id, world.broker.partitions), []).append(encode(order))
     for partition, items in packed.items():
         world.broker.append("orders", partition, None, pack(items))
@@ -50,7 +50,7 @@ def _duplicate(world: World) -> bool:
     where = world.somewhere()
     log = world.broker.topics[where]
     seen = log[max(len(log) - 1 - int(world.chance.expovariate(0.1)), 0)]
-    world.note(f"again {where} offset {seen.offset}")
+    world.note("again {} offset {}", where, seen.offset)
     world.broker.append(*where, seen.key, seen.value, seen.headers)
     return True
 
@@ -60,7 +60,7 @@ def _replay(world: World) -> bool:
     where = world.somewhere()
     log = world.broker.topics[where]
     start = world.chance.randrange(len(log))
-    world.note(f"replay {where} from {start}")
+    world.note("replay {} from {}", where, start)
     for seen in log[start : start + world.chance.randint(2, 40)]:
         world.broker.append(*where, seen.key, seen.value)
     return True
@@ -74,7 +74,7 @@ def _misroute(world: World) -> bool:
     if seen.key is None:
         return False
     wrong = (number + 1) % world.broker.partitions
-    world.note(f"misrouted to {topic} {wrong}: {seen.value!r}")
+    world.note("misrouted to {} {}: {!r}", topic, wrong, seen.value)
     world.broker.append(topic, wrong, seen.key, seen.value, seen.headers)
     return True
 
@@ -84,7 +84,7 @@ def _garbage(world: World) -> bool:
               encode(r.LogicVersionSet(id="v1", version=1)))  # fmt: skip
     where = world.somewhere()
     value = world.chance.choice(values)
-    world.note(f"garbage {where} {value!r}")
+    world.note("garbage {} {!r}", where, value)
     world.broker.append(*where, None, value)
     return True
 
@@ -183,7 +183,7 @@ def _zombie(world: World) -> bool:
         world.begin(world.owners[where])
         world.lands(world.owners[where], 0.0)
     world.zombies.append(world.owners[where])
-    world.note(f"{world.owners[where].writer} {where} is a zombie now")
+    world.note("{} {} is a zombie now", world.owners[where].writer, where)
     world.follow(where)
     return True
 
@@ -224,7 +224,7 @@ def _hand_over(world: World) -> bool:
 
 def _compact(world: World) -> bool:
     topic, number = world.somewhere()
-    world.note(f"compacts {CHANGELOG[topic]} {number}")
+    world.note("compacts {} {}", CHANGELOG[topic], number)
     world.broker.compact(CHANGELOG[topic], number, world.chance)
     return True
 
