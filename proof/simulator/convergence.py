@@ -8,7 +8,6 @@ here: what happens before (`world`).
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,13 +16,14 @@ from proof.audit.core import audit
 from proof.simulator import books
 from proof.simulator.ear import NOT_COMPARED, Name, view_key
 from proof.simulator.sending import HOPS
-from proof.simulator.worker import CHANGELOG, Violation, recover
+from proof.simulator.worker import CHANGELOG, Violation, newest
 from proof.simulator.world import Message, Where, World
 from streams.partition import Partition
 from tables import records as r
 from tables import rows as row_types
 from tables.outcome import Send
 from tables.rows import PARTITION_KEY
+from tables.store import VERSION_BYTES
 from tables.table import Table
 
 ROUNDS_MAX = 400  # of every owner: far more than any order needs
@@ -147,26 +147,19 @@ class Fold:
         self.dead.add((topic, partition, offset, index))
 
 
-def digest(rows: dict[str, Any]) -> str:
-    """One hash over all rows of a partition."""
-    hashed = blake2b(digest_size=16)
-    for key in sorted(rows):
-        hashed.update(key.encode() + b"\0" + row_types.encode(rows[key]))
-    return hashed.hexdigest()
-
-
 def _same_rows(world: World, where: Where, fold: Fold) -> None:
+    """Byte for byte: what the fold has, what the owner has, what its changelog gives."""
     owner = world.owners[where]
     live = dict(owner.table.rows())
     live[PARTITION_KEY] = owner.partition.position_row()
-    changelog = world.broker.topics.get((CHANGELOG[where[0]], where[1]), [])
-    recovered = {key: kept.row for key, kept in recover(world.discipline, changelog).items()}
-    expected = digest(fold.rows)
-    for name, rows in (("live", live), ("recovered", recovered)):
-        if digest(rows) != expected:
-            for key in sorted(fold.rows.keys() | rows.keys()):
-                if rows.get(key) != fold.rows.get(key):
-                    raise Violation("I9", f"{where} {key}: fold\n{fold.rows.get(key)}\n{name}\n{rows.get(key)}")
+    expected = {key: row_types.encode(row) for key, row in fold.rows.items()}
+    changelog = newest(world.discipline, world.broker.topics.get((CHANGELOG[where[0]], where[1]), []))
+    recovered = {key.decode(): value[VERSION_BYTES:] for key, (value, *_) in changelog.items()}
+    for name, found in (("live", {key: row_types.encode(row) for key, row in live.items()}), ("recovered", recovered)):
+        for key in sorted(expected.keys() | found.keys()) if found != expected else ():
+            if found.get(key) != expected.get(key):
+                theirs = found.get(key) and row_types.decode(key, found[key])
+                raise Violation("I9", f"{where} {key}: fold\n{fold.rows.get(key)}\n{name}\n{theirs}")
 
 
 def _check_said(world: World, folds: dict[Where, Fold]) -> None:
