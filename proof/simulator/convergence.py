@@ -27,7 +27,7 @@ from tables.store import VERSION_BYTES
 from tables.table import Table
 
 ROUNDS_MAX = 400  # of every owner: far more than any order needs
-TICKS = 12  # of 60 s each: past every deadline of the limits
+TICKS = 8  # of 60 s each: past every deadline of the limits, one after the other
 
 
 def settle(world: World) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from proof.simulator.sending import ANSWERS
 from proof.simulator.worker import CHANGELOG
 from tables import records as r
 from tables.codec import encode, pack
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from proof.simulator.world import World
 
 AGE_TICKS = 70  # of 60 s: longer than anything is kept
+QUIET_ROUNDS = 6  # an order is decided after three; with moves, or asked again, after more
 
 
 # -- traffic ---------------------------------------------------------------------------------------------------------
@@ -138,6 +140,18 @@ def _land(world: World) -> bool:
     return world.lands(world.owners[world.somewhere()], 0.7)
 
 
+def _quiet(world: World) -> bool:
+    """For a moment all goes well: what there is to read is read, and what is said about it lands. No row is written."""
+    for _ in range(QUIET_ROUNDS):
+        moved = False
+        for owner in world.owners.values():
+            moved |= world.handle(owner, 1_000)
+            owner.sending.land(lane=ANSWERS)
+        if not moved:
+            break
+    return True
+
+
 def _begin(world: World) -> bool:
     return world.begin(world.owners[world.somewhere()])
 
@@ -239,7 +253,7 @@ HAPPENINGS: dict[str, Callable[[World], bool]] = {
     "order": _order, "about_order": _about_order, "fact": _fact, "duplicate": _duplicate, "replay": _replay,
     "misroute": _misroute, "garbage": _garbage, "tick": _tick, "age": _age, "clock_jump": _clock_jump,
     "broker_clock": _broker_clock, "work": _work, "land": _land, "begin": _begin, "end": _end, "look": _look,
-    "publish": _publish, "crash": _crash, "all_crash": _all_crash, "zombie": _zombie,
+    "publish": _publish, "quiet": _quiet, "crash": _crash, "all_crash": _all_crash, "zombie": _zombie,
     "zombie_works": _zombie_works, "zombie_lands": _zombie_lands, "zombie_writes": _zombie_writes,
     "hand_over": _hand_over, "compact": _compact, "view_compact": _view_compact,
 }  # fmt: skip

@@ -78,7 +78,7 @@ class World:
         self.broker = Broker(partitions or self.swarm.partitions)
         self.broker.ms = START_MS
         self.now_ms = START_MS
-        self.traffic = Traffic(self.chance, self.swarm.scarce)
+        self.traffic = Traffic(self.chance, self.swarm.scarce, self.ear.confirmed)
         self.roles = {topic: role._replace(step=self._counted(role.step)) for topic, role in roles.items()}
         self.places: list[Where] = [(topic, n) for topic in roles for n in range(self.broker.partitions)]
         self.owners: dict[Where, Owner] = {}
@@ -93,7 +93,7 @@ class World:
         ))  # fmt: skip
         for topic, number in self.places:
             self.broker.append(topic, number, None, opened)
-        for record in self.traffic.stock() if stocked else ():
+        for record in self.traffic.stock(wide=self.swarm.wide) if stocked else ():
             self.put(record)
         for where in self.places:
             self.open(where, 0, 0)
@@ -206,7 +206,7 @@ class World:
         sending = Sending(self.broker, self.ear.hear)
         owner = Owner(self.discipline, self.roles[topic], number, writer, machine, sending, kept, committed)
         self.owners[where] = owner
-        self.note("{} {} opens at {}, rows to {}{}", writer, where, committed, needed, " (store kept)" if is_kept else "")
+        self.note("{} {} opens at {}, rows to {}{}", writer, where, committed, needed, " of its store" * is_kept)
         return owner
 
     def follow(self, where: Where) -> None:
