@@ -70,7 +70,8 @@ def check(world: World, audited: bool) -> bool:
     folds = {where: Fold(world, where) for where in world.places}
     orders: dict[str, Any] = {}
     for where, fold in folds.items():
-        _same_rows(world, where, fold)
+        check_live(world, where, fold)
+        _check_recovered(world, where, fold)
         if where[0] == "orders":
             orders |= {key: row for key, row in fold.rows.items() if key.startswith("order|")}
     for row in orders.values():
@@ -95,15 +96,15 @@ def check(world: World, audited: bool) -> bool:
 
 class Fold:
     """A fresh partition that reads the whole log once. It is the codec of itself, which counts what comes in, and the
-    outbox: what it would send, it keeps."""
+    outbox: what it would send, it keeps. `end`: it reads no further than this offset."""
 
-    def __init__(self, world: World, where: Where) -> None:
+    def __init__(self, world: World, where: Where, end: int | None = None) -> None:
         self.said: dict[Name, Any] = {}
         self.dead: set[tuple[str, int, int, int]] = set()
         self.forwards: set[tuple[str, int, bytes]] = set()
         self.forwarded = self.came_in = self.stepped = self.opened = 0
         self.views: dict[tuple[str, str], Any] = {}
-        log = world.broker.topics[where]
+        log = world.broker.topics[where][:end]
         role = world.roles[where[0]]
         self._step, self._decode = role.step, role.codec.items
         role = role._replace(step=self._counted, codec=self)  # type: ignore[arg-type]
@@ -117,6 +118,7 @@ class Fold:
             partition.views.publish(self.table, state, self)  # type: ignore[arg-type]
         self.rows = dict(self.table.rows())
         self.rows[PARTITION_KEY] = state
+        self.encoded = {key: row_types.encode(row) for key, row in self.rows.items() if row is not None}
 
     def items(self, value: bytes | None) -> list[Any]:
         """The records of one value; they are counted as they come in."""
@@ -147,19 +149,27 @@ class Fold:
         self.dead.add((topic, partition, offset, index))
 
 
-def _same_rows(world: World, where: Where, fold: Fold) -> None:
-    """Byte for byte: what the fold has, what the owner has, what its changelog gives."""
+def check_live(world: World, where: Where, fold: Fold) -> None:
+    """I9: what the owner has in memory is what the fold has, byte for byte."""
     owner = world.owners[where]
     live = dict(owner.table.rows())
     live[PARTITION_KEY] = owner.partition.position_row()
-    expected = {key: row_types.encode(row) for key, row in fold.rows.items()}
+    _same_rows(where, "live", fold, {key: row_types.encode(row) for key, row in live.items() if row is not None})
+
+
+def _check_recovered(world: World, where: Where, fold: Fold) -> None:
+    """I9: and so is what its changelog gives."""
     changelog = newest(world.discipline, world.broker.topics.get((CHANGELOG[where[0]], where[1]), []))
     recovered = {key.decode(): value[VERSION_BYTES:] for key, (value, *_) in changelog.items()}
-    for name, found in (("live", {key: row_types.encode(row) for key, row in live.items()}), ("recovered", recovered)):
-        for key in sorted(expected.keys() | found.keys()) if found != expected else ():
-            if found.get(key) != expected.get(key):
-                theirs = found.get(key) and row_types.decode(key, found[key])
-                raise Violation("I9", f"{where} {key}: fold\n{fold.rows.get(key)}\n{name}\n{theirs}")
+    _same_rows(where, "recovered", fold, recovered)
+
+
+def _same_rows(where: Where, name: str, fold: Fold, found: dict[str, bytes]) -> None:
+    expected = fold.encoded
+    for key in sorted(expected.keys() | found.keys()) if found != expected else ():
+        if found.get(key) != expected.get(key):
+            theirs = found.get(key) and row_types.decode(key, found[key])
+            raise Violation("I9", f"{where} {key}: fold\n{fold.rows.get(key)}\n{name}\n{theirs}")
 
 
 def _check_said(world: World, folds: dict[Where, Fold]) -> None:

@@ -57,7 +57,7 @@ def swarm(seed: int) -> Swarm:
         kinds=tuple(weights), weights=tuple(accumulate(weights.values())), partitions=chance.choice((1, 2, 2, 3)),
         steps=chance.choice(STEPS), slow_rows=chance.random() < 0.4, slow_answers=chance.random() < 0.25,
         keeps_store=chance.choice((0.0, 0.5, 1.0)), same_machine=chance.choice((0.2, 0.5, 0.9)),
-        scarce=chance.random() < 0.6, forgets=forgets, wide=chance.random() < 0.04,
+        scarce=chance.random() < 0.6, forgets=forgets, wide=chance.random() < 0.05,
         batch_max=chance.choice((1, 3, 20, 100)),
         zombies_max=chance.choice((1, 2, 4)),
     )

@@ -63,14 +63,16 @@ class Message:
 
 
 class World:
-    """`faults`: how often each kind did something. `events`: records given to a step. `trace`: what happened."""
+    """`faults`: how often each kind did something. `events`: records given to a step. `trace`: what happened.
+    `mixture`: instead of the seed's own."""
 
     def __init__(
         self, seed: int, roles: Mapping[str, Role], discipline: Discipline, *, partitions: int = 0,
         stocked: bool = True, skip: Collection[int] = (), trace: list[str] | None = None,
+        mixture: Swarm | None = None,
     ) -> None:  # fmt: skip
         self.seed, self.discipline, self.skip, self.trace = seed, discipline, skip, trace
-        self.swarm: Swarm = swarm(seed)
+        self.swarm: Swarm = mixture or swarm(seed)
         self.chance = Random(seed)
         self.faults: Counter[str] = Counter()
         self.events = self.step_number = 0
@@ -108,12 +110,16 @@ class World:
                 continue
             self.step_number = step
             self.chance.seed(self.seed << 16 | step)
-            kind = kinds[bisect(weights, self.chance.random() * weights[-1])]
-            happened = HAPPENINGS[kind](self)
-            if happened and kind in FAULTS:
-                self.faults[kind] += 1
-            self.now_ms += self.chance.choice((0, 5, 200, 1000))
-            self.broker.ms += self.now_ms - self.broker.ms if self.chance.random() < 0.02 else 5
+            self.happen(kinds[bisect(weights, self.chance.random() * weights[-1])])
+
+    def happen(self, kind: str) -> bool:
+        """One happening, and a moment passes; whether anything happened."""
+        happened = HAPPENINGS[kind](self)
+        if happened and kind in FAULTS:
+            self.faults[kind] += 1
+        self.now_ms += self.chance.choice((0, 5, 200, 1000))
+        self.broker.ms += self.now_ms - self.broker.ms if self.chance.random() < 0.02 else 5
+        return happened
 
     def note(self, what: str, *told: Any) -> None:
         """A line of the trace, if somebody reads it: it is put into words only then."""
