@@ -58,6 +58,8 @@ class Ear:
         """Whether two records of one name say different things. An attempt that was forgotten is refused anew."""
         if first == again or replace(first, time="") == replace(again, time=""):
             return False
+        if self.forgets and type(again) is r.MoveAnswered:
+            return again.moved or bool(again.parts)
         return not (self.forgets and type(again) is r.ReserveAnswered and again.refused)
 
 
