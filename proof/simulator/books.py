@@ -94,19 +94,13 @@ def _check_movements(rows: dict[str, Any]) -> None:
 
 def check_promises(orders: dict[str, OrderRow], rows: dict[str, Any]) -> None:
     """I4, I5 from the other side: what a confirmed order waits for is held for it, unit for unit, and an order that
-    wanted everything has everything. `rows`: reservations and facts of all
-    stock partitions, as `KEY@PARTITION`."""
+    wanted everything has everything. `rows`: reservations and facts of all stock partitions, as `KEY@PARTITION`."""
     held: Counter[tuple[str, str, str, int, bool]] = Counter()
-    reserved = [row for row in rows.values() if isinstance(row, ReservationRow) and row.state == "allocated"]
-    for row in reserved:
-        for line in row.lines:
-            held[row.order_id, line.sku, line.location, row.attempt, line.back] += line.open
-    for key, fact in rows.items():  # units somebody else shipped for the order, without telling it
-        for effect in fact.effects if isinstance(fact, FactRow) else ():
-            if isinstance(effect, ShipEffect) and not key.startswith(f"fact|{effect.order_id}:shipment:"):
-                partition = key.rpartition("@")[2]
-                line = rows[f"{reservation_key(effect.order_id, effect.attempt)}@{partition}"].lines[effect.part]
-                held[effect.order_id, line.sku, line.location, effect.attempt, False] += effect.quantity
+    gone, forgotten = _shipped_by_others(rows)
+    for row in rows.values():
+        if isinstance(row, ReservationRow) and row.state == "allocated":
+            for line in row.lines:
+                held[row.order_id, line.sku, line.location, row.attempt, line.back] += line.open
     for order in orders.values():
         for line in order.lines:
             counts = (line.shipped, line.cancelled, line.returned, line.back, line.open)
@@ -120,9 +114,30 @@ def check_promises(orders: dict[str, OrderRow], rows: dict[str, Any]) -> None:
                 raise Violation("I4", f"confirmed, and owed from nowhere: {order.order_id} {line}")
             wanted[order.order_id, line.sku, line.location, line.attempt, False] += line.open - line.back
             wanted[order.order_id, line.sku, line.location, line.attempt, True] += line.back
-        for key, units in wanted.items():
-            if units > held[key]:
-                raise Violation("I5", f"confirmed, and not held for: {key} {units}, held {held[key]}")
+        for (*key, back), units in wanted.items():
+            order_id, sku, place, attempt = where = tuple(key)
+            missing = max(units - held[order_id, sku, place, attempt, back], 0)
+            gone[where] -= missing  # for the order they lie there, or (short in a parcel) they wait
+            if gone[where] < 0 and (order_id, attempt) not in forgotten:
+                raise Violation("I5", f"confirmed, and not held for: {where} {units}, {missing} too few")
+
+
+def _shipped_by_others(rows: dict[str, Any]) -> tuple[Counter[tuple[str, str, str, int]], set[tuple[str, int]]]:
+    """Units that somebody shipped for an order without telling it, by (order, SKU, location, attempt); and of which
+    (order, attempt) stock has forgotten what they were."""
+    gone: Counter[tuple[str, str, str, int]] = Counter()
+    forgotten: set[tuple[str, int]] = set()
+    for key, fact in rows.items():
+        for effect in fact.effects if isinstance(fact, FactRow) else ():
+            if isinstance(effect, ShipEffect) and not key.startswith(f"fact|{effect.order_id}:shipment:"):
+                partition = key.rpartition("@")[2]
+                lines = rows[f"{reservation_key(effect.order_id, effect.attempt)}@{partition}"].lines
+                if effect.part < len(lines):
+                    line = lines[effect.part]
+                    gone[effect.order_id, line.sku, line.location, effect.attempt] += effect.quantity
+                else:  # it was forgotten, and released once more
+                    forgotten.add((effect.order_id, effect.attempt))
+    return gone, forgotten
 
 
 def _check_wanted(row: ReservationRow, order: OrderRow | None) -> None:

@@ -25,12 +25,14 @@ class Ear:
     """`forgets`: whether attempts are forgotten in this run.
 
     `said`: topic, type and id -> record. `views`: topic and key -> what was published, in order (None: taken back).
+    `confirmed`: orders, as it was said of them.
     """
 
     def __init__(self, forgets: bool) -> None:
         self.forgets = forgets
         self.said: dict[Name, Any] = {}
         self.views: dict[tuple[str, str], list[Any]] = {}
+        self.confirmed: list[str] = []
 
     def hear(self, topic: str, record: Any) -> None:
         kind = type(record)
@@ -47,6 +49,7 @@ class Ear:
         if known is record:
             if kind is r.OrderDecided and record.status == "confirmed":
                 _is_explained(record)
+                self.confirmed.append(record.order_id)
         elif self.differ(known, record):
             rule = "I3" if kind is r.OrderDecided else "I7"
             raise Violation(rule, f"said twice, and not the same:\n{known}\n{record}")
@@ -55,6 +58,8 @@ class Ear:
         """Whether two records of one name say different things. An attempt that was forgotten is refused anew."""
         if first == again or replace(first, time="") == replace(again, time=""):
             return False
+        if self.forgets and type(again) is r.MoveAnswered:
+            return again.moved or bool(again.parts)
         return not (self.forgets and type(again) is r.ReserveAnswered and again.refused)
 
 

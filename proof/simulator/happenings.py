@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from proof.simulator.sending import ANSWERS
 from proof.simulator.worker import CHANGELOG
 from tables import records as r
 from tables.codec import encode, pack
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from proof.simulator.world import World
 
 AGE_TICKS = 70  # of 60 s: longer than anything is kept
+QUIET_ROUNDS = 6  # an order is decided after three; with moves, or asked again, after more
 
 
 # -- traffic ---------------------------------------------------------------------------------------------------------
@@ -29,7 +31,7 @@ def _order(world: World) -> bool:
     packed: dict[int, list[bytes]] = {}  # as an importer does
     for _ in range(world.chance.randint(2, 5)):
         order = world.traffic.order()
-        world.note(f"-> packed {order}")
+        world.note("-> packed {}", order)
         packed.setdefault(partition_of(order.order_id, world.broker.partitions), []).append(encode(order))
     for partition, items in packed.items():
         world.broker.append("orders", partition, None, pack(items))
@@ -50,7 +52,7 @@ def _duplicate(world: World) -> bool:
     where = world.somewhere()
     log = world.broker.topics[where]
     seen = log[max(len(log) - 1 - int(world.chance.expovariate(0.1)), 0)]
-    world.note(f"again {where} offset {seen.offset}")
+    world.note("again {} offset {}", where, seen.offset)
     world.broker.append(*where, seen.key, seen.value, seen.headers)
     return True
 
@@ -60,7 +62,7 @@ def _replay(world: World) -> bool:
     where = world.somewhere()
     log = world.broker.topics[where]
     start = world.chance.randrange(len(log))
-    world.note(f"replay {where} from {start}")
+    world.note("replay {} from {}", where, start)
     for seen in log[start : start + world.chance.randint(2, 40)]:
         world.broker.append(*where, seen.key, seen.value)
     return True
@@ -74,7 +76,7 @@ def _misroute(world: World) -> bool:
     if seen.key is None:
         return False
     wrong = (number + 1) % world.broker.partitions
-    world.note(f"misrouted to {topic} {wrong}: {seen.value!r}")
+    world.note("misrouted to {} {}: {!r}", topic, wrong, seen.value)
     world.broker.append(topic, wrong, seen.key, seen.value, seen.headers)
     return True
 
@@ -84,7 +86,7 @@ def _garbage(world: World) -> bool:
               encode(r.LogicVersionSet(id="v1", version=1)))  # fmt: skip
     where = world.somewhere()
     value = world.chance.choice(values)
-    world.note(f"garbage {where} {value!r}")
+    world.note("garbage {} {!r}", where, value)
     world.broker.append(*where, None, value)
     return True
 
@@ -138,6 +140,18 @@ def _land(world: World) -> bool:
     return world.lands(world.owners[world.somewhere()], 0.7)
 
 
+def _quiet(world: World) -> bool:
+    """For a moment all goes well: what there is to read is read, and what is said about it lands. No row is written."""
+    for _ in range(QUIET_ROUNDS):
+        moved = False
+        for owner in world.owners.values():
+            moved |= world.handle(owner, 1_000)
+            owner.sending.land(lane=ANSWERS)
+        if not moved:
+            break
+    return True
+
+
 def _begin(world: World) -> bool:
     return world.begin(world.owners[world.somewhere()])
 
@@ -183,7 +197,7 @@ def _zombie(world: World) -> bool:
         world.begin(world.owners[where])
         world.lands(world.owners[where], 0.0)
     world.zombies.append(world.owners[where])
-    world.note(f"{world.owners[where].writer} {where} is a zombie now")
+    world.note("{} {} is a zombie now", world.owners[where].writer, where)
     world.follow(where)
     return True
 
@@ -224,7 +238,7 @@ def _hand_over(world: World) -> bool:
 
 def _compact(world: World) -> bool:
     topic, number = world.somewhere()
-    world.note(f"compacts {CHANGELOG[topic]} {number}")
+    world.note("compacts {} {}", CHANGELOG[topic], number)
     world.broker.compact(CHANGELOG[topic], number, world.chance)
     return True
 
@@ -239,7 +253,7 @@ HAPPENINGS: dict[str, Callable[[World], bool]] = {
     "order": _order, "about_order": _about_order, "fact": _fact, "duplicate": _duplicate, "replay": _replay,
     "misroute": _misroute, "garbage": _garbage, "tick": _tick, "age": _age, "clock_jump": _clock_jump,
     "broker_clock": _broker_clock, "work": _work, "land": _land, "begin": _begin, "end": _end, "look": _look,
-    "publish": _publish, "crash": _crash, "all_crash": _all_crash, "zombie": _zombie,
+    "publish": _publish, "quiet": _quiet, "crash": _crash, "all_crash": _all_crash, "zombie": _zombie,
     "zombie_works": _zombie_works, "zombie_lands": _zombie_lands, "zombie_writes": _zombie_writes,
     "hand_over": _hand_over, "compact": _compact, "view_compact": _view_compact,
 }  # fmt: skip

@@ -6,7 +6,7 @@ and (rarely) with other. Does not belong here: where and when they arrive (`worl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -18,6 +18,7 @@ PLACES = ("W1", "W2")
 LOTS = ("A", "B")
 CHANNELS = ("shop", "shop", "grocer", "")
 TODAY = "2023-11-14"  # in its last minute when a run begins
+WIDE = tuple(f"N{n}" for n in range(42))  # more places than one record may change the lots of
 BEST_BEFORE = (None, TODAY, "2023-11-13", "2023-11-20", "2024-06-01", "2024-06-01")
 _WORDS = (
     r.CancelRequested, r.CancelRequested, r.CancelRequested, r.PaymentCaptured, r.PaymentCaptured, r.PaymentCaptured,
@@ -35,15 +36,25 @@ _FACTS = (
 )  # fmt: skip
 
 
-class Traffic:
-    """Makes one record after another. `scarce`: orders fight for units."""
+# What many records have and few rules look at; said now and then.
+_ASIDES: dict[str, tuple[Any, ...]] = {
+    "reason": ("so it is",), "note": ("seen",), "supplier": ("farm",), "produced": ("2023-10-01",),
+    "occurred_at": ("2023-11-14T09:14:58+01:00", "2023-10-31T23:30:00-05:00"),
+}  # fmt: skip
 
-    def __init__(self, chance: Random, scarce: bool) -> None:
-        self._chance, self._units = chance, 4 if scarce else 15
+
+class Traffic:
+    """Makes one record after another. `scarce`: orders fight for units. `confirmed`: ids of orders that were, which
+    grow while it runs: most of what happens to an order happens to one that was confirmed."""
+
+    def __init__(self, chance: Random, scarce: bool, confirmed: Sequence[str] = ()) -> None:
+        self._chance, self._units, self._confirmed = chance, 4 if scarce else 15, confirmed
         self._orders = self._ids = 0
 
-    def stock(self) -> list[r.Record]:
-        """What there is before the first order. Two SKUs are mostly at one place each, so that orders have to move."""
+    def stock(self, *, wide: bool = False) -> list[r.Record]:
+        """What there is before the first order. Two SKUs are mostly at one place each, so that orders have to move.
+        `wide`: one lot lies at so many places that a recall, a status or midnight comes to it in pages."""
+        day = self._chance.choice(BEST_BEFORE)
         nowhere = {("S1", "W1"), ("S2", "W2")} if self._chance.random() < 0.6 else set()
         return [
             r.KitSet(id=self._id(), kit=KIT, parts=[r.KitPart("S0", 2), r.KitPart("S1", 1)]),
@@ -55,6 +66,10 @@ class Traffic:
                     best_before=self._chance.choice(BEST_BEFORE),
                 )
                 for sku in SKUS for place in PLACES if (sku, place) not in nowhere
+            ),
+            *(
+                r.Received(id=self._id(), sku="S0", location=place, lot="A", quantity=1, best_before=day)
+                for place in (WIDE if wide else ())
             ),
         ]  # fmt: skip
 
@@ -72,27 +87,29 @@ class Traffic:
         return r.OrderPlaced(
             id=order_id, order_id=order_id, channel=chance.choice(CHANNELS) or "market",
             lines=[r.Line(sku, chance.choice(units)) for sku in skus],
-            locations=chance.sample(PLACES, chance.choice((1, 2, 2))),
+            locations=chance.sample(PLACES, chance.choice((0, 1, 1, 2, 2, 2))),
             policy=chance.choice((None, None, "ship_available", "backorder", "backorder")),
             payment=chance.choice(("paid", "paid", "paid", "authorized", "pending")),
             checks=chance.choice(([], [], [], ["fraud"])), payment_seconds=chance.choice((None, 2, 30)),
             occurred_at=chance.choice((None, "2026-03-02T09:14:58+01:00")),
+            exchange_of=self._order_id() if chance.random() < 0.1 else None,
         )  # fmt: skip
 
     def about_order(self) -> Any:
         chance = self._chance
         kind = chance.choice(_WORDS)
         make = _ABOUT.get(kind)
-        return kind(id=self._id(), order_id=self._order_id(), **(make(self, chance) if make else {}))
+        more = self._aside(kind) | (make(self, chance) if make else {})
+        return kind(id=self._id(), order_id=self._order_id(), **more)
 
     def fact(self, end: int) -> Any:
         """`end`: of the stock log; counts may look back."""
         chance = self._chance
         kind = chance.choice(_FACTS)
         if kind in _RULES:
-            return kind(id=self._id(), **_RULES[kind](chance))
+            return kind(id=self._id(), **self._aside(kind), **_RULES[kind](chance))
         place = chance.choice(PLACES)
-        more = _STOCK[kind](self, chance, end)
+        more = self._aside(kind) | _STOCK[kind](self, chance, end)
         sku = more.pop("sku", None) or chance.choice(SKUS)
         if kind in _ANYWHERE:
             return kind(id=self._id(), sku=sku, **more)
@@ -101,7 +118,8 @@ class Traffic:
     # ---- parts of the above
 
     def lines(self, chance: Random) -> list[tuple[str, int]]:
-        return [(sku, chance.randint(1, 2)) for sku in chance.sample(SKUS, chance.choice((1, 1, 2)))]
+        skus = chance.sample(SKUS, chance.choice((1, 1, 2)))
+        return [(sku, chance.randint(1, 2)) for sku in skus]
 
     def of_an_order(self, chance: Random) -> dict[str, Any]:
         return {"order_id": self._order_id(), "attempt": chance.choice((1, 1, 1, 2))}
@@ -114,9 +132,18 @@ class Traffic:
         self._ids += 1
         return f"x{self._ids if self._chance.random() < 0.95 else self._chance.randint(1, self._ids)}"
 
+    def _aside(self, kind: type[r.Record]) -> dict[str, Any]:
+        """In one record of five: what it has of the above."""
+        if self._chance.random() >= 0.2:
+            return {}
+        return {name: self._chance.choice(_ASIDES[name]) for name in kind.__struct_fields__ if name in _ASIDES}
+
     def _order_id(self) -> str:
-        """One of the last orders, or the next."""
-        return f"o{max(1, self._orders + 1 - int(self._chance.expovariate(0.3)))}"
+        """One that was confirmed, or one of the last orders, or the next."""
+        back = int(self._chance.expovariate(0.3))
+        if self._confirmed and self._chance.random() < 0.7:
+            return self._confirmed[max(len(self._confirmed) - 1 - back, 0)]
+        return f"o{max(1, self._orders + 1 - back)}"
 
 
 Make = dict[str, Any]
@@ -151,7 +178,7 @@ def _sent(traffic: Traffic, chance: Random) -> Make:
     }  # fmt: skip
     if chance.random() < 0.4:
         more["lines"] = [
-            r.ShippedLine(sku, n, chance.choice((None, *PLACES)), chance.choice((None, *LOTS)))
+            r.ShippedLine(sku, n, chance.choice((None, *PLACES)), chance.choice((None, *LOTS)), _known(chance))
             for sku, n in traffic.lines(chance)
         ]
     return more
@@ -189,6 +216,10 @@ _ABOUT: dict[type, Callable[[Traffic, Random], Make]] = {
 }  # fmt: skip
 
 
+def _known(chance: Random) -> str:
+    return chance.choice(("scanned", "reported"))
+
+
 def _lot(chance: Random) -> str | None:
     return chance.choice((None, *LOTS))
 
@@ -205,13 +236,16 @@ def _received(traffic: Traffic, chance: Random, end: int) -> Make:
 def _counted(traffic: Traffic, chance: Random, end: int) -> Make:
     return {
         "lot": chance.choice(LOTS), "quantity": chance.randint(0, traffic.units),
-        "as_of_offset": chance.choice((None, chance.randint(0, end))), "recount": chance.random() < 0.3,
+        "as_of_offset": chance.choice((None, chance.randint(0, end))), "as_of_index": chance.choice((0, 0, 1)),
+        "reason": chance.choice(("cycle_count", "found")), "recount": chance.random() < 0.3,
     }  # fmt: skip
 
 
 def _gone(traffic: Traffic, chance: Random, end: int) -> Make:
-    more: Make = {"lot": _lot(chance), "quantity": chance.randint(1, 2)}
-    return more | traffic.of_an_order(chance) if chance.random() < 0.4 else more
+    more: Make = {"lot": _lot(chance), "quantity": chance.randint(1, 2), "known": _known(chance)}
+    if chance.random() < 0.4:
+        return more | traffic.of_an_order(chance)
+    return more | {"channel": chance.choice(("", "shop", "grocer"))}
 
 
 def _picked_up(traffic: Traffic, chance: Random, end: int) -> Make:
@@ -225,6 +259,7 @@ def _came_back(traffic: Traffic, chance: Random, end: int) -> Make:
     return {
         "lot": _lot(chance), "quantity": chance.randint(1, 2),
         "disposition": chance.choice(("restock", "restock", "scrap", "quarantine")),
+        "order_id": chance.choice((None, traffic.of_an_order(chance)["order_id"])),
     }  # fmt: skip
 
 
@@ -233,7 +268,7 @@ def _policy(traffic: Traffic, chance: Random, end: int) -> Make:
         "location": chance.choice((None, *PLACES)), "safety_stock": chance.randint(0, 1),
         "reorder_point": chance.randint(0, 3), "expiring_days": chance.choice((0, 3, 10)),
         "count_tolerance": chance.choice((0, 0, 2)), "backorder_limit": chance.choice((0, 2, 4)),
-        "backorder_due": chance.choice((None, "2023-12-24")),
+        "backorder_due": chance.choice((None, "2023-12-24")), "hysteresis": chance.choice((0, 2)),
     }  # fmt: skip
 
 
@@ -248,7 +283,7 @@ def _sent_on(traffic: Traffic, chance: Random, end: int) -> Make:
     here, there = chance.sample(PLACES, 2)
     return {
         "location": here, "to": there, "quantity": chance.randint(1, 3), "reference": chance.choice(("T1", "T2")),
-        "lot": _lot(chance),
+        "lot": _lot(chance), "expected": chance.choice((None, "2023-11-20")),
     }  # fmt: skip
 
 
@@ -257,6 +292,14 @@ def _arrived(traffic: Traffic, chance: Random, end: int) -> Make:
         "quantity": chance.randint(0, 3), "reference": chance.choice(("T1", "T2")), "lot": _lot(chance),
         "final": chance.random() < 0.7,
     }  # fmt: skip
+
+
+def _notified(traffic: Traffic, chance: Random, end: int) -> Make:
+    return _incoming(traffic, chance, end) | {"lot": _lot(chance)}
+
+
+def _built(traffic: Traffic, chance: Random, end: int) -> Make:
+    return _boxes(traffic, chance, end) | {"best_before": chance.choice(BEST_BEFORE)}
 
 
 def _boxes(traffic: Traffic, chance: Random, end: int) -> Make:
@@ -268,17 +311,19 @@ def _boxes(traffic: Traffic, chance: Random, end: int) -> Make:
 
 _STOCK: dict[type, Callable[[Traffic, Random, int], Make]] = {
     r.Received: _received, r.Counted: _counted, r.Shipped: _gone, r.Picked: _picked_up, r.Returned: _came_back,
-    r.PolicySet: _policy, r.PurchaseOrdered: _incoming, r.PurchaseConfirmed: _incoming, r.PurchaseNotified: _incoming,
-    r.TransferredOut: _sent_on, r.TransferredIn: _arrived, r.KitAssembled: _boxes, r.KitDisassembled: _boxes,
+    r.PolicySet: _policy, r.PurchaseOrdered: _incoming, r.PurchaseConfirmed: _incoming, r.PurchaseNotified: _notified,
+    r.TransferredOut: _sent_on, r.TransferredIn: _arrived, r.KitAssembled: _built, r.KitDisassembled: _boxes,
     r.Adjusted: lambda traffic, chance, end: {
         "lot": _lot(chance), "quantity": chance.randint(-3, 2), "reason": "correction"
     },
     r.SkuDefined: lambda traffic, chance, end: {
-        "flavor": "original", "discontinued": chance.random() < 0.1,
+        "flavor": "original", "packaging": "bag", "size": "100 g", "gtin": "04012345678901",
+        "discontinued": chance.random() < 0.1, "case_units": chance.choice((0, 12)),
         "channels": chance.choice(([], [], [], ["shop", "grocer"])),
     },
     r.LotDefined: lambda traffic, chance, end: {
         "lot": chance.choice(LOTS), "best_before": chance.choice(BEST_BEFORE), "supplier": chance.choice(("", "farm")),
+        "documents": chance.choice(([], ["certificate"])),
     },
     r.LotStatusSet: lambda traffic, chance, end: {
         "lot": chance.choice(LOTS), "status": chance.choice(("approved", "approved", "inspection", "on_hold")),
@@ -298,6 +343,7 @@ _RULES: dict[type, Callable[[Random], Make]] = {
     r.ChannelSet: lambda chance: {
         "channel": "grocer", "minimum_life_days": chance.choice((0, 5, 30)), "promise_days": chance.choice((0, 1)),
         "locations": chance.choice(([], ["W1"], ["W2", "W1"])), "closed": chance.random() < 0.1,
+        "policy": chance.choice(("all_or_nothing", "backorder", "ship_available")),
     },
     r.KitSet: lambda chance: {
         "kit": KIT, "parts": chance.choice(([], [r.KitPart("S1", 1)], [r.KitPart("S0", 1), r.KitPart("S2", 2)])),

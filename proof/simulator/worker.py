@@ -110,9 +110,13 @@ class Discipline:
         return True
 
 
-def recover(discipline: Discipline, changelog: Iterable[Seen]) -> dict[str, Kept]:
-    """The rows of a changelog: per key the highest version over writers. Two contents of one version: `Violation`."""
-    best: dict[bytes, tuple[bytes, bytes, set[bytes]]] = {}
+Copies = dict[bytes, tuple[bytes, bytes, set[bytes]]]
+
+
+def newest(discipline: Discipline, changelog: Iterable[Seen]) -> Copies:
+    """Key -> value of the highest version over writers, its writer, all writers. Two contents of one version:
+    `Violation`."""
+    best: Copies = {}
     for seen in changelog:
         key, writer = split_changelog_key(seen.key or b"")
         value, known = seen.value, best.get(key)
@@ -128,12 +132,17 @@ def recover(discipline: Discipline, changelog: Iterable[Seen]) -> dict[str, Kept
                 raise Violation("two_states", f"{seen.topic}[{seen.partition}] {key.decode()} at {_at(value)}")
             if discipline.is_newer(theirs, ours):
                 best[key] = (value, writer, known[2])
+    return best
+
+
+def recover(discipline: Discipline, changelog: Iterable[Seen]) -> dict[str, Kept]:
+    """The rows of a changelog, as a store keeps them."""
     return {
         key.decode(): Kept(
             row_types.decode(key.decode(), value[VERSION_BYTES:]), who.decode(),
             tuple(sorted(x.decode() for x in writers - {who})),
         )
-        for key, (value, who, writers) in best.items()
+        for key, (value, who, writers) in newest(discipline, changelog).items()
     }  # fmt: skip
 
 

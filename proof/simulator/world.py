@@ -63,14 +63,16 @@ class Message:
 
 
 class World:
-    """`faults`: how often each kind did something. `events`: records given to a step. `trace`: what happened."""
+    """`faults`: how often each kind did something. `events`: records given to a step. `trace`: what happened.
+    `mixture`: instead of the seed's own."""
 
     def __init__(
         self, seed: int, roles: Mapping[str, Role], discipline: Discipline, *, partitions: int = 0,
         stocked: bool = True, skip: Collection[int] = (), trace: list[str] | None = None,
+        mixture: Swarm | None = None,
     ) -> None:  # fmt: skip
         self.seed, self.discipline, self.skip, self.trace = seed, discipline, skip, trace
-        self.swarm: Swarm = swarm(seed)
+        self.swarm: Swarm = mixture or swarm(seed)
         self.chance = Random(seed)
         self.faults: Counter[str] = Counter()
         self.events = self.step_number = 0
@@ -78,7 +80,7 @@ class World:
         self.broker = Broker(partitions or self.swarm.partitions)
         self.broker.ms = START_MS
         self.now_ms = START_MS
-        self.traffic = Traffic(self.chance, self.swarm.scarce)
+        self.traffic = Traffic(self.chance, self.swarm.scarce, self.ear.confirmed)
         self.roles = {topic: role._replace(step=self._counted(role.step)) for topic, role in roles.items()}
         self.places: list[Where] = [(topic, n) for topic in roles for n in range(self.broker.partitions)]
         self.owners: dict[Where, Owner] = {}
@@ -93,7 +95,7 @@ class World:
         ))  # fmt: skip
         for topic, number in self.places:
             self.broker.append(topic, number, None, opened)
-        for record in self.traffic.stock() if stocked else ():
+        for record in self.traffic.stock(wide=self.swarm.wide) if stocked else ():
             self.put(record)
         for where in self.places:
             self.open(where, 0, 0)
@@ -108,17 +110,21 @@ class World:
                 continue
             self.step_number = step
             self.chance.seed(self.seed << 16 | step)
-            kind = kinds[bisect(weights, self.chance.random() * weights[-1])]
-            happened = HAPPENINGS[kind](self)
-            if happened and kind in FAULTS:
-                self.faults[kind] += 1
-            self.now_ms += self.chance.choice((0, 5, 200, 1000))
-            self.broker.ms += self.now_ms - self.broker.ms if self.chance.random() < 0.02 else 5
+            self.happen(kinds[bisect(weights, self.chance.random() * weights[-1])])
 
-    def note(self, what: str) -> None:
-        """A line of the trace, if somebody reads it."""
+    def happen(self, kind: str) -> bool:
+        """One happening, and a moment passes; whether anything happened."""
+        happened = HAPPENINGS[kind](self)
+        if happened and kind in FAULTS:
+            self.faults[kind] += 1
+        self.now_ms += self.chance.choice((0, 5, 200, 1000))
+        self.broker.ms += self.now_ms - self.broker.ms if self.chance.random() < 0.02 else 5
+        return happened
+
+    def note(self, what: str, *told: Any) -> None:
+        """A line of the trace, if somebody reads it: it is put into words only then."""
         if self.trace is not None:
-            self.trace.append(f"{self.step_number:4} {what}")
+            self.trace.append(f"{self.step_number:4} {what.format(*told)}")
 
     def put(self, record: Any) -> None:
         """A record from outside: by its key, or to every partition of the logs that know it."""
@@ -127,17 +133,17 @@ class World:
             for topic, number in self.places:
                 if isinstance(record, dict(logs)[topic]):
                     self.broker.append(topic, number, None, encode(record))
-            self.note(f"-> everywhere {record}")
+            self.note("-> everywhere {}", record)
             return
         by_order = isinstance(record, r.OrderRecord)
         topic, key = ("orders", record.order_id) if by_order else ("warehouse", record.sku)
         where = (topic, partition_of(key, self.broker.partitions))
-        self.note(f"-> {where} {record}")
+        self.note("-> {} {}", where, record)
         self.broker.append(*where, key.encode(), encode(record))
 
     def tick(self, where: Where, now_ms: int) -> None:
         """A ticker tells this log the time, as it sees it."""
-        self.note(f"tick {where} {now_ms - START_MS}")
+        self.note("tick {} {}", where, now_ms - START_MS)
         self.broker.append(*where, None, encode(r.Tick(id=f"t{now_ms}", now_ms=now_ms)))
 
     # ---- what owners do
@@ -148,7 +154,7 @@ class World:
         fresh = self.broker.topics[owner.where][at : at + most]
         if not fresh:
             return False
-        self.note(f"{owner.writer} {owner.where} handles {at}..{at + len(fresh) - 1}")
+        self.note("{} {} handles {}..{}", owner.writer, owner.where, at, at + len(fresh) - 1)
         owner.handle([Message(seen) for seen in fresh])
         return True
 
@@ -161,14 +167,15 @@ class World:
             lane = ROWS
         landed = owner.sending.land(None if self.chance.random() < all_of_it else self.chance, lane)
         if landed:
-            self.note(f"{owner.writer} {owner.where} lands {landed}")
+            self.note("{} {} lands {}", owner.writer, owner.where, landed)
         return bool(landed)
 
     def begin(self, owner: Owner) -> bool:
         """The owner begins a checkpoint: its rows are on their way."""
         written = owner.begin_checkpoint()
         if written:
-            self.note(f"{owner.writer} {owner.where} writes {[(k, v.at / 1024) for k, v in written]}")
+            if self.trace is not None:
+                self.note("{} {} writes {}", owner.writer, owner.where, [(key, row.at / 1024) for key, row in written])
             self._check_written(owner, written)
         return bool(written)
 
@@ -176,14 +183,14 @@ class World:
         """The owner commits, if its checkpoint has landed."""
         ended = owner.end_checkpoint()
         if ended:
-            self.note(f"{owner.writer} {owner.where} commits {owner.committed}")
+            self.note("{} {} commits {}", owner.writer, owner.where, owner.committed)
         return ended
 
     def look(self, owner: Owner) -> bool:
         """The owner looks for rows that are past their time, and tells its own log."""
         found = owner.look()
         if found:
-            self.note(f"{owner.writer} {owner.where} would forget {found}")
+            self.note("{} {} would forget {}", owner.writer, owner.where, found)
         return bool(found)
 
     # ---- beginnings and ends
@@ -205,7 +212,7 @@ class World:
         sending = Sending(self.broker, self.ear.hear)
         owner = Owner(self.discipline, self.roles[topic], number, writer, machine, sending, kept, committed)
         self.owners[where] = owner
-        self.note(f"{writer} {where} opens at {committed}, rows to {needed}{' (store kept)' if is_kept else ''}")
+        self.note("{} {} opens at {}, rows to {}{}", writer, where, committed, needed, " of its store" * is_kept)
         return owner
 
     def follow(self, where: Where) -> None:
@@ -224,7 +231,7 @@ class World:
         if self.chance.random() < 0.7:
             owner.sending.land(self.chance)
         lost = owner.sending.lose()
-        self.note(f"{owner.writer} {owner.where} dies, {lost} lost")
+        self.note("{} {} dies, {} lost", owner.writer, owner.where, lost)
         if self.discipline.keeps_after_crash():
             end = self.broker.end(CHANGELOG[owner.where[0]], owner.where[1])
             self.stores[owner.machine, owner.where] = Mark(owner.writer, end, owner.store.kept)
@@ -240,7 +247,7 @@ class World:
         """A clean end: everything is committed, and the store may be kept."""
         self.save(owner)
         where = owner.where
-        self.note(f"{owner.writer} {where} closes")
+        self.note("{} {} closes", owner.writer, where)
         if self.chance.random() < self.swarm.keeps_store:
             mark = Mark(owner.writer, self.broker.end(CHANGELOG[where[0]], where[1]), owner.store.kept)
             self.stores[owner.machine, where] = mark

@@ -398,6 +398,40 @@ def a_dead_letter_is_lost_and_its_fact_was_taken_later(play: Play) -> None:
     play.dies(ORDERS)
 
 
+def a_part_of_a_kit_is_missing_and_its_order_is_said_again(play: Play) -> None:
+    """What was granted of the kit is given back, and the order's lines are others than it asked for. Delivered again,
+    the order asks in the words it asked in: another order of lines is another command."""
+    play.put(
+        r.KitSet(id="kit", kit="KIT", parts=[r.KitPart("S0", 1), r.KitPart("S2", 2)]),
+        r.Received(id="s1", sku="S1", location="W1", quantity=9, lot="A"),
+        play.order("o1", 0, lines=[r.Line("S1", 1), r.Line("KIT", 2)], policy="ship_available", payment="pending"),
+    )
+    play.turn()
+    play.write(ORDERS, 1_000)
+    play.dies(ORDERS)
+    play.turn()
+
+
+def a_parcel_that_came_back_is_delivered_after_all(play: Play) -> None:
+    """The carrier's words cross: the order is returned, and stays so."""
+    play.put(play.order("o1", 2))
+    play.turn()
+    play.put(r.OrderShipped(id="parcel", order_id="o1"), r.OrderReturned(id="back", order_id="o1"))
+    play.put(r.OrderDelivered(id="there", order_id="o1"))
+    play.turn()
+
+
+def the_last_unit_is_cancelled_while_an_edit_waits_for_stock(play: Play) -> None:
+    """With it the order is cancelled: the edit is over, and what stock grants for it is given back."""
+    play.put(r.Received(id="s1", sku="S1", location="W1", quantity=9, lot="A"), play.order("o1", 2))
+    play.turn()
+    play.put(
+        r.OrderEdited(id="edit", order_id="o1", lines=[r.EditLine("S1", 1)]),
+        r.CancelRequested(id="none", order_id="o1", lines=[r.CancelLine("S0", 2)]),
+    )
+    play.turn()
+
+
 Scenario = Callable[[Play], None]
 # A scenario, and the defects it must show.
 SCENARIOS: dict[Scenario, tuple[str, ...]] = {
@@ -428,6 +462,9 @@ FOUND = (
     a_torn_level_is_published_before_the_log_is_read_again,
     copies_of_an_order_go_and_the_partition_row_stays,
     a_dead_letter_is_lost_and_its_fact_was_taken_later,
+    a_part_of_a_kit_is_missing_and_its_order_is_said_again,
+    a_parcel_that_came_back_is_delivered_after_all,
+    the_last_unit_is_cancelled_while_an_edit_waits_for_stock,
 )
 
 
