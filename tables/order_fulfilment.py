@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_progress import SENT, STEPS, advance, at_location, held, held_at, owed_lines, with_fulfilment
-from tables.order_states import NOWHERE, OWED, TOO_MANY, add, in_parts, late
+from tables.order_states import LOST, NOWHERE, OWED, TOO_MANY, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderRow, PartitionRow
 
@@ -121,6 +121,8 @@ def filled(row: OrderRow, record: r.BackorderFilled, at: At, log: PartitionRow) 
     """
     if row.state == "unplaced":
         return "unknown_order: stock for an order that was never placed here"
+    if row.state in LOST:  # told before stock heard that nothing is owed: nothing of it waits, or ever will
+        return row
     key = record.sku, record.attempt, record.location
     mine = [n for n, x in enumerate(row.lines) if (x.sku, x.attempt, x.location) == key]
     if not mine or record.place <= max(row.lines[n].heard for n in mine):

@@ -62,7 +62,11 @@ def _trimmed(row: OrderRow, surplus: dict[str, int], at: At) -> OrderRow:
     left = dict(surplus)
     lines: list[OrderLine] = []
     given: list[EntryLine] = []
+    resting = {x.sku for x in row.lines if not x.location}
     for line in reversed(row.lines):
+        if line.sku in surplus and line.sku not in resting:  # where its units stood: the order of SKUs is asked again
+            resting.add(line.sku)
+            lines.append(OrderLine(line.sku, 0, "", 0, 0, 0, 0, "", row.attempt))
         units = min(left.get(line.sku, 0), line.quantity) if line.location else 0
         if units:
             left[line.sku] -= units
@@ -75,9 +79,5 @@ def _trimmed(row: OrderRow, surplus: dict[str, int], at: At) -> OrderRow:
     rests = {n: x.sku for n, x in enumerate(lines) if not x.location and x.sku in surplus}
     for n, sku in rests.items():
         lines[n] = replace(lines[n], quantity=lines[n].quantity + surplus[sku])
-    lines += [
-        OrderLine(sku, units, "", 0, 0, 0, 0, "", row.attempt)
-        for sku, units in surplus.items() if sku not in rests.values()
-    ]  # fmt: skip
     row = replace(row, lines=tuple(lines), refused=row.refused + refused)
     return add(row, Entry(at.place, "trim", at.ms, row.attempt, lines=tuple(given)))

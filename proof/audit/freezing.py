@@ -76,16 +76,15 @@ def expire(room: Room, place: int) -> None:
     if not room.today:
         return
     for lot in room.stirred:
-        days = [day for day, _ in _ahead(lot)]
-        if days:
-            heappush(room.calendar, (min(days), lot.key))
+        if day := _first(lot):
+            heappush(room.calendar, (day, lot.key))
     room.stirred.clear()
     today = date.fromisoformat(room.today).toordinal()
     due: set[str] = set()
     while room.calendar and room.calendar[0][0] <= today:
         due.add(heappop(room.calendar)[1])
-    found = [(key, lot, what) for key in due if (what := _what(lot := _lot(room, key), today))]
-    for number, (_, lot, what) in enumerate(sorted(found, key=lambda x: x[0])):
+    found = [(_first(lot), key, lot, what) for key in due if (what := _what(lot := _lot(room, key), today))]
+    for number, (_, _, lot, what) in enumerate(sorted(found, key=lambda x: x[:2])):  # those that wait longest first
         if number < LOTS_MAX:
             lot.shelf.alter(lot, place, **{what: True})
         else:
@@ -104,6 +103,11 @@ def _ahead(lot: Lot) -> list[tuple[int, str]]:
     days = lot.shelf.policy.expiring_days
     warns = days > 0 and not lot.warned and lot.on_hand > 0
     return [(last + 1, "expired"), *([(last - days, "warned")] if warns else [])]
+
+
+def _first(lot: Lot) -> int:
+    """The first day on which the calendar has something for this lot; 0: none."""
+    return min((max(day, 1) for day, _ in _ahead(lot)), default=0)
 
 
 def _what(lot: Lot, today: int) -> str:

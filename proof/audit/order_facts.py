@@ -24,6 +24,9 @@ def cancelled(order: Order, record: r.CancelRequested, place: int, ms: int, log:
         else:
             give_back(order, record.reason, order.units(record.lines), place, ms)
             order.fewer_kits(record.lines)
+            if order.state == "cancelled":  # with the last of its units an edit that waits for stock is over, too
+                end_edit(order)
+                next_edit(order, place, ms, log)
     elif order.state == "unplaced":
         order.cancelled_early = True
     elif order.state in OPEN:

@@ -219,6 +219,8 @@ def tracked(order: Order, record: r.TrackingUpdated, place: int, ms: int, log: L
 
 
 def delivered(order: Order, record: r.OrderDelivered, place: int, ms: int, log: LogState) -> bool:
+    if order.state not in (*OWED, "shipped"):
+        return True  # too late: it was returned already
     for fulfilment in order.fulfilments.values():
         if fulfilment.state == "shipped":
             fulfilment.state = "delivered"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from tables import records as r
@@ -16,6 +17,12 @@ def stocked(belt: Any, skus: int = 6, units: int = 5) -> None:
         for location in ("W1", "W2"):
             belt.place(r.Received(id=f"r{n}{location}", sku=f"S{n}", location=location, lot=f"L{n}", quantity=units,
                                   best_before="2027-01-01"))  # fmt: skip
+
+
+def newest(belt: Any, sku: str) -> dict[str, Any]:
+    """Its published level."""
+    said = [msgspec.json.decode(x.value) for x in belt.source("stock-levels")]
+    return [x for x in said if x["sku"] == sku][-1]
 
 
 def order(n: int, *skus: str, **more: Any) -> r.OrderPlaced:
@@ -153,3 +160,17 @@ def test_orders_with_kits_that_are_edited_and_cancelled_in_any_order(belt: Any, 
 
     assert report["findings"] == []
     assert report["checked"]["edit"] > 3
+
+
+def test_more_lots_than_one_record_may_change_expire_those_first_whose_day_came_first(belt: Any) -> None:
+    """By day, then by key: 42 lots that are all over by one tick, the last by name for the longest time."""
+    places = [f"N{n:02}" for n in range(42)]
+    for n, location in enumerate(places):
+        lot, day = ("B", "2023-11-12") if n == 41 else ("A", "2023-11-13")
+        belt.place(r.Received(id=location, sku="S1", location=location, lot=lot, quantity=1, best_before=day))
+    belt.turn()
+    belt.tick()
+    belt.turn()
+    levels = {x["location"]: x["available"] for x in newest(belt, "S1")["locations"]}
+    assert levels == dict.fromkeys(places, 0)
+    assert belt.audit()["findings"] == []

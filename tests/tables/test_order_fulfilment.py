@@ -311,6 +311,19 @@ def test_a_fill_knows_nothing_of_what_the_order_told_stock_later(order_log: Any)
     assert units(order_log) == [(A, 1, 0, 0, 0), (A, 0, 0, 0, 1)]
 
 
+def test_a_fill_that_comes_when_the_order_is_lost_leaves_nothing_waiting(order_log: Any) -> None:
+    """Two of three wait, one of them gets stock; the order is cancelled before it hears of it. Somebody ships it after
+    all: stock has to hear of three units."""
+    order_log.place(("A", 3), policy="backorder", payment="pending")
+    order_log.answer(r.Part(A, 1, "W1"), r.Part(A, 2, "W1", backordered=True))
+    order_log.tell(r.CancelRequested)
+    assert order_log.order().state == "rejected"
+    before = units(order_log)
+    fill(order_log, waiting=1)
+    assert units(order_log) == before
+    assert facts(order_log.tell(r.OrderShipped), r.Shipped) == [(A, 3, "W1")]
+
+
 def test_stock_for_an_order_nobody_placed_is_a_dead_letter(order_log: Any) -> None:
     assert fill(order_log).dead.startswith("unknown_order")
     assert order_log.rows() == {}
