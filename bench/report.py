@@ -12,7 +12,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from bench.round import Measured
+from bench.measured import Measured
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -24,6 +24,8 @@ class Row(Struct, frozen=True, kw_only=True):
     orders: int
     cpu_s_per_1000: float | None
     broker_cpu_s_per_1000: float | None
+    clients_cpu_s_per_1000: float | None  # placing the orders and reading the decisions
+    all_cpu_s_per_1000: float | None  # the sum: client and server, whatever they are
     orders_s: float | None
     p50_ms: float | None
     p99_ms: float | None
@@ -41,7 +43,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 _MEDIANS = (
-    "cpu_s_per_1000", "broker_cpu_s_per_1000", "orders_s", "p50_ms", "p99_ms", "steady_cpu_s_per_1000", "settled_s",
+    "cpu_s_per_1000", "broker_cpu_s_per_1000", "clients_cpu_s_per_1000", "all_cpu_s_per_1000", "orders_s", "p50_ms", "p99_ms", "steady_cpu_s_per_1000", "settled_s",
     "confirmed", "confirmed_one_at_a_time", "load_1m", "busy_cores", "steal_cores", "others_cores",
 )  # fmt: skip
 
@@ -64,14 +66,15 @@ def show(rows: Sequence[Row], console: Console) -> None:
     table.add_column("workload")
     table.add_column("broker")
     table.add_column("peer")
-    for name in ("orders/s", "CPU-s per 1,000", "broker", f"p50 ms {rate}", f"p99 ms {rate}", "confirmed",
+    for name in ("orders/s", "CPU-s per 1,000", "broker", "clients", "all", f"p50 ms {rate}", f"p99 ms {rate}", "confirmed",
                  "one at a time", "load", "others' cores", "steal"):  # fmt: skip
         table.add_column(name, justify="right")
     table.add_column("check")
     for x in rows:
         table.add_row(
             x.workload, x.broker, x.peer, _figure(x.orders_s, 0), _figure(x.cpu_s_per_1000, 3),
-            _figure(x.broker_cpu_s_per_1000, 3), _figure(x.p50_ms, 1), _figure(x.p99_ms, 1), _figure(x.confirmed, 0),
+            _figure(x.broker_cpu_s_per_1000, 3), _figure(x.clients_cpu_s_per_1000, 3), _figure(x.all_cpu_s_per_1000, 3),
+            _figure(x.p50_ms, 1), _figure(x.p99_ms, 1), _figure(x.confirmed, 0),
             _figure(x.confirmed_one_at_a_time, 0), _figure(x.load_1m, 1), _figure(x.others_cores, 2),
             _figure(x.steal_cores, 2), x.check,
         )  # fmt: skip

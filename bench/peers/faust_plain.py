@@ -106,6 +106,12 @@ class FaustPeer:
     decisions = DECISIONS
     inputs = (ORDERS, STOCK)
 
+    def missing(self) -> str:
+        return ""
+
+    def key(self, name: str) -> bytes:
+        return name.encode()
+
     def prepare(self, settings: Settings) -> None:
         admin = AdminClient(client_config(settings))
         app = settings.prefix + APP
