@@ -39,7 +39,7 @@ Cell = tuple[str, WorkloadName, Place]
 WARM_UP_SHARE = 4  # a quarter of the orders, at most:
 WARM_UP_MAX = 3_000
 FULL = (20_000, 5, 5.0)  # orders, rounds, seconds of steady rate
-QUICK = (3_000, 1, 2.0)
+QUICK = (1_500, 1, 1.0)
 WIDTH = 160
 
 app = App(name="bench", help="Smokehouse beside what users would take instead.", version_flags=[])
@@ -139,16 +139,17 @@ def _run(
                 peer, workload, broker = cell
                 title = f"round {number + 1} of {times}, {peer}, {workload}, {broker}"
                 started = time.monotonic()
-                say = lambda phase, title=title: talk.print(f"{title}: {phase}")  # noqa: E731
+                say = lambda phase, title=title: talk.print(f"{title}: {phase}", soft_wrap=True)  # noqa: E731
                 try:
                     found = _round(cell, kafka, size, seed, say)
                 except (BenchError, ReadError) as error:
                     failed[cell].append(str(error))
-                    talk.print(f"{title}: FAILED: {error}", markup=False)
+                    talk.print(f"{title}: FAILED: {error}", markup=False, soft_wrap=True)
                     continue
                 measured[cell].append(found)
+                took = f"{time.monotonic() - started:.0f} s"
                 talk.print(f"{title}: {found.orders_s:,.0f} orders/s, {found.cpu_s_per_1000:.3f} CPU-s per 1,000, "
-                           f"check {found.check} ({time.monotonic() - started:.0f} s)", highlight=False)  # fmt: skip
+                           f"check {found.check} ({took})", highlight=False, soft_wrap=True)  # fmt: skip
     return measured, failed
 
 

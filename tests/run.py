@@ -40,8 +40,9 @@ SUITES: list[tuple[str, list[str]]] = [
     ("faults", []),
     ("bench", []),
 ]
-# Reasons for which a test may be skipped in CI: the real data or a durable broker is not on this machine.
-ALLOWED_SKIPS = ("SMOKEHOUSE_TEST_DATA", "no Apache Kafka:")
+# Reasons for which a test may be skipped in CI: the real data, a durable broker or a server that the bench compares
+# with is not on this machine.
+ALLOWED_SKIPS = ("SMOKEHOUSE_TEST_DATA", "no Apache Kafka:", "no PostgreSQL:", "no Redis:")
 
 
 @dataclass

@@ -102,7 +102,7 @@ class CalledPeer(ABC):
                 used, after = cpu() - ours, look()
                 seconds = (max(found["seen_ns"]) - found["times_ns"][0]) / 1e9
                 told = callers.ask({"do": "answers"})
-            answers = _agreed([order.order_id for order in workload.orders], told, self.ledger(server.address))
+            answers = agreed([order.order_id for order in workload.orders], told, self.ledger(server.address))
             check = judge(workload, answers, self.levels(server.address))
         busy = busy_between(before, after)
         return Measured(
@@ -115,7 +115,7 @@ class CalledPeer(ABC):
         )  # fmt: skip
 
 
-def _agreed(order_ids: list[str], told: list[bool], ledger: list[Decision]) -> Answers:
+def agreed(order_ids: list[str], told: list[bool], ledger: list[Decision]) -> Answers:
     """The ledger's decisions; where a caller was told something else, both are in it: `twice`."""
     said = {decision.order_id: decision for decision in ledger}
     pairs = zip(order_ids, told, strict=True)

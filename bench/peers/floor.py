@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka import OFFSET_STORED, Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from msgspec import Struct
 
@@ -36,8 +36,8 @@ POLL_SECONDS = 0.05
 COMMIT_SECONDS = 1.0
 FLUSH_SECONDS = 30.0
 CONSUMER = {
-    "auto.offset.reset": "earliest", "enable.auto.commit": False, "group.instance.id": "floor-1",
-    "fetch.wait.max.ms": 10, "queued.min.messages": 100_000,
+    "auto.offset.reset": "earliest", "enable.auto.commit": False, "fetch.wait.max.ms": 10,
+    "queued.min.messages": 100_000,
 }  # fmt: skip
 PRODUCER = {"linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
 
@@ -94,7 +94,9 @@ def run(settings: Settings) -> None:
     """Until SIGTERM."""
     producer = Producer(producer_config(settings) | PRODUCER)
     consumer = Consumer(client_config(settings) | CONSUMER | {"group.id": settings.prefix + GROUP})
-    consumer.subscribe([settings.prefix + ORDERS, settings.prefix + STOCK])
+    topics = (settings.prefix + ORDERS, settings.prefix + STOCK)
+    every = [TopicPartition(topic, p, OFFSET_STORED) for topic in topics for p in range(PARTITIONS_DEFAULT)]
+    consumer.assign(every)  # there is one of it
     floor = Floor(producer, settings.prefix)
     going = [True]
     signal.signal(signal.SIGTERM, lambda *_: going.clear())

@@ -18,6 +18,7 @@ from bench.workload import Reference, WorkloadName, make, one_at_a_time, summed
 
 class MemoryPeer:
     name = "memory"
+    shop = Reference
 
     def missing(self) -> str:
         return ""
@@ -26,7 +27,7 @@ class MemoryPeer:
         self, workload_name: WorkloadName, size: Size, seed: int, folder: Path, say: Callable[[str], None]
     ) -> Measured:
         workload = make(workload_name, size.all, seed)
-        shop = Reference(workload.received)
+        shop = self.shop(workload.received)
         first = size.warm_up + size.steady
         late: list[float] = []
         said: list[bool] = []

@@ -29,7 +29,7 @@ class Peer(Protocol):
     name: str
 
     def missing(self) -> str:
-        """Why it cannot run here and what to install, as one line; empty if it can. Looks only."""
+        """Why it cannot run here and what to install, as one line; empty if it can."""
 
 
 class LogPeer(Peer, Protocol):

@@ -13,22 +13,27 @@ from quixstreams import Application
 from quixstreams.models import TopicConfig
 
 COMMIT_SECONDS = 1.0
+ANSWER = "order:"  # before an order id: the answer it got
 
 
 def decide(event: dict[str, Any], state: Any) -> list[dict[str, Any]]:
-    """The decision on an order; nothing for a receipt. One state holds the levels of all SKUs."""
+    """The decision on an order; nothing for a receipt. One state holds the levels of all SKUs and every answer."""
     if event["type"] == "received":
         state.set(event["sku"], state.get(event["sku"], 0) + event["quantity"])
         return []
+    order_id = event["order_id"]
     units: dict[str, int] = {}
     for sku, count in event["lines"]:
         units[sku] = units.get(sku, 0) + count
-    left = {sku: state.get(sku, 0) for sku in units}
-    if any(left[sku] < count for sku, count in units.items()):
-        return [{"order_id": event["order_id"], "confirmed": False, "units": {}}]
-    for sku, count in units.items():
-        state.set(sku, left[sku] - count)
-    return [{"order_id": event["order_id"], "confirmed": True, "units": units}]
+    confirmed = state.get(ANSWER + order_id)
+    if confirmed is None:
+        left = {sku: state.get(sku, 0) for sku in units}
+        confirmed = all(left[sku] >= count for sku, count in units.items())
+        if confirmed:
+            for sku, count in units.items():
+                state.set(sku, left[sku] - count)
+        state.set(ANSWER + order_id, confirmed)
+    return [{"order_id": order_id, "confirmed": confirmed, "units": units if confirmed else {}}]
 
 
 def main() -> None:
@@ -37,7 +42,8 @@ def main() -> None:
         bootstrap, consumer_group=group, auto_offset_reset="earliest", commit_interval=COMMIT_SECONDS,
         state_dir=folder, auto_create_topics=True, loglevel="WARNING", processing_guarantee="at-least-once",
         consumer_extra_config={
-            "fetch.wait.max.ms": 10, "group.instance.id": "quix-1", "queued.min.messages": 100_000,
+            "fetch.wait.max.ms": 10, "session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000,
+            "group.instance.id": "quix-1", "queued.min.messages": 100_000,
             "partition.assignment.strategy": "cooperative-sticky",
         },
         producer_extra_config={
