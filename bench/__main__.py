@@ -38,6 +38,7 @@ Place = Literal["embedded", "kafka", "none"]
 Cell = tuple[str, WorkloadName, Place]
 WARM_UP_SHARE = 4  # a quarter of the orders, at most:
 WARM_UP_MAX = 3_000
+WARM_UP = Size(warm_up=1_000, steady=0, rate=0.0, burst=5_000)  # of a fresh JVM, by the floor
 FULL = (20_000, 5, 5.0)  # orders, rounds, seconds of steady rate
 QUICK = (1_500, 1, 1.0)
 WIDTH = 160
@@ -134,6 +135,8 @@ def _run(
         if any(b == "kafka" for _, _, b in cells):
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smokehouse-bench-kafka-")))
             kafka = stack.enter_context(start_kafka(_address(), home))
+            talk.print("warming up Apache Kafka")
+            measure(ON_LOG["floor"](), "spread", kafka, WARM_UP, seed, lambda _: None)
         for number in range(times):
             for cell in cells if number % 2 == 0 else reversed(cells):  # nobody is always first
                 peer, workload, broker = cell

@@ -44,7 +44,8 @@ def build(bootstrap: str, prefix: str, folder: Path) -> Any:
         prefix + APP, broker=f"kafka://{bootstrap}", store="rocksdb://?driver=rocksdict", datadir=str(folder),
         topic_partitions=PARTITIONS_DEFAULT, topic_allow_declare=True, topic_disable_leader=True, web_enabled=False,
         producer_linger=LINGER_SECONDS, producer_acks=-1, broker_commit_interval=COMMIT_SECONDS, autodiscover=False,
-        broker_max_poll_records=500, broker_session_timeout=SESSION_SECONDS, broker_heartbeat_interval=2.0, value_serializer="json", key_serializer="raw",
+        broker_max_poll_records=500, broker_session_timeout=SESSION_SECONDS, broker_heartbeat_interval=2.0,
+        value_serializer="json", key_serializer="raw",
     )  # fmt: skip
     orders = app.topic(prefix + ORDERS, key_serializer="raw", value_serializer="json")
     stock = app.topic(prefix + STOCK, key_serializer="raw", value_serializer="json")
