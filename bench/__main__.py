@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from confluent_kafka import KafkaException
 from cyclopts import App, Parameter
 from rich.console import Console
 
@@ -23,7 +24,7 @@ from bench.children import BenchError
 from bench.measured import Measured, Size
 from bench.page import write as write_page
 from bench.peers.registry import ALONE, ON_LOG, PEERS
-from bench.report import row, show
+from bench.report import Row, row, show
 from bench.round import measure
 from bench.workload import WORKLOADS, WorkloadName
 from streams.brokers.embedded import start_embedded
@@ -109,8 +110,11 @@ def bench(
             peers.append(name)
     cells: list[Cell] = [(p, w, b) for b in brokers for w in workloads for p in peers if p in ON_LOG]
     cells += [(p, w, NO_BROKER) for w in workloads for p in peers if p in ALONE]
-    measured, failed = _run(cells, times, size, seed, talk)
-    rows = [row(p, w, b, size.burst, rate, measured[p, w, b], failed[p, w, b]) for p, w, b in cells]
+    rows: list[Row] = []
+    for measured, failed in _run(cells, times, size, seed, talk):
+        rows = [row(p, w, b, size.burst, rate, measured[p, w, b], failed[p, w, b]) for p, w, b in cells]
+        if json is not None:  # after each round: what is broken off leaves what it had
+            json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
     out = Console()
     if not out.is_terminal:
         out = Console(width=WIDTH)  # a pipe knows no width: whole words rather than a folded table
@@ -120,14 +124,13 @@ def bench(
     out.print(f"{machine.describe()}; {times} round(s) of {size.burst} orders, seed {seed}")
     if write:
         write_page(rows, skipped, machine.describe(), times)
-    if json is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
     sys.exit(0 if all(x.check == "ok" for x in rows) else 1)
 
 
 def _run(
     cells: list[Cell], times: int, size: Size, seed: int, talk: Console
-) -> tuple[dict[Cell, list[Measured]], dict[Cell, list[str]]]:
+) -> Iterator[tuple[dict[Cell, list[Measured]], dict[Cell, list[str]]]]:
+    """After each round: everything measured so far, and what failed."""
     measured: dict[Cell, list[Measured]] = {cell: [] for cell in cells}
     failed: dict[Cell, list[str]] = {cell: [] for cell in cells}
     with contextlib.ExitStack() as stack:
@@ -145,7 +148,7 @@ def _run(
                 say = lambda phase, title=title: talk.print(f"{title}: {phase}", soft_wrap=True)  # noqa: E731
                 try:
                     found = _round(cell, kafka, size, seed, say)
-                except (BenchError, ReadError) as error:
+                except (BenchError, BrokerError, ReadError, KafkaException) as error:
                     failed[cell].append(str(error))
                     talk.print(f"{title}: FAILED: {error}", markup=False, soft_wrap=True)
                     continue
@@ -153,7 +156,7 @@ def _run(
                 took = f"{time.monotonic() - started:.0f} s"
                 talk.print(f"{title}: {found.orders_s:,.0f} orders/s, {found.cpu_s_per_1000:.3f} CPU-s per 1,000, "
                            f"check {found.check} ({took})", highlight=False, soft_wrap=True)  # fmt: skip
-    return measured, failed
+            yield measured, failed
 
 
 def _round(cell: Cell, kafka: RunningBroker | None, size: Size, seed: int, say: Callable[[str], None]) -> Measured:
