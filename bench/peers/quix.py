@@ -122,7 +122,8 @@ def _install(folder: Path) -> list[list[str]]:
     """The commands: uv where it is beside this Python, for it is quicker, else pip."""
     uv = Path(sys.executable).with_name("uv")
     python = str(folder / "bin" / "python")
+    lock = ["--quiet", "--require-hashes", "-r", str(LOCK)]
     if os.access(uv, os.X_OK):
-        install = [str(uv), "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", str(LOCK)]
+        install = [str(uv), "pip", "install", "--compile-bytecode", "--python", python, *lock]
         return [[str(uv), "venv", "--quiet", "--python", sys.executable, str(folder)], install]
-    return [[sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", "--quiet", "-r", str(LOCK)]]
+    return [[sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", *lock]]
