@@ -35,11 +35,9 @@ def write(
 def _section(
     rows: Sequence[Row], skipped: Sequence[str], machine: str, rounds: int, date: str, pictures: Sequence[str]
 ) -> str:
-    loads = [x.others_cores for x in rows if x.others_cores is not None]
-    busy = f" Other processes used up to {max(loads):.1f} cores meanwhile." if loads else ""
     orders = f"{rows[0].orders:,}" if rows else "0"
     lines = [
-        f"Measured {date} on {machine}: {rounds} interleaved round(s) of {orders} orders, medians.{busy}",
+        f"Measured {date} on {machine}: {rounds} interleaved round(s) of {orders} orders, medians.{_busy(rows)}",
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{'|'.join('---' if n < LEFT or n == len(HEADINGS) - 1 else '--:' for n in range(len(HEADINGS)))}|",
@@ -50,6 +48,18 @@ def _section(
         *(f"![CPU and orders a second of each peer, {name}](bench-{name}.svg)" for name in pictures),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _busy(rows: Sequence[Row]) -> str:
+    """How busy the machine was: who reads the figures must know."""
+    all_rounds = [x for one in rows for x in one.rounds]
+    if not all_rounds:
+        return ""
+    loads = [x.load_1m for x in all_rounds]
+    return (
+        f" Its load average was {min(loads):.1f} to {max(loads):.1f}; other processes used "
+        f"{min(x.others_cores for x in all_rounds):.1f} to {max(x.others_cores for x in all_rounds):.1f} cores."
+    )
 
 
 def _draw(rows: Sequence[Row], folder: Path) -> list[str]:

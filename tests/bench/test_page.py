@@ -44,7 +44,8 @@ def test_only_what_stands_between_the_markers_is_rewritten(tmp_path: Path) -> No
     assert text.count("| spread | kafka | smokehouse | 3,000 | 0.300 | 0.100 | 0.100 | 0.500 | 1.0 | 2.0 |") == 1
     assert "| postgres | - | - | - | - | - | - | - | - | - | no space left |" in text
     assert "Skipped: quix: no Quix Streams: no network" in text
-    assert "Measured 2030-01-02 on 2 cores: 3 interleaved round(s) of 100 orders" in text
+    assert "Measured 2030-01-02 on 2 cores: 3 interleaved round(s) of 100 orders, medians." in text
+    assert "Its load average was 0.5 to 0.5; other processes used 0.2 to 0.2 cores." in text
     assert (tmp_path / "bench-spread.svg").exists()
 
 
