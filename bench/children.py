@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -40,11 +40,12 @@ class Child:
         end_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.log = log
+        self._command = [str(part) for part in command]
         self._end_signal = end_signal
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [str(part) for part in command],
+                self._command,
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL, stdout=subprocess.PIPE if talks else out,
                 stderr=out, env=os.environ | dict(env or {}), start_new_session=True, preexec_fn=_die_with(os.getpid()),
                 user=user, group=user, extra_groups=None if user is None else [],
@@ -58,7 +59,7 @@ class Child:
     def expect_alive(self) -> None:
         if self.process.poll() is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
-            raise BenchError(f"{' '.join(map(str, self.process.args))} ended with {self.process.returncode}:\n{tail}")
+            raise BenchError(f"{' '.join(self._command)} ended with {self.process.returncode}:\n{tail}")
 
     def ask(self, question: Any) -> Any:
         """One JSON line to a child that talks, one back."""
@@ -92,7 +93,7 @@ class Child:
             if pipe is not None:
                 pipe.close()
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

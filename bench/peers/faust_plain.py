@@ -106,7 +106,7 @@ class FaustPeer:
     orders = ORDERS
     stock = STOCK
     decisions = DECISIONS
-    inputs = (ORDERS, STOCK)
+    inputs: tuple[str, ...] = (ORDERS, STOCK)
 
     def missing(self) -> str:
         return ""

@@ -121,7 +121,7 @@ class FloorPeer:
     orders = ORDERS
     stock = STOCK
     decisions = DECISIONS
-    inputs = (ORDERS, STOCK)
+    inputs: tuple[str, ...] = (ORDERS, STOCK)
 
     def missing(self) -> str:
         return ""

@@ -62,7 +62,7 @@ class PostgresPeer(CalledPeer):
             data = Path(home) / "data"
             _initialise(programs / "initdb", data, user)
             options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
-            command = [programs / "postgres", "-D", data, "-p", str(port), *options]
+            command: list[str | Path] = [programs / "postgres", "-D", data, "-p", str(port), *options]
             at_once = signal.SIGQUIT  # nobody wants its last checkpoint
             with Child(command, folder / "postgres.log", user=user, end_signal=at_once) as child:
                 wait_until(lambda: _answers(address), child.expect_alive, READY_SECONDS)
@@ -174,7 +174,8 @@ def _programs() -> Path | None:
 
 
 def _initialise(initdb: Path, data: Path, user: str | None) -> None:
-    command = [initdb, "-D", data, "-U", "bench", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    command: list[str | Path] = [initdb, "-D", data, "-U", "bench", "--auth=trust"]  # loopback, scratch data
+    command += ["--encoding=UTF8", "--locale=C", "--no-sync"]
     run = subprocess.run(
         command, capture_output=True, text=True, timeout=INIT_SECONDS, check=False, cwd="/", user=user, group=user,
         extra_groups=None if user is None else [],

@@ -45,7 +45,7 @@ class QuixPeer:
     orders = ORDERS
     stock = ORDERS  # another topic would be another state
     decisions = DECISIONS
-    inputs = (ORDERS,)
+    inputs: tuple[str, ...] = (ORDERS,)
 
     def missing(self) -> str:
         try:

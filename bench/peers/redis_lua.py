@@ -85,7 +85,7 @@ class RedisPeer(CalledPeer):
         from hiredis import pack_command
 
         lines = [str(part) for line in summed(order).items() for part in line]
-        return pack_command(("EVALSHA", _sha(), "3", STOCK, DECIDED, LEDGER, order.order_id, *lines))
+        return pack_command(("EVALSHA", _sha(), "3", STOCK, DECIDED, LEDGER, order.order_id, *lines))  # type: ignore[arg-type]
 
     def lines(self, address: str, count: int) -> list[Line]:
         with contextlib.closing(_client(address)) as client:
