@@ -41,7 +41,7 @@ WARM_UP_SHARE = 4  # a quarter of the orders, at most:
 WARM_UP_MAX = 3_000
 WARM_UP = Size(warm_up=1_000, steady=0, rate=0.0, burst=5_000)  # of a fresh JVM, by the floor
 FULL = (20_000, 5, 5.0)  # orders, rounds, seconds of steady rate
-QUICK = (1_500, 1, 1.0)
+QUICK = (1_000, 1, 1.0)
 WIDTH = 160
 
 app = App(name="bench", help="Smokehouse beside what users would take instead.", version_flags=[])
