@@ -144,7 +144,10 @@ def _run(
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smokehouse-bench-kafka-")))
             kafka = stack.enter_context(start_kafka(_address(), home))
             talk.print("warming up Apache Kafka")
-            measure(ON_LOG["floor"](), "spread", kafka, WARM_UP, seed, lambda _: None)
+            try:
+                measure(ON_LOG["floor"](), "spread", kafka, WARM_UP, seed, lambda _: None)
+            except (BenchError, ReadError, KafkaException) as error:
+                talk.print(f"the warm-up failed: {error}", markup=False, soft_wrap=True)
         for number in range(times):
             for cell in cells if number % 2 == 0 else reversed(cells):  # nobody is always first
                 peer, workload, broker = cell

@@ -68,12 +68,15 @@ class Floor:
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Placed | Received).decode
 
-    def handle(self, messages: Sequence[Message]) -> None:
+    def handle(self, messages: Sequence[Message]) -> bool:
+        """Whether there was a record among them, and not only what the client reports."""
         left, produce, encode, decode = self._left, self._producer.produce, self._encode, self._decode
         decisions, levels = self._decisions, self._levels
+        found = False
         for message in messages:
             if message.error() is not None:
                 continue
+            found = True
             record = decode(message.value())
             if type(record) is Received:
                 left[record.sku] = left.get(record.sku, 0) + record.quantity
@@ -88,6 +91,7 @@ class Floor:
                     left[sku] -= count
                     produce(levels, str(left[sku]), sku)
             produce(decisions, encode(Said(record.order_id, confirmed, units if confirmed else {})), record.order_id)
+        return found
 
 
 def run(settings: Settings) -> None:
@@ -105,8 +109,7 @@ def run(settings: Settings) -> None:
     while going:
         first = consumer.poll(POLL_SECONDS)
         if first is not None:
-            floor.handle([first, *consumer.consume(BATCH - 1, 0)])
-            handled = True
+            handled = floor.handle([first, *consumer.consume(BATCH - 1, 0)]) or handled
         producer.poll(0)
         if handled and time.monotonic() - committed > COMMIT_SECONDS:
             if producer.flush(FLUSH_SECONDS):
