@@ -10,19 +10,22 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from confluent_kafka import KafkaException
 from cyclopts import App, Parameter
 from rich.console import Console
 
 from bench import machine
 from bench.children import BenchError
-from bench.peers.registry import PEERS
-from bench.report import row, show
-from bench.round import Measured, Size, measure
+from bench.measured import Measured, Size
+from bench.page import write as write_page
+from bench.peers.registry import ALONE, ON_LOG, PEERS
+from bench.report import Row, row, show
+from bench.round import measure
 from bench.workload import WORKLOADS, WorkloadName
 from streams.brokers.embedded import start_embedded
 from streams.brokers.kafka import missing_for_kafka, start_kafka
@@ -31,11 +34,14 @@ from streams.ends import ReadError
 
 BrokerName = Literal["embedded", "kafka"]
 BROKERS: tuple[BrokerName, ...] = ("kafka", "embedded")
-Cell = tuple[str, WorkloadName, BrokerName]
+NO_BROKER: Literal["none"] = "none"
+Place = Literal["embedded", "kafka", "none"]
+Cell = tuple[str, WorkloadName, Place]
 WARM_UP_SHARE = 4  # a quarter of the orders, at most:
 WARM_UP_MAX = 3_000
+WARM_UP = Size(warm_up=1_000, steady=0, rate=0.0, burst=5_000)  # of a fresh JVM, by the floor
 FULL = (20_000, 5, 5.0)  # orders, rounds, seconds of steady rate
-QUICK = (3_000, 1, 2.0)
+QUICK = (1_000, 1, 1.0)
 WIDTH = 160
 
 app = App(name="bench", help="Smokehouse beside what users would take instead.", version_flags=[])
@@ -53,6 +59,7 @@ def bench(
     rate: float = 500.0,
     steady_seconds: float = -1.0,
     json: Path | None = None,
+    write: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 1,
 ) -> None:
     """Measure, side by side in interleaved rounds.
@@ -60,11 +67,13 @@ def bench(
     Parameters
     ----------
     quick
-        One round of few orders: under three minutes.
+        One round of few orders, the second broker with one workload: under three minutes on an idle machine.
     only
-        Peers, separated by commas (smokehouse, faust); default: all.
+        Peers, separated by commas (smokehouse, floor, quix, faust, redis, redis_pipelined, postgres, postgres_batch,
+        memory); default: all.
     broker
-        kafka, embedded or both with a comma; default: both, Apache Kafka where it can be started.
+        kafka, embedded or both with a comma; default: both, Apache Kafka where it can be started. Redis, PostgreSQL
+        and memory run once, without one.
     workload
         spread, drop or both with a comma; default: both.
     orders
@@ -77,6 +86,8 @@ def bench(
         How long that rate is held; 0 leaves it out.
     json
         Also write the rows to this file.
+    write
+        Also write the table and its bars into docs/performance.md.
     seed
         Of the workloads.
     """
@@ -86,27 +97,45 @@ def bench(
     steady = steady if steady_seconds < 0 else steady_seconds
     size = Size(min(count // WARM_UP_SHARE, WARM_UP_MAX), int(rate * steady), rate, count)
     brokers: list[BrokerName] = [b for b in BROKERS if b in _names(broker, BROKERS)]
+    skipped: list[str] = []
     if "kafka" in brokers and (missing := missing_for_kafka()):
-        talk.print(f"without Apache Kafka: {missing}")
+        skipped.append(f"Apache Kafka: {missing}")
         brokers.remove("kafka")
     workloads: list[WorkloadName] = [w for w in WORKLOADS if w in _names(workload, WORKLOADS)]
-    peers = _names(only, tuple(PEERS))
-    cells: list[Cell] = [(p, w, b) for b in brokers for w in workloads for p in peers]
-    measured, failed = _run(cells, times, size, seed, talk)
-    rows = [row(p, w, b, size.burst, rate, measured[p, w, b], failed[p, w, b]) for p, w, b in cells]
+    peers = []
+    for name in _names(only, tuple(PEERS)):
+        if missing := PEERS[name]().missing():
+            skipped.append(f"{name}: {missing}")
+        else:
+            peers.append(name)
+    cells: list[Cell] = [
+        (p, w, b)
+        for b in brokers
+        for w in (workloads[:1] if quick and b != brokers[0] else workloads)
+        for p in peers if p in ON_LOG
+    ]  # fmt: skip
+    cells += [(p, w, NO_BROKER) for w in workloads for p in peers if p in ALONE]
+    rows: list[Row] = []
+    for measured, failed in _run(cells, times, size, seed, talk):
+        rows = [row(p, w, b, size.burst, rate, measured[p, w, b], failed[p, w, b]) for p, w, b in cells]
+        if json is not None:  # after each round: what is broken off leaves what it had
+            json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
     out = Console()
     if not out.is_terminal:
         out = Console(width=WIDTH)  # a pipe knows no width: whole words rather than a folded table
     show(rows, out)
+    for line in skipped:
+        out.print(f"skipped: {line}", markup=False)
     out.print(f"{machine.describe()}; {times} round(s) of {size.burst} orders, seed {seed}")
-    if json is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+    if write:
+        write_page(rows, skipped, machine.describe(), times)
     sys.exit(0 if all(x.check == "ok" for x in rows) else 1)
 
 
 def _run(
     cells: list[Cell], times: int, size: Size, seed: int, talk: Console
-) -> tuple[dict[Cell, list[Measured]], dict[Cell, list[str]]]:
+) -> Iterator[tuple[dict[Cell, list[Measured]], dict[Cell, list[str]]]]:
+    """After each round: everything measured so far, and what failed."""
     measured: dict[Cell, list[Measured]] = {cell: [] for cell in cells}
     failed: dict[Cell, list[str]] = {cell: [] for cell in cells}
     with contextlib.ExitStack() as stack:
@@ -114,23 +143,37 @@ def _run(
         if any(b == "kafka" for _, _, b in cells):
             home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smokehouse-bench-kafka-")))
             kafka = stack.enter_context(start_kafka(_address(), home))
+            talk.print("warming up Apache Kafka")
+            try:
+                measure(ON_LOG["floor"](), "spread", kafka, WARM_UP, seed, lambda _: None)
+            except (BenchError, ReadError, KafkaException) as error:
+                talk.print(f"the warm-up failed: {error}", markup=False, soft_wrap=True)
         for number in range(times):
             for cell in cells if number % 2 == 0 else reversed(cells):  # nobody is always first
                 peer, workload, broker = cell
                 title = f"round {number + 1} of {times}, {peer}, {workload}, {broker}"
                 started = time.monotonic()
-                with _broker(kafka if broker == "kafka" else None) as running:
-                    try:
-                        say = lambda phase, title=title: talk.print(f"{title}: {phase}")  # noqa: E731
-                        found = measure(PEERS[peer](), workload, running, size, seed, say)
-                    except (BenchError, ReadError) as error:
-                        failed[cell].append(str(error))
-                        talk.print(f"{title}: FAILED: {error}", markup=False)
-                        continue
+                say = lambda phase, title=title: talk.print(f"{title}: {phase}", soft_wrap=True)  # noqa: E731
+                try:
+                    found = _round(cell, kafka, size, seed, say)
+                except (BenchError, BrokerError, ReadError, KafkaException) as error:
+                    failed[cell].append(str(error))
+                    talk.print(f"{title}: FAILED: {error}", markup=False, soft_wrap=True)
+                    continue
                 measured[cell].append(found)
+                took = f"{time.monotonic() - started:.0f} s"
                 talk.print(f"{title}: {found.orders_s:,.0f} orders/s, {found.cpu_s_per_1000:.3f} CPU-s per 1,000, "
-                           f"check {found.check} ({time.monotonic() - started:.0f} s)", highlight=False)  # fmt: skip
-    return measured, failed
+                           f"check {found.check} ({took})", highlight=False, soft_wrap=True)  # fmt: skip
+            yield measured, failed
+
+
+def _round(cell: Cell, kafka: RunningBroker | None, size: Size, seed: int, say: Callable[[str], None]) -> Measured:
+    peer, workload, broker = cell
+    if broker == NO_BROKER:
+        with tempfile.TemporaryDirectory(prefix="smokehouse-bench-") as folder:
+            return ALONE[peer]().run(workload, size, seed, Path(folder), say)
+    with _broker(kafka if broker == "kafka" else None) as running:
+        return measure(ON_LOG[peer](), workload, running, size, seed, say)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -26,19 +26,30 @@ class BenchError(RuntimeError):
     """A round could not be measured. The message says what happened, with the last lines of the log."""
 
 
-class PythonChild:
-    """`python ARGUMENTS` beside us, its output in `log`."""
+class Child:
+    """`command` beside us, its output in `log`. Ends on `end_signal`; runs as `user`, if one is named."""
 
     def __init__(
-        self, arguments: Sequence[str], log: Path, env: Mapping[str, str] | None = None, *, talks: bool = False
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        *,
+        talks: bool = False,
+        user: str | None = None,
+        end_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.log = log
+        self._command = [str(part) for part in command]
+        self._end_signal = end_signal
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, *arguments],
+                self._command,
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL, stdout=subprocess.PIPE if talks else out,
                 stderr=out, env=os.environ | dict(env or {}), start_new_session=True, preexec_fn=_die_with(os.getpid()),
+                user=user, group=user, extra_groups=None if user is None else [],
+                cwd=None if user is None else "/",
             )  # fmt: skip
 
     @property
@@ -48,7 +59,7 @@ class PythonChild:
     def expect_alive(self) -> None:
         if self.process.poll() is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
-            raise BenchError(f"{' '.join(map(str, self.process.args))} ended with {self.process.returncode}:\n{tail}")
+            raise BenchError(f"{' '.join(self._command)} ended with {self.process.returncode}:\n{tail}")
 
     def ask(self, question: Any) -> Any:
         """One JSON line to a child that talks, one back."""
@@ -72,7 +83,7 @@ class PythonChild:
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(self._end_signal)
             try:
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -82,11 +93,26 @@ class PythonChild:
             if pipe is not None:
                 pipe.close()
 
-    def __enter__(self) -> PythonChild:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class PythonChild(Child):
+    """`python ARGUMENTS` beside us: this Python, or another one."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        *,
+        talks: bool = False,
+        python: str | Path = sys.executable,
+    ) -> None:
+        super().__init__([python, *arguments], log, env, talks=talks)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -9,31 +9,41 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from bench.children import BenchError
-from bench.peers.peer import Decision, Peer
-from bench.workload import Workload, summed
+from bench.peers.peer import Decision, LogPeer
+from bench.workload import Workload, one_at_a_time, summed
 from streams.reader import Follower, bounds
 from streams.settings import Settings
 
 POLL_SECONDS = 0.05
 
 
-class Decisions:
-    """All decisions of one round."""
+@dataclass
+class Answers:
+    """What a peer said: by order id; orders with two different answers; and, if it decides one order after the other
+    and shows it, the ids in that sequence."""
 
-    def __init__(self, settings: Settings, peer: Peer) -> None:
+    said: dict[str, Decision] = field(default_factory=dict)
+    twice: list[str] = field(default_factory=list)
+    sequence: list[str] | None = None
+
+
+class Decisions:
+    """All decisions of one round. One partition holds them in sequence."""
+
+    def __init__(self, settings: Settings, peer: LogPeer) -> None:
         self.seen_ns: dict[str, int] = {}  # order id -> when its decision could be read
-        self.said: dict[str, Decision] = {}
-        self.twice: list[str] = []  # orders with two different decisions
         self._peer = peer
         places = {(peer.decisions, p): low for p, (low, _) in bounds(settings, peer.decisions).items()}
+        self.answers = Answers(sequence=[] if len(places) == 1 else None)
         self._follower = Follower(settings, places, {peer.decisions: True})
 
     def read_until(self, count: int, seconds: float, alive: Callable[[], None]) -> None:
         """Until `count` orders are decided in all; `BenchError` after `seconds`."""
         until = time.monotonic() + seconds
-        while len(self.said) < count:
+        while len(self.answers.said) < count:
             messages = self._follower.poll(POLL_SECONDS)
             now = time.time_ns()
             for message in messages:
@@ -41,7 +51,7 @@ class Decisions:
             if not messages:
                 alive()
                 if time.monotonic() > until:
-                    done = f"{len(self.said)} of {count} orders"
+                    done = f"{len(self.answers.said)} of {count} orders"
                     raise BenchError(f"{self._peer.name}: {done} decided in {seconds:.0f} s")
 
     def read_rest(self) -> None:
@@ -54,31 +64,47 @@ class Decisions:
         self._follower.close()
 
     def _note(self, decision: Decision, now: int) -> None:
-        known = self.said.get(decision.order_id)
+        known = self.answers.said.get(decision.order_id)
         if known is None:
-            self.said[decision.order_id] = decision
+            self.answers.said[decision.order_id] = decision
             self.seen_ns[decision.order_id] = now
+            if self.answers.sequence is not None:
+                self.answers.sequence.append(decision.order_id)
         elif known != decision:
-            self.twice.append(decision.order_id)
+            self.answers.twice.append(decision.order_id)
 
 
-def judge(workload: Workload, decisions: Decisions, levels: dict[str, int]) -> str:
-    """What was wrong first, or "ok": every order decided once and whole, nothing sold that was not there or lost."""
-    if decisions.twice:
-        return f"{len(decisions.twice)} orders with two decisions, the first is {decisions.twice[0]}"
+def judge(workload: Workload, answers: Answers, levels: dict[str, int]) -> str:
+    """What was wrong first, or "ok": every order decided once and whole, nothing sold that was not there or lost; a
+    peer with a sequence has said to each order what the reference says that decides one at a time in that sequence."""
+    if answers.twice:
+        return f"{len(answers.twice)} orders with two decisions, the first is {answers.twice[0]}"
     sold: Counter[str] = Counter()
     for order in workload.orders:
-        said = decisions.said.get(order.order_id)
+        said = answers.said.get(order.order_id)
         if said is None:
             return f"order {order.order_id} is not decided"
         if said.confirmed and said.units != summed(order):
             return f"order {order.order_id} was confirmed with {said.units}, not {summed(order)}"
         sold.update(said.units)
-    if len(decisions.said) != len(workload.orders):
-        return f"{len(decisions.said)} decisions for {len(workload.orders)} orders"
+    if len(answers.said) != len(workload.orders):
+        return f"{len(answers.said)} decisions for {len(workload.orders)} orders"
     for sku, received in workload.received.items():
         if sold[sku] > received:
             return f"{sku}: {sold[sku]} units confirmed, {received} received"
         if levels.get(sku) != received - sold[sku]:
             return f"{sku}: {levels.get(sku)} units left, {received} received and {sold[sku]} confirmed"
+    return "ok" if answers.sequence is None else _compare(workload, answers, answers.sequence)
+
+
+def _compare(workload: Workload, answers: Answers, sequence: list[str]) -> str:
+    """With the reference, order by order."""
+    orders = {order.order_id: order for order in workload.orders}
+    if len(sequence) != len(orders):
+        return f"a sequence of {len(sequence)} decisions for {len(orders)} orders"
+    right = one_at_a_time(Workload([orders[x] for x in sequence], workload.received))
+    for order_id in sequence:
+        if answers.said[order_id].confirmed != (order_id in right):
+            said = "confirmed" if answers.said[order_id].confirmed else "rejected"
+            return f"order {order_id} was {said}, one at a time it would not be"
     return "ok"

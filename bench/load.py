@@ -12,7 +12,7 @@ import time
 
 from confluent_kafka import Producer
 
-from bench.peers.registry import PEERS
+from bench.peers.registry import ON_LOG
 from bench.workload import WorkloadName, make
 from streams.settings import Settings, from_environment, producer_config
 
@@ -25,8 +25,8 @@ def main() -> None:
     settings = from_environment({}).with_(bootstrap=bootstrap, prefix=prefix)
     workload_name: WorkloadName = "drop" if name == "drop" else "spread"
     workload = make(workload_name, int(count), int(seed))
-    peer = PEERS[peer_name]()
-    records = [(order.order_id.encode(), peer.order(order)) for order in workload.orders]
+    peer = ON_LOG[peer_name]()
+    records = [(peer.key(order.order_id), peer.order(order)) for order in workload.orders]
     producer = _producer(settings)
     print("{}", flush=True)  # ready
     for line in sys.stdin:
@@ -34,7 +34,7 @@ def main() -> None:
         if told["do"] == "stock":
             for sku, units in workload.received.items():
                 for value in peer.receipt(sku, units):
-                    producer.produce(prefix + peer.stock, value, sku.encode())
+                    producer.produce(prefix + peer.stock, value, peer.key(sku))
             producer.flush(FLUSH_SECONDS)
             answer: dict[str, object] = {}
         else:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from bench.round import Measured
+from bench.measured import Measured
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -24,6 +24,8 @@ class Row(Struct, frozen=True, kw_only=True):
     orders: int
     cpu_s_per_1000: float | None
     broker_cpu_s_per_1000: float | None
+    clients_cpu_s_per_1000: float | None  # placing the orders and reading the decisions
+    all_cpu_s_per_1000: float | None  # the sum: client and server, whatever they are
     orders_s: float | None
     p50_ms: float | None
     p99_ms: float | None
@@ -41,8 +43,9 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 _MEDIANS = (
-    "cpu_s_per_1000", "broker_cpu_s_per_1000", "orders_s", "p50_ms", "p99_ms", "steady_cpu_s_per_1000", "settled_s",
-    "confirmed", "confirmed_one_at_a_time", "load_1m", "busy_cores", "steal_cores", "others_cores",
+    "cpu_s_per_1000", "broker_cpu_s_per_1000", "clients_cpu_s_per_1000", "all_cpu_s_per_1000", "orders_s", "p50_ms",
+    "p99_ms", "steady_cpu_s_per_1000", "settled_s", "confirmed", "confirmed_one_at_a_time", "load_1m", "busy_cores",
+    "steal_cores", "others_cores",
 )  # fmt: skip
 
 
@@ -57,41 +60,57 @@ def row(
     )  # fmt: skip
 
 
+HEADINGS = (
+    "workload", "broker", "peer", "orders/s", "CPU-s per 1,000", "broker", "clients", "all", "p50 ms", "p99 ms",
+    "confirmed", "others' cores", "check",
+)  # fmt: skip
+LEFT = 3  # so many columns are words
+CHECK_CHARACTERS = 60
+
+
+def cells(x: Row) -> list[str]:
+    """A row of the table, as `HEADINGS` name it. `confirmed` is beside the orders of a one-at-a-time replay."""
+    share = x.confirmed / x.confirmed_one_at_a_time if x.confirmed and x.confirmed_one_at_a_time else None
+    return [
+        x.workload, x.broker, x.peer, figure(x.orders_s, 0), figure(x.cpu_s_per_1000, 3),
+        figure(x.broker_cpu_s_per_1000, 3), figure(x.clients_cpu_s_per_1000, 3), figure(x.all_cpu_s_per_1000, 3),
+        figure(x.p50_ms, 1), figure(x.p99_ms, 1), "-" if share is None else f"{share:.1%}", figure(x.others_cores, 1),
+        x.check.strip().splitlines()[-1][:CHECK_CHARACTERS],
+    ]  # fmt: skip
+
+
 def show(rows: Sequence[Row], console: Console) -> None:
     """The table, and under it the others as multiples of Smokehouse."""
-    rate = f"at {rows[0].steady_rate:.0f}/s" if rows else ""
-    table = Table(title="placed -> decided, medians of the rounds")
-    table.add_column("workload")
-    table.add_column("broker")
-    table.add_column("peer")
-    for name in ("orders/s", "CPU-s per 1,000", "broker", f"p50 ms {rate}", f"p99 ms {rate}", "confirmed",
-                 "one at a time", "load", "others' cores", "steal"):  # fmt: skip
-        table.add_column(name, justify="right")
-    table.add_column("check")
+    rate = f"; p50 and p99 at {rows[0].steady_rate:.0f} orders/s" if rows else ""
+    table = Table(title=f"placed -> decided, medians of the rounds{rate}")
+    for number, name in enumerate(HEADINGS):
+        numeric = LEFT <= number < len(HEADINGS) - 1
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=number < LEFT)
     for x in rows:
-        table.add_row(
-            x.workload, x.broker, x.peer, _figure(x.orders_s, 0), _figure(x.cpu_s_per_1000, 3),
-            _figure(x.broker_cpu_s_per_1000, 3), _figure(x.p50_ms, 1), _figure(x.p99_ms, 1), _figure(x.confirmed, 0),
-            _figure(x.confirmed_one_at_a_time, 0), _figure(x.load_1m, 1), _figure(x.others_cores, 2),
-            _figure(x.steal_cores, 2), x.check,
-        )  # fmt: skip
+        table.add_row(*cells(x))
     console.print(table)
     for line in ratios(rows):
         console.print(line)
 
 
 def ratios(rows: Sequence[Row]) -> list[str]:
-    """Each other peer beside Smokehouse on the same workload and broker."""
-    ours = {(x.workload, x.broker): x for x in rows if x.peer == "smokehouse"}
+    """Each other peer beside Smokehouse on the same workload: on a log without broker and clients, else with both."""
     lines = []
-    for x in rows:
-        base = ours.get((x.workload, x.broker))
-        if base is None or x is base or not (x.cpu_s_per_1000 and base.cpu_s_per_1000 and x.orders_s and base.orders_s):
+    for base in rows:
+        if base.peer != "smokehouse" or not (base.cpu_s_per_1000 and base.all_cpu_s_per_1000 and base.orders_s):
             continue
-        lines.append(
-            f"{x.workload} on {x.broker}: {x.peer} takes {x.cpu_s_per_1000 / base.cpu_s_per_1000:.1f} x the CPU of "
-            f"smokehouse per order; smokehouse decides {base.orders_s / x.orders_s:.1f} x as many orders a second"
-        )
+        for x in rows:
+            if x is base or x.workload != base.workload or x.broker not in (base.broker, "none"):
+                continue
+            if not (x.cpu_s_per_1000 and x.all_cpu_s_per_1000 and x.orders_s):
+                continue
+            alone = x.broker == "none"
+            times = x.all_cpu_s_per_1000 / base.all_cpu_s_per_1000 if alone else x.cpu_s_per_1000 / base.cpu_s_per_1000
+            lines.append(
+                f"{x.workload} on {base.broker}: {x.peer} takes {times:.2f} x the CPU of smokehouse per order "
+                f"({'client and server of both' if alone else 'without broker and clients'}); smokehouse decides "
+                f"{base.orders_s / x.orders_s:.2f} x as many orders a second"
+            )
     return lines
 
 
@@ -100,5 +119,6 @@ def _median(values: list[float | None]) -> float | None:
     return round(median(there), 4) if there else None
 
 
-def _figure(value: float | None, digits: int) -> str:
+def figure(value: float | None, digits: int) -> str:
+    """A number for people; "-" if there is none."""
     return "-" if value is None else f"{value:,.{digits}f}"

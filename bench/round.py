@@ -1,4 +1,4 @@
-"""One round of one peer: warm up, a steady rate for latency, then everything at once for throughput and CPU.
+"""One round of a peer on a log: warm up, a steady rate for latency, then everything at once for throughput and CPU.
 
 Guarantees: a log of its own (a fresh embedded broker, or a fresh prefix on Apache Kafka, whose JVM stays warm); the
 clock of a burst runs from its first produce until the last decision could be read; CPU is counted until the peer has
@@ -12,15 +12,14 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from confluent_kafka import TopicPartition
-from msgspec import Struct
 
-from bench.children import BenchError, PythonChild
+from bench.children import BenchError, Child, PythonChild
 from bench.decided import Decisions, judge
 from bench.machine import busy_between, cpu_seconds, look
-from bench.peers.peer import Peer
+from bench.measured import Measured, Size, p50_and_p99
+from bench.peers.peer import LogPeer
 from bench.workload import WorkloadName, make, one_at_a_time
 from streams.brokers.process import RunningBroker
 from streams.ends import last_offsets, open_consumer
@@ -31,40 +30,8 @@ BURST_SECONDS_MIN = 120.0
 SLOWEST_ORDERS_S = 50.0  # below it a burst counts as stuck
 
 
-class Size(NamedTuple):
-    """Orders per phase; `rate` a second in the steady one."""
-
-    warm_up: int
-    steady: int
-    rate: float
-    burst: int
-
-    @property
-    def all(self) -> int:
-        return self.warm_up + self.steady + self.burst
-
-
-class Measured(Struct, frozen=True, kw_only=True):
-    """What one round showed. CPU seconds are per 1,000 orders of the burst; `cpu` without the broker."""
-
-    cpu_s_per_1000: float
-    broker_cpu_s_per_1000: float
-    orders_s: float
-    settled_s: float  # from the last decision until everything was committed
-    p50_ms: float | None
-    p99_ms: float | None
-    steady_cpu_s_per_1000: float | None
-    confirmed: int
-    confirmed_one_at_a_time: int
-    load_1m: float
-    busy_cores: float
-    steal_cores: float
-    others_cores: float  # used by processes that are not the bench's
-    check: str
-
-
 def measure(
-    peer: Peer, workload_name: WorkloadName, broker: RunningBroker, size: Size, seed: int, say: Callable[[str], None]
+    peer: LogPeer, workload_name: WorkloadName, broker: RunningBroker, size: Size, seed: int, say: Callable[[str], None]
 ) -> Measured:
     """Run one round. `BenchError` if the peer does not get through."""
     workload = make(workload_name, size.all, seed)
@@ -99,17 +66,19 @@ def measure(
                 after, used = look(), run.cpu()
                 decisions.read_rest()
                 time.sleep(0.3)  # published levels may be 100 ms late
-                check = judge(workload, decisions, peer.levels(settings))
+                check = judge(workload, decisions.answers, peer.levels(settings))
             finally:
                 decisions.close()
     busy = busy_between(before, after)
+    of_worker, of_broker, of_load, of_reader = (end - start for start, end in zip(ours, used, strict=True))
     all_ours = sum(used) - sum(ours)
     return Measured(
-        cpu_s_per_1000=(used[0] - ours[0]) * 1000 / size.burst,
-        broker_cpu_s_per_1000=(used[1] - ours[1]) * 1000 / size.burst,
+        cpu_s_per_1000=of_worker * 1000 / size.burst, broker_cpu_s_per_1000=of_broker * 1000 / size.burst,
+        clients_cpu_s_per_1000=(of_load + of_reader) * 1000 / size.burst,
+        all_cpu_s_per_1000=all_ours * 1000 / size.burst,
         orders_s=size.burst / seconds, settled_s=settled_s, p50_ms=p50_ms, p99_ms=p99_ms,
         steady_cpu_s_per_1000=steady_cpu,
-        confirmed=sum(x.confirmed for x in decisions.said.values()),
+        confirmed=sum(x.confirmed for x in decisions.answers.said.values()),
         confirmed_one_at_a_time=len(one_at_a_time(workload)),
         load_1m=busy.load_1m, busy_cores=busy.busy_cores, steal_cores=busy.steal_cores,
         others_cores=max(0.0, busy.busy_cores - all_ours / (after.at - before.at)), check=check,
@@ -119,11 +88,11 @@ def measure(
 class _Run:
     def __init__(
         self,
-        peer: Peer,
+        peer: LogPeer,
         settings: Settings,
         broker: RunningBroker,
         load: PythonChild,
-        worker: PythonChild,
+        worker: Child,
         decisions: Decisions,
         ids: list[str],
     ) -> None:
@@ -157,9 +126,9 @@ class _Run:
         ids = self._ids[size.warm_up : size.warm_up + size.steady]
         times = self.place(size.warm_up, size.steady, size.rate)
         spent = self.cpu()[0] - before[0]
-        late = sorted((self._decisions.seen_ns[i] - t) / 1e6 for i, t in zip(ids, times, strict=True))
+        p50_ms, p99_ms = p50_and_p99([(self._decisions.seen_ns[i] - t) / 1e6 for i, t in zip(ids, times, strict=True)])
         self.settle()
-        return late[len(late) // 2], late[min(len(late) - 1, len(late) * 99 // 100)], spent * 1000 / size.steady
+        return p50_ms, p99_ms, spent * 1000 / size.steady
 
     def burst(self, size: Size) -> float:
         """Seconds from the first produce until the last decision could be read."""

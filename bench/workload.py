@@ -59,17 +59,25 @@ def summed(order: Order) -> dict[str, int]:
     return units
 
 
+class Reference:
+    """A shop without any hurry: each order is decided, all or nothing, before the next is looked at."""
+
+    def __init__(self, received: dict[str, int]) -> None:
+        self.left = dict(received)
+
+    def decide(self, order: Order) -> bool:
+        units, left = summed(order), self.left
+        if any(left[sku] < count for sku, count in units.items()):
+            return False
+        for sku, count in units.items():
+            left[sku] -= count
+        return True
+
+
 def one_at_a_time(workload: Workload) -> set[str]:
-    """The orders a shop without any hurry would confirm: each decided before the next is looked at."""
-    left = dict(workload.received)
-    confirmed: set[str] = set()
-    for order in workload.orders:
-        units = summed(order)
-        if all(left[sku] >= count for sku, count in units.items()):
-            confirmed.add(order.order_id)
-            for sku, count in units.items():
-                left[sku] -= count
-    return confirmed
+    """The orders that the reference confirms."""
+    shop = Reference(workload.received)
+    return {order.order_id for order in workload.orders if shop.decide(order)}
 
 
 def _orders(name: WorkloadName, seed: int) -> Iterator[Order]:

@@ -26,6 +26,7 @@ CHECKS = [
     ("imports", [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-logo"]),
 ]
 SIDE_BY_SIDE = ["-n", "2", "--dist", "worksteal"]  # suites that mostly wait: two processes, each with its own brokers
+NIGHTLY_CHECKS = [("mutation", [sys.executable, "-m", "proof.mutation"])]
 # In this order: the quick and the fundamental first. Each is a folder under tests/; one that is not listed here fails.
 SUITES: list[tuple[str, list[str]]] = [
     ("repository", []),
@@ -42,9 +43,9 @@ SUITES: list[tuple[str, list[str]]] = [
     ("faults", []),
     ("bench", []),
 ]
-# Reasons for which a test may be skipped in CI: the real data, a durable broker, or the fuzzer (some Pythons and
-# machines have none) is not here.
-ALLOWED_SKIPS = ("SMOKEHOUSE_TEST_DATA", "no Apache Kafka:", "no atheris:")
+# Reasons for which a test may be skipped in CI: the real data, a durable broker, a server that the bench compares with,
+# or the fuzzer (some Pythons and machines have none) is not here.
+ALLOWED_SKIPS = ("SMOKEHOUSE_TEST_DATA", "no Apache Kafka:", "no atheris:", "no PostgreSQL:", "no Redis:")
 
 
 @dataclass
@@ -68,7 +69,8 @@ def main(arguments: list[str]) -> int:
         results.append(run_pytest(" ".join(named), arguments, ci=ci))
     else:
         if not arguments:
-            results += [run_check(name, command) for name, command in CHECKS]
+            checks = [*CHECKS, *(NIGHTLY_CHECKS if os.environ.get("SMOKEHOUSE_NIGHTLY") == "1" else [])]
+            results += [run_check(name, command) for name, command in checks]
         for name, extra in SUITES:
             if (ROOT / "tests" / name).is_dir():
                 results.append(run_pytest(name, [f"tests/{name}", *extra, *arguments], ci=ci, empty_ok=bool(arguments)))

@@ -32,6 +32,7 @@ OPEN = "faust-orders-open"  # the order table
 APP = "faust-plain"
 LINGER_SECONDS = 0.005
 COMMIT_SECONDS = 1.0
+SESSION_SECONDS = 10.0  # the embedded broker lets a group start after half of it
 READY_FILE = "ready"
 
 
@@ -43,7 +44,8 @@ def build(bootstrap: str, prefix: str, folder: Path) -> Any:
         prefix + APP, broker=f"kafka://{bootstrap}", store="rocksdb://?driver=rocksdict", datadir=str(folder),
         topic_partitions=PARTITIONS_DEFAULT, topic_allow_declare=True, topic_disable_leader=True, web_enabled=False,
         producer_linger=LINGER_SECONDS, producer_acks=-1, broker_commit_interval=COMMIT_SECONDS, autodiscover=False,
-        broker_max_poll_records=500, value_serializer="json", key_serializer="raw",
+        broker_max_poll_records=500, broker_session_timeout=SESSION_SECONDS, broker_heartbeat_interval=2.0,
+        value_serializer="json", key_serializer="raw",
     )  # fmt: skip
     orders = app.topic(prefix + ORDERS, key_serializer="raw", value_serializer="json")
     stock = app.topic(prefix + STOCK, key_serializer="raw", value_serializer="json")
@@ -104,7 +106,13 @@ class FaustPeer:
     orders = ORDERS
     stock = STOCK
     decisions = DECISIONS
-    inputs = (ORDERS, STOCK)
+    inputs: tuple[str, ...] = (ORDERS, STOCK)
+
+    def missing(self) -> str:
+        return ""
+
+    def key(self, name: str) -> bytes:
+        return name.encode()
 
     def prepare(self, settings: Settings) -> None:
         admin = AdminClient(client_config(settings))

@@ -1,15 +1,17 @@
-"""What the bench asks of a peer that lives on a broker.
+"""What the bench asks of a peer: of one that lives on a log, and of one that answers its caller.
 
 Does not belong here: how a round is measured.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from bench.children import PythonChild
-from bench.workload import Order
+from bench.children import Child
+from bench.measured import Measured, Size
+from bench.workload import Order, WorkloadName
 from streams.settings import Settings
 
 READY_SECONDS = 90.0
@@ -24,9 +26,15 @@ class Decision(NamedTuple):
 
 
 class Peer(Protocol):
-    """Topics are named without the prefix of the settings."""
-
     name: str
+
+    def missing(self) -> str:
+        """Why it cannot run here and what to install, as one line; empty if it can."""
+
+
+class LogPeer(Peer, Protocol):
+    """On a broker; `bench.round` measures it. Topics are named without the prefix of the settings."""
+
     orders: str  # topic the orders go to, by order id
     stock: str  # topic the stock goes to, by SKU
     decisions: str  # topic the decisions are read from
@@ -35,8 +43,11 @@ class Peer(Protocol):
     def prepare(self, settings: Settings) -> None:
         """Make the topics."""
 
-    def start(self, settings: Settings, folder: Path) -> PythonChild:
-        """Start the worker process; returns when it reads every partition."""
+    def key(self, name: str) -> bytes:
+        """Key of a record about this order id or SKU."""
+
+    def start(self, settings: Settings, folder: Path) -> Child:
+        """Start the worker process; returns when it reads every partition, or will without being asked."""
 
     def group(self, settings: Settings) -> str:
         """Its consumer group."""
@@ -50,3 +61,11 @@ class Peer(Protocol):
 
     def levels(self, settings: Settings) -> dict[str, int]:
         """Units left per SKU, as the peer itself has them when all is done."""
+
+
+class AlonePeer(Peer, Protocol):
+    """Without a log: it runs its own round, with the same phases."""
+
+    def run(
+        self, workload_name: WorkloadName, size: Size, seed: int, folder: Path, say: Callable[[str], None]
+    ) -> Measured: ...

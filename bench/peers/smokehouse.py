@@ -37,6 +37,12 @@ class SmokehousePeer:
         self._decode = msgspec.json.Decoder(r.OrderDecided).decode
         self._partitions = 0
 
+    def missing(self) -> str:
+        return ""
+
+    def key(self, name: str) -> bytes:
+        return name.encode()
+
     def prepare(self, settings: Settings) -> None:
         self._partitions = logs.apply(settings).partitions
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.decided import Decisions, judge
+from bench.decided import Answers, judge
 from bench.machine import busy_between, cpu_seconds, look
+from bench.peers.called import agreed
 from bench.peers.peer import Decision
 from bench.workload import SKUS, Order, Workload, make, one_at_a_time, summed
 
@@ -83,12 +84,8 @@ def test_cpu_of_a_process_grows_with_its_work_and_the_machine_is_watched() -> No
 WORKLOAD = Workload([Order("a", (("S", 2), ("S", 1))), Order("b", (("S", 2),))], {"S": 4})
 
 
-def decided(*said: Decision) -> Decisions:
-    """Decisions without a broker under them."""
-    decisions = Decisions.__new__(Decisions)
-    decisions.said = {x.order_id: x for x in said}
-    decisions.twice = []
-    return decisions
+def decided(*said: Decision, sequence: str | None = None) -> Answers:
+    return Answers({x.order_id: x for x in said}, [], None if sequence is None else list(sequence))
 
 
 GOOD = (Decision("a", True, {"S": 3}), Decision("b", False, {}))
@@ -96,6 +93,7 @@ GOOD = (Decision("a", True, {"S": 3}), Decision("b", False, {}))
 
 def test_a_right_result_is_ok() -> None:
     assert judge(WORKLOAD, decided(*GOOD), {"S": 1}) == "ok"
+    assert judge(WORKLOAD, decided(*GOOD, sequence="ab"), {"S": 1}) == "ok"
     assert summed(WORKLOAD.orders[0]) == {"S": 3}
 
 
@@ -118,6 +116,20 @@ def test_units_that_are_neither_sold_nor_there_are_named() -> None:
 
 
 def test_two_decisions_on_one_order_are_named() -> None:
-    decisions = decided(*GOOD)
-    decisions.twice = ["b"]
-    assert judge(WORKLOAD, decisions, {"S": 1}).startswith("1 orders with two decisions")
+    answers = decided(*GOOD)
+    answers.twice = ["b"]
+    assert judge(WORKLOAD, answers, {"S": 1}).startswith("1 orders with two decisions")
+
+
+def test_an_order_refused_although_its_units_were_there_is_named() -> None:
+    """Only a peer that shows its sequence can be held to it: b came first, and 2 of 4 units were there."""
+    assert judge(WORKLOAD, decided(*GOOD, sequence="ba"), {"S": 1}).startswith("order b was rejected, one at a time")
+
+
+def test_a_sequence_that_leaves_out_an_order_is_named() -> None:
+    assert judge(WORKLOAD, decided(*GOOD, sequence="a"), {"S": 1}) == "a sequence of 1 decisions for 2 orders"
+
+
+def test_a_caller_told_otherwise_than_the_ledger_says_is_named() -> None:
+    answers = agreed(["a", "b"], [True, True], list(GOOD))
+    assert judge(WORKLOAD, answers, {"S": 1}).startswith("1 orders with two decisions, the first is b")
