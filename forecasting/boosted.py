@@ -11,16 +11,16 @@ Does not belong here: reading files, scoring, stock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from forecasting.features import Past, rows_of, scale_at, summed, usual_level, window
-from forecasting.intervals import PROBABILITIES, Spread, pooled_spread, unsteadiness
+from forecasting.intervals import Spread, pooled_spread, unsteadiness
 from forecasting.panel import Floats, Ints, Panel
-from forecasting.segments import NEW, SEGMENTS, segments_of
+from forecasting.segments import DEAD, NEW, SEGMENTS, segments_of
 from forecasting.simple import PRIOR_DAYS, simple_levels
 
 MODEL = "boosted-nb-1"
@@ -35,12 +35,24 @@ LAST_YEAR_REACH_DAYS = 42
 TARGET_MAX_SCALES = 10.0  # one great order is no pattern: above, a day counts as this many times the scale
 HORIZON_DAYS = 28
 PREDICT_ROWS = 200_000
+ROUNDS = 140  # trees per model
 TREES = {
-    "max_iter": 140, "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 100, "max_bins": 127,
+    "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 100, "max_bins": 127,
     "early_stopping": False,
 }  # fmt: skip
 # Share of the trees in the blend with the fast or slow smoothed level; the first wins a tie.
-BLENDS = (("fast", 1.0), ("fast", 0.75), ("slow", 0.75), ("fast", 0.5), ("slow", 0.5), ("recent", 0.5), ("recent", 0.75))
+BLENDS = (
+    ("fast", 1.0),
+    ("fast", 0.75),
+    ("slow", 0.75),
+    ("fast", 0.5),
+    ("slow", 0.5),
+    ("recent", 0.5),
+    ("recent", 0.75),
+)
+
+# What has not sold for a quarter is expected to stay so; a little is left, so that its quantiles are not all 0.
+DEAD_BLEND = ("recent", 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,8 @@ class Trained:
     usual_units: float
     season_days: int
     spread: Spread
-    trees: Sequence[Any] = ()
+    trees: Sequence[Any] = ()  # the first was fitted to the series with half 0, the second to those with half 1
+    halves: Mapping[str, int] = field(default_factory=dict)
     columns: Sequence[str] = ()
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
@@ -70,7 +83,7 @@ class Trained:
         past = summed(panel, season_days=self.season_days, usual_units=self.usual_units)
         kind = segments_of(panel)
         mean = self._means(panel, past, kind, days)
-        unsteady = np.repeat(_unsteady_at_end(past), days).reshape(mean.shape)
+        unsteady = np.repeat(_unsteady_now(past), days).reshape(mean.shape)
         return Forecasts(panel.ids, kind, mean, self.spread.quantiles(mean, unsteady))
 
     def _means(self, panel: Panel, past: Past, kind: Ints, days: int) -> Floats:
@@ -94,7 +107,9 @@ class Trained:
         return np.mean([model.predict(features) for model in self.trees], axis=0) * scale
 
 
-def train(panel: Panel, *, season_days: int = 7, seed: int = 0, rows_max: int = ROWS_MAX) -> Trained:
+def train(
+    panel: Panel, *, season_days: int = 7, seed: int = 0, rows_max: int = ROWS_MAX, rounds: int = ROUNDS
+) -> Trained:
     """Train on everything the panel knows. About 10 s of CPU for `ROWS_MAX` rows."""
     usual = usual_level(panel)
     past = summed(panel, season_days=season_days, usual_units=usual)
@@ -116,20 +131,41 @@ def train(panel: Panel, *, season_days: int = 7, seed: int = 0, rows_max: int = 
     for mine in (0, 1):
         rows = half[series] == mine
         weight = _weights(scale[rows])
-        model = HistGradientBoostingRegressor(loss="poisson", random_state=seed, **TREES)
+        model = HistGradientBoostingRegressor(loss="poisson", max_iter=rounds, random_state=seed, **TREES)
         try:
             model.fit(features[rows], target[rows], sample_weight=weight)
         except ValueError as error:  # a target of zeros alone, or numbers the trees cannot bin
             return _simple(panel, past, season_days, f"training failed: {error}")
         trees.append(model)
         honest[~rows] = model.predict(features[~rows]) * scale[~rows]
+    halves = dict(zip(panel.ids, half.tolist(), strict=True))
     kind = segments_of(panel)[series]
     steps = naive_scale(panel.units)[series]
     levels = levels_at(past, series, origin)
     blends = _chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
     mean = blended(honest, levels, kind, blends)
-    spread = pooled_spread(mean, came, _unsteady(past, series, origin), 1 / steps)
-    return Trained(MODEL, usual, season_days, spread, trees, columns, blends)
+    spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / steps)
+    return Trained(MODEL, usual, season_days, spread, trees, halves, columns, blends)
+
+
+def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origin: Ints, days: int) -> Floats:
+    """Expected totals of the next `days` days per row, by the model that was not fitted to the row's series."""
+    total = np.zeros(len(series))
+    kind = segments_of(panel)[series]
+    levels = levels_at(past, series, origin)
+    if not trained.trees:
+        return days * levels["recent"]
+    half = np.array([trained.halves.get(name, 0) for name in panel.ids])[series]
+    scale = scale_at(past, series, origin)
+    for ahead in range(1, days + 1):
+        features = _aligned(*rows_of(past, series, origin, np.full(len(series), ahead)), trained.columns)
+        said = np.empty(len(series))
+        for mine in (0, 1):
+            rows = half == mine
+            if rows.any():
+                said[rows] = trained.trees[1 - mine].predict(features[rows]) * scale[rows]
+        total += blended(said, levels, kind, trained.blends)
+    return total
 
 
 def training_rows(past: Past, chance: np.random.Generator, count: int) -> tuple[Ints, Ints, Ints]:
@@ -193,27 +229,29 @@ def _chosen_blends(
 ) -> list[tuple[str, float]]:
     """Per segment the blend with the least squared error in steps; a segment of few rows takes everybody's."""
     found: list[tuple[str, float]] = []
-    losses = {
-        blend: ((came - blend[1] * honest - (1 - blend[1]) * levels[blend[0]]) / steps) ** 2 for blend in BLENDS
-    }
+    losses = {blend: ((came - blend[1] * honest - (1 - blend[1]) * levels[blend[0]]) / steps) ** 2 for blend in BLENDS}
     for segment in range(len(SEGMENTS)):
+        if segment == DEAD:
+            found.append(DEAD_BLEND)
+            continue
         rows = kind == segment
         if rows.sum() < 500:
             rows = np.ones(len(kind), dtype=bool) if segment != NEW else rows
-        found.append(min(BLENDS, key=lambda blend: losses[blend][rows].mean() if rows.any() else 0.0))  # noqa: B023
+        found.append(min(BLENDS, key=lambda blend: losses[blend][rows].mean() if rows.any() else 0.0))
     return found
 
 
-def _unsteady(past: Past, series: Ints, origin: Ints) -> Ints:
+def unsteady_at(past: Past, series: Ints, origin: Ints) -> Ints:
+    """The class of how unsteady the 112 days up to each row's origin were."""
     known = np.maximum(window(past.known, series, origin, 112), 1)
     mean = window(past.sums, series, origin, 112) / known
     variance = np.maximum(window(past.squares, series, origin, 112) / known - mean**2, 0)
     return unsteadiness(mean, variance)
 
 
-def _unsteady_at_end(past: Past) -> Ints:
+def _unsteady_now(past: Past) -> Ints:
     series = np.arange(len(past.units))
-    return _unsteady(past, series, np.full(len(series), past.days - 1))
+    return unsteady_at(past, series, np.full(len(series), past.days - 1))
 
 
 def _useful(features: Floats, names: list[str]) -> tuple[Floats, list[str]]:
@@ -248,8 +286,8 @@ def spread_of_recent_mean(panel: Panel, past: Past | None = None) -> tuple[Sprea
     series, origin = series[keep][::step], origin[keep][::step]
     mean = levels_at(past, series, origin)["recent"]
     came = past.units[series, origin + 1].astype(np.float64)
-    spread = pooled_spread(mean, came, _unsteady(past, series, origin), 1 / naive_scale(panel.units)[series])
-    return spread, _unsteady_at_end(past)
+    spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / naive_scale(panel.units)[series])
+    return spread, _unsteady_now(past)
 
 
 def _simple(panel: Panel, past: Past, season_days: int, reason: str) -> Trained:

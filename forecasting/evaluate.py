@@ -39,6 +39,7 @@ class Tally:
     segments: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     others: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
+    stock_days: dict[str, float | None] = field(default_factory=dict)
     columns: list[dict[str, Any]] = field(default_factory=list)  # of `--out`, one part per origin
 
     def report(self, series: int) -> dict[str, Any]:
@@ -50,14 +51,14 @@ class Tally:
             "origins": len(self.ours),
             "model": sorted(set(self.models)),
         }
-        return found
+        return found | ({"stock_days_at_fill_95": self.stock_days} if self.stock_days else {})
 
 
 def evaluate(
     panel: Panel, *, season_days: int = 7, origins: int = 3, horizon_days: int = 28, with_baselines: bool = False,
-    keep_forecasts: bool = False, seed: int = 0, say: Said = lambda text: None,
+    without: Sequence[str] = (), keep_forecasts: bool = False, seed: int = 0, say: Said = lambda text: None,
 ) -> Tally:  # fmt: skip
-    """Score at `origins` cuts, the last one `horizon_days` before the end. Raises `UnreadableFileError` if too short."""
+    """Score at `origins` cuts, the last one `horizon_days` before the end; too short is an `UnreadableFileError`."""
     if panel.days <= origins * horizon_days:
         raise UnreadableFileError(
             f"{panel.days} days of data are too few for {origins} origins of {horizon_days} days: "
@@ -66,13 +67,13 @@ def evaluate(
     tally = Tally()
     for origin in range(origins):
         cut = panel.days - horizon_days * (origins - origin)
-        _score_origin(tally, panel, cut, season_days, horizon_days, with_baselines, keep_forecasts, seed, say)
+        _score_origin(tally, panel, cut, season_days, horizon_days, with_baselines, without, keep_forecasts, seed, say)
     return tally
 
 
 def _score_origin(
     tally: Tally, panel: Panel, cut: int, season_days: int, horizon_days: int, with_baselines: bool,
-    keep_forecasts: bool, seed: int, say: Said,
+    without: Sequence[str], keep_forecasts: bool, seed: int, say: Said,
 ) -> None:  # fmt: skip
     from forecasting.boosted import train
 
@@ -102,17 +103,20 @@ def _score_origin(
     if keep_forecasts:
         tally.columns.append(_long(past, cut, said.mean, said.quantiles))
     if with_baselines:
-        _score_baselines(tally, past, came, season_days, horizon_days, when, say)
+        _score_baselines(tally, past, came, season_days, horizon_days, when, without, say)
 
 
 def _score_baselines(
-    tally: Tally, past: Panel, came: Floats, season_days: int, horizon_days: int, when: str, say: Said
-) -> None:
+    tally: Tally, past: Panel, came: Floats, season_days: int, horizon_days: int, when: str,
+    without: Sequence[str], say: Said,
+) -> None:  # fmt: skip
     from forecasting.baselines import baselines
     from forecasting.boosted import spread_of_recent_mean
 
     spread, unsteady = spread_of_recent_mean(past)
     for name, forecast in baselines(past, horizon_days, season_days):
+        if name in without:
+            continue
         say(f"{when}: {name}")
         started = time.process_time()
         mean, own = forecast()
@@ -184,7 +188,7 @@ def _with_progress(panel: Panel, options: argparse.Namespace, with_baselines: bo
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    steps = options.origins * (8 if with_baselines else 1)
+    steps = options.origins * (1 + 7 * with_baselines + options.replay)
     shown = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*shown, console=Console(stderr=True)) as progress:
         task = progress.add_task("reading", total=steps)
@@ -197,8 +201,16 @@ def _with_progress(panel: Panel, options: argparse.Namespace, with_baselines: bo
 
         tally = evaluate(
             panel, season_days=options.season, origins=options.origins, horizon_days=options.horizon,
-            with_baselines=with_baselines, keep_forecasts=options.out is not None, seed=options.seed, say=say,
+            with_baselines=with_baselines, without=options.without.split(","),
+            keep_forecasts=options.out is not None, seed=options.seed, say=say,
         )  # fmt: skip
+        if options.replay:
+            from forecasting.inventory import inventory
+
+            tally.stock_days = inventory(
+                panel, origins=options.origins, horizon_days=options.horizon, season_days=options.season,
+                seed=options.seed, say=say,
+            )  # fmt: skip
         progress.update(task, description="done", completed=steps)
     return tally
 
@@ -228,9 +240,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--season", type=_positive, default=7, help="days of the season")
     parser.add_argument("--origins", type=_positive, default=3)
     parser.add_argument("--horizon", type=_positive, default=28, help="days")
-    parser.add_argument("--skip-last", type=int, default=0, help="leave out the last days: for choosing, not for scoring")
+    parser.add_argument(
+        "--skip-last", type=int, default=0, help="leave out the last days: for choosing, not for scoring"
+    )
     parser.add_argument("--sample", type=_positive, help="score this many series, evenly spread over the ids")
     parser.add_argument("--baselines", action="store_true", help="also score public libraries (slow)")
+    parser.add_argument("--replay", action="store_true", help="also play stock: days of it that a fill of .95 costs")
+    parser.add_argument("--without", default="", help="baselines to leave out, by comma (AutoETS takes longest)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one line instead of an indented object")
     parser.add_argument("--out", type=Path, help="write the forecasts (parquet, or CSV by its suffix)")

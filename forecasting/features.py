@@ -103,7 +103,7 @@ def usual_level(panel: Panel) -> float:
 
 
 def weighted_mean(units: Floats, known: np.ndarray, weight: float) -> Floats:
-    """Exponentially weighted mean at the end of each day; unknown days change nothing, the first known day starts it."""
+    """Exponentially weighted mean at each day's end; the first known day starts it, unknown days change nothing."""
     level = np.zeros(len(units))
     begun = np.zeros(len(units), dtype=bool)
     levels = np.empty(units.shape, dtype=np.float32)
@@ -250,7 +250,9 @@ def _planned(
         name: value,
         f"{name}_usual": usual,
         f"{name}_more": value - usual,
-        f"{name}_week_before": np.where(there, plan.values[series, np.minimum(np.maximum(target - 7, 0), last)], np.nan),
+        f"{name}_week_before": np.where(
+            there, plan.values[series, np.minimum(np.maximum(target - 7, 0), last)], np.nan
+        ),
         f"{name}_week_after": later,
         f"{name}_like": like / scale,
         f"{name}_off_mean": (off + LIKE_PRIOR_DAYS * mean) / (off_days + LIKE_PRIOR_DAYS) / scale,

@@ -31,9 +31,8 @@ def segments_of(panel: Panel) -> np.ndarray:
         mean = np.nansum(recent, axis=1) / sales
         variance = np.nansum(np.where(sold, (recent - mean[:, None]) ** 2, 0.0), axis=1) / sales
         cv2 = variance / mean**2
-    kind = np.select(
-        [(adi < ADI_BOUND) & (cv2 < CV2_BOUND), adi < ADI_BOUND, cv2 < CV2_BOUND], [SMOOTH, ERRATIC, INTERMITTENT], LUMPY
-    )
+    often, steady = adi < ADI_BOUND, cv2 < CV2_BOUND
+    kind = np.select([often & steady, often, steady], [SMOOTH, ERRATIC, INTERMITTENT], LUMPY)
     kind[~(panel.units[:, -DEAD_DAYS:] > 0).any(axis=1)] = DEAD
     kind[panel.days - panel.starts < NEW_DAYS] = NEW
     return kind
