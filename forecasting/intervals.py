@@ -19,36 +19,47 @@ DISPERSIONS = np.geomspace(0.02, 60.0, 15)
 MEAN_BOUNDS = np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
 MEAN_CENTRES = np.log(np.array([0.05, 0.17, 0.55, 1.7, 5.5, 17.0, 60.0]))
 UNSTEADY_BOUNDS = np.array([1.3, 2.5, 6.0, 20.0])  # variance over mean of the last 112 days
+DISPERSION_UNSEEN = 0.6  # where nothing has been seen at all
 PRIOR_ROWS = 300.0  # a cell's evidence counts fully when it has many more rows than this
-LOG_STEP = 0.01  # means are told apart to 1 %
+LOG_STEP = 0.02  # means are told apart to 2 %
 MEAN_MIN = 1e-4  # under it the .99 quantile is 0 whatever the dispersion
 MEAN_MAX = 1e9
+_STEP_MIN, _STEP_MAX = (round(float(np.log(mean)) / LOG_STEP) for mean in (MEAN_MIN, MEAN_MAX))
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """`dispersions` is (unsteadiness, mean class): variance = mean + dispersion * mean^2."""
+    """`dispersions` is (probability, unsteadiness, mean class): variance = mean + dispersion * mean^2.
 
+    Each probability has its own: real tails are heavier than a negative binomial's that fits the middle.
+    """
+
+    probabilities: tuple[float, ...]
     dispersions: Floats
+    table: Floats  # (unsteadiness, step of the mean, probability): counts, read off instead of computed
 
-    def quantiles(self, means: Floats, unsteady: Ints, probabilities: tuple[float, ...] = PROBABILITIES) -> Floats:
+    def quantiles(self, means: Floats, unsteady: Ints) -> Floats:
         """Counts as (..., probabilities) for means (...) and the unsteadiness class of each."""
-        steps = _steps(means)
-        keys, back = np.unique(steps * len(self.dispersions) + unsteady, return_inverse=True)
-        log_mean = keys // len(self.dispersions) * LOG_STEP
-        dispersion = np.empty(len(keys))
-        for row, values in enumerate(self.dispersions):
-            mine = keys % len(self.dispersions) == row
-            dispersion[mine] = np.exp(np.interp(log_mean[mine], MEAN_CENTRES, np.log(values)))
-        return counts(np.exp(log_mean), dispersion, probabilities)[back.reshape(means.shape)]
+        return self.table[unsteady, _steps(means) - _STEP_MIN]
+
+
+def spread_of(probabilities: tuple[float, ...], dispersions: Floats) -> Spread:
+    """Make the table: dispersions interpolated between the classes' means, and a larger mean never below a smaller."""
+    steps = np.arange(_STEP_MIN, _STEP_MAX + 1)
+    log_means = steps * LOG_STEP
+    table = np.empty((dispersions.shape[1], len(steps), len(probabilities)))
+    for row in range(dispersions.shape[1]):
+        smooth = [np.exp(np.interp(log_means, MEAN_CENTRES, np.log(values))) for values in dispersions[:, row]]
+        table[row] = counts(np.exp(log_means), np.stack(smooth, axis=1), probabilities)
+    return Spread(probabilities, dispersions, np.maximum.accumulate(table, axis=1))
 
 
 def counts(means: Floats, dispersions: Floats, probabilities: tuple[float, ...]) -> Floats:
-    """Negative-binomial quantiles, (means, probabilities)."""
+    """Negative-binomial quantiles, (means, probabilities); `dispersions` is (means,) or (means, probabilities)."""
     from scipy.stats import nbinom
 
-    size = 1 / np.maximum(dispersions, 1e-6)
-    found = nbinom.ppf(np.asarray(probabilities)[None, :], size[:, None], (size / (size + means))[:, None])
+    size = 1 / np.maximum(dispersions.reshape(len(means), -1), 1e-6)
+    found = nbinom.ppf(np.asarray(probabilities)[None, :], size, size / (size + means[:, None]))
     found[means <= MEAN_MIN] = 0.0
     return np.maximum.accumulate(np.nan_to_num(found), axis=1)
 
@@ -58,22 +69,26 @@ def unsteadiness(mean: Floats, variance: Floats) -> Ints:
     return np.searchsorted(UNSTEADY_BOUNDS, (variance + 0.05) / (mean + 0.05))
 
 
-def pooled_spread(means: Floats, came: Floats, unsteady: Ints, weights: Floats) -> Spread:
+def pooled_spread(
+    means: Floats, came: Floats, unsteady: Ints, weights: Floats, probabilities: tuple[float, ...] = PROBABILITIES
+) -> Spread:
     """Learn dispersions from what was expected and what came; `weights` is one over the scale of the series."""
-    groups, classes = len(UNSTEADY_BOUNDS) + 1, len(MEAN_CENTRES)
-    mean_class = np.searchsorted(MEAN_BOUNDS, means)
-    cell = unsteady * classes + mean_class
+    groups, classes, asked = len(UNSTEADY_BOUNDS) + 1, len(MEAN_CENTRES), len(probabilities)
+    cells = groups * classes
+    cell = unsteady * classes + np.searchsorted(MEAN_BOUNDS, means)
     keys, back = np.unique(_steps(means), return_inverse=True)
-    losses = np.empty((len(DISPERSIONS), groups, classes))
+    losses = np.empty((len(DISPERSIONS), asked, groups, classes))
     for n, dispersion in enumerate(DISPERSIONS):
-        bounds = counts(np.exp(keys * LOG_STEP), np.full(len(keys), dispersion), PROBABILITIES)[back]
-        loss = pinball(came, bounds, PROBABILITIES).mean(axis=1) * weights
-        losses[n] = np.bincount(cell, loss, groups * classes).reshape(groups, classes)
-    rows = np.bincount(cell, minlength=groups * classes).reshape(groups, classes)
-    pooled = losses.sum(axis=1, keepdims=True) / np.maximum(rows.sum(axis=0), 1)
-    everything = losses.sum(axis=(1, 2)) / max(1, rows.sum())
-    shrunk = losses + PRIOR_ROWS * pooled + 1e-3 * everything[:, None, None]
-    return Spread(DISPERSIONS[shrunk.argmin(axis=0)])
+        bounds = counts(np.exp(keys * LOG_STEP), np.full(len(keys), dispersion), probabilities)[back]
+        loss = pinball(came, bounds, probabilities) * weights[:, None]
+        for k in range(asked):
+            losses[n, k] = np.bincount(cell, loss[:, k], cells).reshape(groups, classes)
+    rows = np.bincount(cell, minlength=cells).reshape(groups, classes)
+    of_class = losses.sum(axis=2, keepdims=True) / np.maximum(rows.sum(axis=0), 1)
+    everything = losses.sum(axis=(2, 3), keepdims=True) / max(1, rows.sum())
+    unseen = np.abs(np.log(DISPERSIONS / DISPERSION_UNSEEN))[:, None, None, None]
+    shrunk = losses + PRIOR_ROWS * of_class + 1e-3 * everything + 1e-12 * unseen
+    return spread_of(probabilities, DISPERSIONS[shrunk.argmin(axis=0)])
 
 
 def pinball(came: Floats, bounds: Floats, probabilities: tuple[float, ...]) -> Floats:

@@ -49,7 +49,7 @@ class Duration:
 
     def at(self, past: Past, series: Ints, origin: Ints, total: Floats) -> Floats:
         """(rows, probabilities) in units."""
-        level = self.spread.quantiles(total, unsteady_at(past, series, origin), PROBABILITIES)
+        level = self.spread.quantiles(total, unsteady_at(past, series, origin))
         scale = scale_at(past, series, origin)
         if self.trees:
             features = _features(past, series, origin, total, self.days, self.columns)
@@ -65,12 +65,10 @@ def train_duration(panel: Panel, trained: Trained, days: int, *, seed: int = 0, 
     chance = np.random.default_rng(seed)
     series, origin = _rows(past, chance, days, min(ROWS_MAX, ROWS_PER_SERIES * len(panel.ids)))
     none = np.zeros((len(MEAN_BOUNDS) + 1, len(PROBABILITIES)))
-    if not len(series):
-        return Duration(days, trained.spread, (), (), none)
     came = past.sums[series, origin + 1 + days] - past.sums[series, origin + 1]
     total = honest_means(trained, panel, past, series, origin, days)
     scale = scale_at(past, series, origin)
-    spread = pooled_spread(total, came, unsteady_at(past, series, origin), 1 / scale)
+    spread = pooled_spread(total, came, unsteady_at(past, series, origin), 1 / scale, PROBABILITIES)
     if len(series) < ROWS_MIN or not trained.trees:
         return Duration(days, spread, (), (), none)
     from sklearn.ensemble import HistGradientBoostingRegressor
