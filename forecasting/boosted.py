@@ -40,6 +40,8 @@ TREES = {
     "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 100, "max_bins": 127,
     "early_stopping": False,
 }  # fmt: skip
+# Bounds of what a segment's means are lifted by, for what that cut loses: beyond them it is drift, not the cut.
+LIFT_MIN, LIFT_MAX = 0.9, 1.5
 # Share of the trees in the blend with the fast or slow smoothed level; the first wins a tie.
 BLENDS = (
     ("fast", 1.0),
@@ -76,6 +78,7 @@ class Trained:
     trees: Sequence[Any] = ()  # the first was fitted to the series with half 0, the second to those with half 1
     halves: Mapping[str, int] = field(default_factory=dict)
     columns: Sequence[str] = ()
+    lifts: Sequence[float] = (1.0,) * len(SEGMENTS)  # per segment: what cutting the greatest orders had lost
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
 
@@ -98,6 +101,7 @@ class Trained:
             for start in range(0, len(series), PREDICT_ROWS)
             for part in [slice(start, start + PREDICT_ROWS)]
         ])  # fmt: skip
+        trees *= np.asarray(self.lifts)[kind[series]]
         return blended(trees, levels_at(past, series, origin), kind[series], self.blends).reshape(count, days)
 
     def tree_means(self, past: Past, series: Ints, origin: Ints, ahead: Ints) -> Floats:
@@ -142,10 +146,12 @@ def train(
     kind = segments_of(panel)[series]
     steps = naive_scale(panel.units)[series]
     levels = levels_at(past, series, origin)
+    lifts = _lifts(honest, came, kind)
+    honest *= np.asarray(lifts)[kind]
     blends = _chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
     mean = blended(honest, levels, kind, blends)
     spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / steps)
-    return Trained(MODEL, usual, season_days, spread, trees, halves, columns, blends)
+    return Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends)
 
 
 def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origin: Ints, days: int) -> Floats:
@@ -164,7 +170,7 @@ def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origi
             rows = half == mine
             if rows.any():
                 said[rows] = trained.trees[1 - mine].predict(features[rows]) * scale[rows]
-        total += blended(said, levels, kind, trained.blends)
+        total += blended(said * np.asarray(trained.lifts)[kind], levels, kind, trained.blends)
     return total
 
 
@@ -222,6 +228,16 @@ def naive_scale(units: Floats) -> Floats:
 def _weights(scale: Floats) -> Floats:
     weight = np.sqrt(scale)  # between units (the great series alone) and series (the small ones alone)
     return weight / weight.mean()
+
+
+def _lifts(honest: Floats, came: Floats, kind: Ints) -> list[float]:
+    """Part of what came beyond what was expected, per segment, because the greatest orders were cut before training."""
+    found = []
+    for segment in range(len(SEGMENTS)):
+        rows = kind == segment
+        ratio = float(came[rows].sum() / max(honest[rows].sum(), 1e-9)) if rows.sum() >= 500 else 1.0
+        found.append(min(max(ratio, LIFT_MIN), LIFT_MAX))
+    return found
 
 
 def _chosen_blends(

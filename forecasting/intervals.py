@@ -29,10 +29,7 @@ _STEP_MIN, _STEP_MAX = (round(float(np.log(mean)) / LOG_STEP) for mean in (MEAN_
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """`dispersions` is (probability, unsteadiness, mean class): variance = mean + dispersion * mean^2.
-
-    Each probability has its own: real tails are heavier than a negative binomial's that fits the middle.
-    """
+    """`dispersions` is (unsteadiness, mean class): variance = mean + dispersion * mean^2."""
 
     probabilities: tuple[float, ...]
     dispersions: Floats
@@ -47,18 +44,18 @@ def spread_of(probabilities: tuple[float, ...], dispersions: Floats) -> Spread:
     """Make the table: dispersions interpolated between the classes' means, and a larger mean never below a smaller."""
     steps = np.arange(_STEP_MIN, _STEP_MAX + 1)
     log_means = steps * LOG_STEP
-    table = np.empty((dispersions.shape[1], len(steps), len(probabilities)))
-    for row in range(dispersions.shape[1]):
-        smooth = [np.exp(np.interp(log_means, MEAN_CENTRES, np.log(values))) for values in dispersions[:, row]]
-        table[row] = counts(np.exp(log_means), np.stack(smooth, axis=1), probabilities)
+    table = np.empty((len(dispersions), len(steps), len(probabilities)))
+    for row, values in enumerate(dispersions):
+        smooth = np.exp(np.interp(log_means, MEAN_CENTRES, np.log(values)))
+        table[row] = counts(np.exp(log_means), smooth, probabilities)
     return Spread(probabilities, dispersions, np.maximum.accumulate(table, axis=1))
 
 
 def counts(means: Floats, dispersions: Floats, probabilities: tuple[float, ...]) -> Floats:
-    """Negative-binomial quantiles, (means, probabilities); `dispersions` is (means,) or (means, probabilities)."""
+    """Negative-binomial quantiles, (means, probabilities)."""
     from scipy.stats import nbinom
 
-    size = 1 / np.maximum(dispersions.reshape(len(means), -1), 1e-6)
+    size = 1 / np.maximum(dispersions[:, None], 1e-6)
     found = nbinom.ppf(np.asarray(probabilities)[None, :], size, size / (size + means[:, None]))
     found[means <= MEAN_MIN] = 0.0
     return np.maximum.accumulate(np.nan_to_num(found), axis=1)
@@ -73,20 +70,19 @@ def pooled_spread(
     means: Floats, came: Floats, unsteady: Ints, weights: Floats, probabilities: tuple[float, ...] = PROBABILITIES
 ) -> Spread:
     """Learn dispersions from what was expected and what came; `weights` is one over the scale of the series."""
-    groups, classes, asked = len(UNSTEADY_BOUNDS) + 1, len(MEAN_CENTRES), len(probabilities)
+    groups, classes = len(UNSTEADY_BOUNDS) + 1, len(MEAN_CENTRES)
     cells = groups * classes
     cell = unsteady * classes + np.searchsorted(MEAN_BOUNDS, means)
     keys, back = np.unique(_steps(means), return_inverse=True)
-    losses = np.empty((len(DISPERSIONS), asked, groups, classes))
+    losses = np.empty((len(DISPERSIONS), groups, classes))
     for n, dispersion in enumerate(DISPERSIONS):
         bounds = counts(np.exp(keys * LOG_STEP), np.full(len(keys), dispersion), probabilities)[back]
-        loss = pinball(came, bounds, probabilities) * weights[:, None]
-        for k in range(asked):
-            losses[n, k] = np.bincount(cell, loss[:, k], cells).reshape(groups, classes)
+        loss = pinball(came, bounds, probabilities).mean(axis=1) * weights
+        losses[n] = np.bincount(cell, loss, cells).reshape(groups, classes)
     rows = np.bincount(cell, minlength=cells).reshape(groups, classes)
-    of_class = losses.sum(axis=2, keepdims=True) / np.maximum(rows.sum(axis=0), 1)
-    everything = losses.sum(axis=(2, 3), keepdims=True) / max(1, rows.sum())
-    unseen = np.abs(np.log(DISPERSIONS / DISPERSION_UNSEEN))[:, None, None, None]
+    of_class = losses.sum(axis=1, keepdims=True) / np.maximum(rows.sum(axis=0), 1)
+    everything = losses.sum(axis=(1, 2), keepdims=True) / max(1, rows.sum())
+    unseen = np.abs(np.log(DISPERSIONS / DISPERSION_UNSEEN))[:, None, None]
     shrunk = losses + PRIOR_ROWS * of_class + 1e-3 * everything + 1e-12 * unseen
     return spread_of(probabilities, DISPERSIONS[shrunk.argmin(axis=0)])
 
