@@ -15,12 +15,12 @@ import numpy as np
 from forecasting.panel import Floats, Ints
 
 PROBABILITIES = (0.5, 0.9, 0.95, 0.99)
-DISPERSIONS = np.geomspace(0.02, 60.0, 15)
+DISPERSIONS = np.geomspace(0.02, 30.0, 14)
 MEAN_BOUNDS = np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
 MEAN_CENTRES = np.log(np.array([0.05, 0.17, 0.55, 1.7, 5.5, 17.0, 60.0]))
 UNSTEADY_BOUNDS = np.array([1.3, 2.5, 6.0, 20.0])  # variance over mean of the last 112 days
 DISPERSION_UNSEEN = 0.6  # where nothing has been seen at all
-PRIOR_ROWS = 300.0  # a cell's evidence counts fully when it has many more rows than this
+PRIOR_ROWS = 100.0  # a cell's evidence counts fully when it has many more rows than this
 LOG_STEP = 0.02  # means are told apart to 2 %
 MEAN_MIN = 1e-4  # under it the .99 quantile is 0 whatever the dispersion
 MEAN_MAX = 1e9
