@@ -40,6 +40,7 @@ class Tally:
     others: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
     stock_days: dict[str, float | None] = field(default_factory=dict)
+    newcomers: dict[str, dict[str, float]] = field(default_factory=dict)
     columns: list[dict[str, Any]] = field(default_factory=list)  # of `--out`, one part per origin
 
     def report(self, series: int) -> dict[str, Any]:
@@ -51,7 +52,8 @@ class Tally:
             "origins": len(self.ours),
             "model": sorted(set(self.models)),
         }
-        return found | ({"stock_days_at_fill_95": self.stock_days} if self.stock_days else {})
+        extra = {"stock_days_at_fill_95": self.stock_days, "new_series_at_age": self.newcomers}
+        return found | {name: value for name, value in extra.items() if value}
 
 
 def evaluate(
@@ -188,7 +190,7 @@ def _with_progress(panel: Panel, options: argparse.Namespace, with_baselines: bo
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    steps = options.origins * (1 + 7 * with_baselines + options.replay)
+    steps = options.origins * (1 + 7 * with_baselines + options.replay) + options.new
     shown = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*shown, console=Console(stderr=True)) as progress:
         task = progress.add_task("reading", total=steps)
@@ -211,6 +213,13 @@ def _with_progress(panel: Panel, options: argparse.Namespace, with_baselines: bo
                 panel, origins=options.origins, horizon_days=options.horizon, season_days=options.season,
                 seed=options.seed, say=say,
             )  # fmt: skip
+        if options.new:
+            from forecasting.newcomers import newcomers
+
+            say("new series")
+            tally.newcomers = newcomers(
+                panel, judged_days=options.origins * options.horizon, season_days=options.season, seed=options.seed
+            )
         progress.update(task, description="done", completed=steps)
     return tally
 
@@ -246,6 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sample", type=_positive, help="score this many series, evenly spread over the ids")
     parser.add_argument("--baselines", action="store_true", help="also score public libraries (slow)")
     parser.add_argument("--replay", action="store_true", help="also play stock: days of it that a fill of .95 costs")
+    parser.add_argument("--new", action="store_true", help="also score totals of new series at 7, 14 and 28 days")
     parser.add_argument("--without", default="", help="baselines to leave out, by comma (AutoETS takes longest)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one line instead of an indented object")

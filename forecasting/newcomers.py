@@ -1,7 +1,7 @@
 """How well totals of new series are foretold from their first days alone, against their own mean.
 
 Reads a panel; writes nothing. The model is trained once, on days before any that is foretold; then every series that
-began afterwards, or shortly before, is asked for its next 28 days when it is 7, 14 and 28 days old, whatever day that is.
+began afterwards, or shortly before, is asked for its next 28 days on the days it is 7, 14 and 28 days old.
 Does not belong here: the model.
 """
 
