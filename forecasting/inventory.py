@@ -1,7 +1,7 @@
 """How much stock each way of ordering needs for the same fill rate, on the last days of a panel.
 
-Reads a panel; writes nothing. Everything is trained at each origin and levels are renewed every week with days that had
-come by then; each method's dial is turned and stock is read off where units filled reach the target, so methods are
+Reads a panel; writes nothing. Everything is trained at each origin, and levels are renewed at each day's end with what
+had come by then; each method's dial is turned and stock is read off where units filled reach the target, so methods are
 compared at the same service. Reading the target off the replayed weeks is a comparison, not a setting: a dial for use
 must be chosen on earlier weeks. Does not belong here: the play itself (replay.py), the levels (leadtime.py).
 """
@@ -20,7 +20,7 @@ from forecasting.replay import LEAD_DAYS, REVIEW_DAYS, Outcome, replay, stock_at
 from forecasting.simple import ses
 
 COVER_DAYS = LEAD_DAYS + REVIEW_DAYS
-RENEWED_DAYS = 7
+SERIES_MAX = 1_500  # played, evenly spread over the ids; trained is on all
 FILL = 0.95
 # A level between two learnt quantiles, or beyond them, is reached by stretching: the dial of the learnt levels.
 DIALS = tuple((n, factor) for n in range(len(PROBABILITIES)) for factor in (0.85, 1.0, 1.15))
@@ -34,24 +34,23 @@ def inventory(
 ) -> dict[str, float | None]:
     """Stock in days of demand that `FILL` costs, per method; `None` where its dial does not reach it."""
     first = panel.days - origins * horizon_days
-    begun = ~np.isnan(panel.units[:, :first]).all(axis=1)
-    panel = panel.chosen(np.flatnonzero(begun))
-    demand = panel.units[:, first:]
+    begun = np.flatnonzero(~np.isnan(panel.units[:, :first]).all(axis=1))
+    played = panel.chosen(begun[:: -(-len(begun) // SERIES_MAX)])
     learnt: list[Floats] = []
-    plain: dict[str, list[Floats]] = {"mean + deviations": [], "smoothing + deviations": [], "days of supply": []}
-    plain["own past totals"] = []
+    plain: dict[str, list[Floats]] = {}
     for origin in range(origins):
         cut = first + origin * horizon_days
         say(f"{panel.first_day + cut - 1}: levels")
         trained = train(panel.until(cut), season_days=season_days, seed=seed)
         duration = train_duration(panel.until(cut), trained, COVER_DAYS, seed=seed)
-        for now in range(cut, cut + horizon_days, RENEWED_DAYS):
-            past = panel.until(now)
-            renewed = summed(past, season_days=season_days, usual_units=trained.usual_units)
-            days = min(RENEWED_DAYS, cut + horizon_days - now)
-            learnt += [duration.levels(past, trained, renewed)] * days
+        for known_days in range(cut, cut + horizon_days):
+            past = played.until(known_days)
+            sums = summed(past, season_days=season_days, usual_units=trained.usual_units)
+            learnt.append(duration.levels(past, trained, sums))
             for name, levels in _plain_levels(past.units).items():
-                plain[name] += [levels] * days
+                plain.setdefault(name, []).append(levels)
+    # The level of the last day known is ordered up to at that day's end: the first is what there is at the start.
+    demand = played.units[:, first - 1 :][:, :-1]
     outcomes = {"smokehouse": [_play(demand, [factor * day[:, n] for day in learnt]) for n, factor in DIALS]}
     for name, by_day in plain.items():
         outcomes[name] = [_play(demand, [day[:, n] for day in by_day]) for n in range(by_day[0].shape[1])]
@@ -60,7 +59,9 @@ def inventory(
 
 
 def _play(demand: Floats, levels: list[Floats]) -> Outcome:
-    return replay(demand, np.stack(levels, axis=1))
+    played = np.nan_to_num(demand)
+    played[:, 0] = 0  # the day before the play: its end is the first review
+    return replay(played, np.stack(levels, axis=1))
 
 
 def _frontier(outcomes: list[Outcome]) -> list[Outcome]:
