@@ -1,0 +1,50 @@
+"""How well totals of new series are foretold from their first days alone, against their own mean.
+
+Reads a panel; writes nothing. The model is trained once, on days before any that is foretold; then every series that
+began afterwards, or shortly before, is asked for its next 28 days on the days it is 7, 14 and 28 days old.
+Does not belong here: the model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecasting.boosted import train
+from forecasting.panel import Panel
+
+AGES_DAYS = (7, 14, 28)
+TOTAL_DAYS = 28
+
+
+def newcomers(panel: Panel, *, judged_days: int, season_days: int = 7, seed: int = 0) -> dict[str, dict[str, float]]:
+    """Per age: series, WAPE and bias of the total of the next 28 days, and the own mean's WAPE."""
+    first = panel.days - judged_days
+    trained = train(panel.until(first), season_days=season_days, seed=seed)
+    starts = panel.starts
+    found: dict[str, dict[str, float]] = {}
+    for age in AGES_DAYS:
+        said: list[np.ndarray] = []
+        own: list[np.ndarray] = []
+        came: list[np.ndarray] = []
+        for cut in range(first, panel.days - TOTAL_DAYS + 1):
+            rows = np.flatnonzero(starts == cut - age)
+            if starts.min() == cut - age or not len(rows):  # what was there on the file's first day is not new
+                continue
+            young = panel.chosen(rows).until(cut)
+            said.append(trained.forecast(young, TOTAL_DAYS).mean.sum(axis=1))
+            own.append(np.nanmean(young.units[:, -age:], axis=1) * TOTAL_DAYS)
+            came.append(np.nansum(panel.units[rows, cut : cut + TOTAL_DAYS], axis=1))
+        if said:
+            found[str(age)] = _scores(np.concatenate(said), np.concatenate(own), np.concatenate(came))
+    return found
+
+
+def _scores(said: np.ndarray, own: np.ndarray, came: np.ndarray) -> dict[str, float]:
+    units = max(float(came.sum()), 1e-9)
+    return {
+        "series": len(came),
+        "wape": round(float(np.abs(came - said).sum()) / units, 4),
+        "bias": round(float((said - came).sum()) / units, 4),
+        "wape_own_mean": round(float(np.abs(came - own).sum()) / units, 4),
+        "bias_own_mean": round(float((own - came).sum()) / units, 4),
+    }

@@ -1,0 +1,68 @@
+"""How good forecasts were: errors and bounds against what came true, over all series and per segment.
+
+Reads matrices of one origin; writes nothing. A day whose truth is unknown counts nowhere. RMSSE divides by the squared
+one-step naive error of the training part, SPL (mean of the four quantiles' pinball) by the absolute one; series without
+a change in training have no scale and are left out of these two. WAPE and bias are sums over sums. c95 and c99 are the
+shares of days at or under the bound; with bounds of whole units they lie above .95 and .99 when the bounds are right.
+Does not belong here: making forecasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from forecasting.intervals import PROBABILITIES, pinball
+from forecasting.panel import Floats, Ints
+from forecasting.segments import SEGMENTS
+
+METRICS = ("rmsse", "wape", "wape_total", "bias", "spl", "c95", "c99")
+
+
+def scores(train: Floats, came: Floats, mean: Floats, quantiles: Floats) -> dict[str, float]:
+    """`train` (series, days before), `came` and `mean` (series, days), `quantiles` (series, days, 4)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        known = ~np.isnan(came)
+        days = known.sum(axis=1)
+        came = came.astype(np.float64)
+        error = np.where(known, came - mean, 0.0)
+        units = max(float(np.nansum(came)), 1e-9)
+        steps = np.diff(train.astype(np.float64), axis=1)
+        counted = np.maximum((~np.isnan(steps)).sum(axis=1), 1)
+        squared = np.nansum(steps**2, axis=1) / counted
+        absolute = np.nansum(np.abs(steps), axis=1) / counted
+        scaled = (squared > 0) & (days > 0)
+        rmsse = np.sqrt((error**2).sum(axis=1) / days / squared)[scaled]
+        losses = np.where(known[..., None], pinball(came, quantiles, PROBABILITIES), 0.0).mean(axis=2).sum(axis=1)
+        spl = (losses / days / absolute)[scaled]
+        all_days = max(int(known.sum()), 1)
+        return {
+            "rmsse": float(rmsse.mean()) if rmsse.size else 0.0,
+            "wape": float(np.abs(error).sum() / units),
+            "wape_total": float(np.abs(error.sum(axis=1)).sum() / units),
+            "bias": float(-error.sum() / units),
+            "spl": float(spl.mean()) if spl.size else 0.0,
+            "c95": float((came <= quantiles[..., 2]).sum() / all_days),
+            "c99": float((came <= quantiles[..., 3]).sum() / all_days),
+        }
+
+
+def by_segment(
+    kind: Ints, train: Floats, came: Floats, mean: Floats, quantiles: Floats, plain: Floats
+) -> dict[str, dict[str, float]]:
+    """The same per segment, beside the WAPE of the plain 28-day mean."""
+    found: dict[str, dict[str, float]] = {}
+    for n, name in enumerate(SEGMENTS):
+        rows = kind == n
+        if rows.any():
+            one = scores(train[rows], came[rows], mean[rows], quantiles[rows])
+            plain_error = np.nansum(np.abs(came[rows] - plain[rows]))
+            one["wape_28_day_mean"] = float(plain_error / max(float(np.nansum(came[rows])), 1e-9))
+            found[name] = one | {"series": int(rows.sum())}
+    return found
+
+
+def averaged(results: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean over origins, four digits."""
+    return {name: round(sum(one[name] for one in results) / len(results), 4) for name in results[0]}

@@ -1,0 +1,23 @@
+"""SES and TSB equal the public library's, where it is installed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+models = pytest.importorskip("statsforecast.models", reason="no statsforecast (extra bench-forecast)")
+
+from forecasting.simple import ses, tsb  # noqa: E402 - only where the library is there
+
+DEMAND = np.random.default_rng(3).poisson(0.7, (6, 90)).astype(np.float64)
+
+
+@pytest.mark.parametrize("weight", [0.05, 0.1, 0.4])
+def test_ses_equals_statsforecast(weight: float):
+    said = [models.SimpleExponentialSmoothing(alpha=weight).forecast(row, h=1)["mean"][0] for row in DEMAND]
+    assert ses(DEMAND, weight) == pytest.approx(said, rel=1e-6)
+
+
+def test_tsb_equals_statsforecast():
+    said = [models.TSB(alpha_d=0.2, alpha_p=0.1).forecast(row, h=1)["mean"][0] for row in DEMAND]
+    assert tsb(DEMAND, 0.2, 0.1) == pytest.approx(said, rel=1e-6)

@@ -1,0 +1,123 @@
+"""Any file of daily units becomes one matrix; what was mended or ignored is told."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from forecasting.panel import UnreadableFileError, read_panel
+
+
+def written(folder: Path, columns: dict[str, object], name: str = "daily.parquet") -> Path:
+    file = folder / name
+    write = pyarrow.csv.write_csv if file.suffix == ".csv" else pyarrow.parquet.write_table
+    write(pa.table(columns), file)
+    return file
+
+
+def days(*numbers: int) -> list[str]:
+    return [f"2026-03-{number:02d}" for number in numbers]
+
+
+def rows(panel: object) -> list[list[float | None]]:
+    return [[None if np.isnan(v) else float(v) for v in row] for row in panel.units]  # type: ignore[attr-defined]
+
+
+def test_absent_days_are_zero_after_the_first_and_unknown_before(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["B", "A", "A"], "ds": days(2, 4, 1), "y": [1, 3, 2]})
+    panel = read_panel(file)
+    assert panel.ids == ["A", "B"]
+    assert rows(panel) == [[2, 0, 0, 3], [None, 1, 0, 0]]
+    assert panel.starts.tolist() == [0, 1]
+
+
+def test_repeated_rows_add_up_returns_below_zero_count_as_zero_and_both_are_told(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A"] * 4, "ds": days(1, 1, 2, 3), "y": [2, 3, -4, 1]})
+    panel = read_panel(file)
+    assert rows(panel) == [[5, 0, 1]]
+    assert panel.notes == ["1 days with several rows: added up", "1 days below zero (returns): counted as 0"]
+
+
+def test_a_null_an_infinite_and_a_wild_number_are_unknown_not_zero(tmp_path: Path):
+    y = [1.0, None, float("inf"), 1e15, float("nan"), 2.0]
+    panel = read_panel(written(tmp_path, {"unique_id": ["A"] * 6, "ds": days(1, 2, 3, 4, 5, 6), "y": y}))
+    assert rows(panel) == [[1, None, None, None, None, 2]]
+    assert any("unknown" in note for note in panel.notes)
+
+
+@pytest.mark.parametrize("suffix", ["daily.csv", "daily.parquet"])
+def test_ids_that_look_like_numbers_stay_the_text_they_are(tmp_path: Path, suffix: str):
+    file = written(tmp_path, {"unique_id": ["007", "7", "1e3"], "ds": days(1, 1, 1), "y": [1, 2, 3]}, suffix)
+    assert read_panel(file).ids == ["007", "1e3", "7"]
+
+
+def test_numeric_ids_are_read_as_text(tmp_path: Path):
+    assert read_panel(written(tmp_path, {"unique_id": [12, 5], "ds": days(1, 1), "y": [1, 1]})).ids == ["12", "5"]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        [date(2026, 3, 1), date(2026, 3, 3)],
+        [datetime(2026, 3, 1, 23, 5), datetime(2026, 3, 3)],
+        ["2026-03-01", "2026-03-03"],
+        ["2026-03-01T10:00:00", "2026-03-03 00:00:00"],
+    ],
+)
+def test_dates_may_be_dates_timestamps_or_text(tmp_path: Path, when: list[object]):
+    panel = read_panel(written(tmp_path, {"unique_id": ["A", "A"], "ds": when, "y": [1, 2]}))
+    assert (str(panel.first_day), rows(panel)) == ("2026-03-01", [[1, 0, 2]])
+
+
+def test_extra_columns_are_ignored_and_named(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A"], "ds": days(1), "y": [1], "rev": [3.5], "note": ["x"]})
+    panel = read_panel(file)
+    assert panel.notes == ["columns ignored: rev, note"]
+    assert panel.known_ahead == {}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"sku": ["A"], "ds": days(1), "y": [1]}, "no column unique_id; there are sku, ds, y"),
+        ({"unique_id": ["A"], "ds": ["soon"], "y": [1]}, "ds holds something that is no date"),
+        ({"unique_id": ["A"], "ds": [5], "y": [1]}, "ds holds int64, not dates"),
+        ({"unique_id": ["A"], "ds": days(1), "y": ["many"]}, "y holds something that is no number"),
+        ({"unique_id": [None], "ds": days(1), "y": [1]}, "1 rows without unique_id"),
+        ({"unique_id": ["A"], "ds": days(1), "y": pa.array([None], pa.float64())}, "no row has a number in y"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_which_column_is_wrong(
+    tmp_path: Path, columns: dict[str, object], message: str
+):
+    with pytest.raises(UnreadableFileError, match=message):
+        read_panel(written(tmp_path, columns))
+
+
+def test_a_plan_of_days_reaches_beyond_the_units_and_a_day_without_a_row_has_no_promotion(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A", "A", "B"], "ds": days(1, 3, 1), "y": [1, 1, 1]})
+    plan = written(tmp_path, {"unique_id": ["A", "A", "Z"], "ds": days(2, 5, 1), "promo": [1.0, 2.0, 9.0]}, "plan.csv")
+    promo = read_panel(file, known_ahead_file=plan).known_ahead["promo"]
+    assert promo[0, :5].tolist() == [0, 1, 0, 0, 2]
+    assert promo[1, :5].tolist() == [0, 0, 0, 0, 0]
+    assert np.isnan(promo[:, 5:]).all()
+
+
+def test_a_plan_whose_dates_are_one_weekday_speaks_of_weeks(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A", "A"], "ds": days(1, 9), "y": [1, 1]})
+    plan = written(tmp_path, {"unique_id": ["A", "A"], "ds": days(2, 9), "promo": [1.0, 3.0]}, "plan.parquet")
+    panel = read_panel(file, known_ahead_file=plan)
+    assert np.nan_to_num(panel.known_ahead["promo"][0, :16], nan=-1).tolist() == [-1] + [1] * 7 + [3] * 7 + [-1]
+    assert any("seven days" in note for note in panel.notes)
+
+
+def test_a_plan_without_ids_speaks_of_every_series(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A", "B"], "ds": days(1, 2), "y": [1, 1]})
+    plan = written(tmp_path, {"ds": days(1, 2), "holiday": [True, False]}, "plan.parquet")
+    assert read_panel(file, known_ahead_file=plan).known_ahead["holiday"][:, :2].tolist() == [[1, 0], [1, 0]]
