@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tables import lot_account
 from tables.lot_account import account, recall_of
 from tables.lot_sections import (
     Balance,
@@ -191,6 +192,20 @@ def test_of_units_that_went_into_a_kit_the_account_names_the_kit_and_its_lot() -
         Made(**own, units=1, at=at(2), occurred_at="", reference="", kit="", kit_lot=""),
     )
     assert asked == ["L1", "K1"], "a kit without a lot cannot be followed"
+
+
+@pytest.mark.parametrize(
+    ("kits", "more"), [(2, ()), (3, ("1 more kit lots contain units of it and are not followed here",))]
+)
+def test_as_many_kit_lots_are_followed_as_may_be_and_only_beyond_them_is_that_said(
+    kits: int, more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lot_account, "KIT_LOTS_MAX", 2)
+    names = [f"K{n}" for n in range(kits)]
+    shelves = {lot: [partition(0, on_shelf(1, "BOX", lot))] for lot in names}
+    said = told(*(moved(n, "made_into", -1, reference=f"BOX {lot}") for n, lot in enumerate(names)), kits=shelves)
+    assert [x.lot for x in said.on_hand] == ["K0", "K1"]
+    assert said.notes == more
 
 
 # -- what is there -----------------------------------------------------------------------------------------------------
