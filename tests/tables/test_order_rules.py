@@ -10,9 +10,10 @@ from msgspec.structs import asdict, replace
 from tables import orders
 from tables import records as r
 from tables.murmur2 import partition_of_sku
-from tables.order_states import TRANSITIONS
-from tables.outcome import ALERTS, WAREHOUSE, Outcome
+from tables.order_states import TRANSITIONS, check_lines
+from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome
 from tables.pruning import DELETED_KEEP_MS
+from tables.rows import OrderLine
 
 # (state, what happens) -> state, as docs/domain.md tells it: written down again, so that the table cannot change alone.
 LIFE = """
@@ -80,6 +81,59 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     assert alert.version == (order_log.state.log_id, order_log.end, 0)
     assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
     assert order_log.document().payment_wanted == "refund"
+
+
+@pytest.mark.parametrize("taken", [[], [r.PaymentRefunded], [r.PaymentRefunded, r.PaymentRefunded]], ids=len)
+def test_money_that_was_taken_cannot_be_voided_whatever_went_back_of_it(order_log: Any, taken: list[type]) -> None:
+    order_log.confirm()
+    for n, kind in enumerate(taken):
+        order_log.tell(kind, partial=n == 0)
+    before = order_log.order()
+    assert before.payment == ("captured", "partially_refunded", "refunded")[len(taken)]
+    order_log.tell(r.PaymentVoided)
+    assert (order_log.order().payment, order_log.order().state) == (before.payment, before.state)
+    assert order_log.order().late == (f"payment_voided while {before.state}",)
+
+
+# -- the document and the lines ----------------------------------------------------------------------------------------
+
+
+def test_a_document_is_of_the_time_at_which_the_last_thing_happened_to_its_order(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.append(r.OrderShipped(id="s", order_id="o1"), ms=order_log.start_ms + 60_000)
+    assert order_log.document().time == "2023-11-14T22:14:20.000Z"
+
+
+def line(quantity: int, *, shipped: int = 0, cancelled: int = 0, returned: int = 0, back: int = 0) -> OrderLine:
+    return OrderLine("A", quantity, "W1", shipped, cancelled, returned, back, "", 1)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        line(5, back=5), line(5, shipped=2, cancelled=1, returned=2, back=2), line(5, shipped=5, returned=5),
+        line(5, cancelled=5), line(0), line(-3),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_that_adds_up_is_kept(order_log: Any, kept: OrderLine) -> None:
+    order_log.confirm()
+    check_lines(replace(order_log.order(), lines=(kept, kept)))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        line(5, back=6), line(5, back=-1), line(5, shipped=2, back=4), line(5, cancelled=2, back=4),
+        line(5, shipped=6), line(5, cancelled=6), line(5, cancelled=-1), line(5, shipped=1, returned=2),
+        line(5, returned=-1), line(-3, shipped=1), line(-3, cancelled=1), line(-3, back=1), line(0, shipped=1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_that_does_not_add_up_halts_its_partition(order_log: Any, broken: OrderLine) -> None:
+    order_log.confirm()
+    with pytest.raises(InvariantBroken, match=r"^order o1: a line does not add up: OrderLine"):
+        check_lines(replace(order_log.order(), lines=(line(5), line(-3), broken)))
 
 
 # -- what comes again --------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
-from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome
-from tables.rows import RecallRow, ReservedLine, demand_key, recall_key, stock_key
+from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome, place_of
+from tables.rows import FactRow, RecallRow, ReservedLine, demand_key, expiry_key, recall_key, stock_key
 
 HOUR_MS = 3_600_000
 
@@ -53,6 +53,22 @@ def test_each_end_of_a_transfer_is_traced_with_the_time_they_tell(stock_log: Any
         ("received", "2023-11-14T08:00:00Z"), ("transferred_out", "2023-11-14T09:00:00Z"),
         ("transferred_in", "2023-11-14T17:00:00Z"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        r.Adjusted(id="f", sku="A", location="W1", quantity=-1, reason="damaged", occurred_at="2023-11-14T17:00:00Z"),
+        r.Adjusted(id="f", sku="A", location="W1", quantity=2, reason="found", occurred_at="2023-11-14T17:00:00Z"),
+        r.Counted(id="f", sku="A", location="W1", lot="L1", quantity=4, occurred_at="2023-11-14T17:00:00Z"),
+    ],
+    ids=["lost", "found", "counted"],
+)
+def test_a_correction_is_traced_with_its_reason_and_the_time_they_tell(stock_log: Any, fact: Any) -> None:
+    stock_log.receive(5)
+    stock_log.append(fact)
+    row = list(stock_log.rows("trace").values())[-1]
+    assert (row.lot, row.reference, row.occurred_at) == ("L1", fact.reason, "2023-11-14T17:00:00Z")
 
 
 @pytest.mark.parametrize("disposition", ["restock", "scrap"])
@@ -113,6 +129,27 @@ def test_a_longer_alert_window_holds_for_every_lot_that_is_there(stock_log: Any,
         stock_log.receive(1, lot=f"L{n:03}", best_before="2023-11-20")
     stock_log.append(r.PolicySet(id="p", sku="A", location="W1", expiring_days=30))
     assert expiring(stock_log) == lots
+
+
+def test_a_tick_that_goes_on_and_finds_nothing_leaves_a_row_that_says_so(stock_log: Any) -> None:
+    """Delivered again on a later day it must not find more."""
+    stock_log.receive(1, best_before="2023-11-20")
+    stock_log.append(r.Tick(id="t", now_ms=stock_log.start_ms))
+    stock_log.append(r.TickContinued(id="c"))
+    place = stock_log.end
+    row = stock_log.table.get(expiry_key(place_of(place)))
+    assert row == FactRow(place_of(place), b"", (), (), 0, False)
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    assert stock_log.deliver(place).sends == []
+    assert not stock_log.lot("L1").expired
+
+
+def test_what_runs_out_by_one_tick_is_told_in_the_order_in_which_it_expired(stock_log: Any) -> None:
+    for sku, day in (("A", "2023-11-17"), ("B", "2023-11-15"), ("C", "2023-11-16")):
+        stock_log.receive(1, sku=sku, best_before=day)
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    outcome = stock_log.append(r.TickContinued(id="c"))
+    assert [(x.record.sku, x.record.kind) for x in outcome.sends] == [("B", "out"), ("C", "out"), ("A", "out")]
 
 
 def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far_off_it_was(stock_log: Any) -> None:
