@@ -180,7 +180,9 @@ def test_each_kind_of_change_counts_in_one_field_of_the_balance(
 
 def test_of_units_that_went_into_a_kit_the_account_names_the_kit_and_its_lot() -> None:
     asked: list[str] = []
-    one = [partition(0, moved(1, "made_into", -4, reference="BOX K1", occurred_at=CAME), moved(2, "made_into", -1))]
+    kit = {"reference": "BOX K1"}
+    first = moved(1, "made_into", -4, occurred_at=CAME, **kit)
+    one = [partition(0, first, moved(2, "made_into", -1), moved(3, "made_into", -2, **kit))]
 
     def ask(lot: str) -> list[LotPartition]:
         asked.append(lot)
@@ -190,8 +192,9 @@ def test_of_units_that_went_into_a_kit_the_account_names_the_kit_and_its_lot() -
     assert account("L1", ask).made_into == (
         Made(**own, units=4, at=at(1), occurred_at=CAME, reference="BOX K1", kit="BOX", kit_lot="K1"),
         Made(**own, units=1, at=at(2), occurred_at="", reference="", kit="", kit_lot=""),
+        Made(**own, units=2, at=at(3), occurred_at="", reference="BOX K1", kit="BOX", kit_lot="K1"),
     )
-    assert asked == ["L1", "K1"], "a kit without a lot cannot be followed"
+    assert asked == ["L1", "K1"], "each kit lot once, and none of a kit without one"
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,22 @@ def test_a_parcel_of_an_order_without_any_location_is_a_dead_letter_that_names_t
     assert order_log.rows() == before
 
 
+def test_what_was_told_while_an_order_waits_its_turns_is_not_forgotten_when_one_passes(order_log: Any) -> None:
+    order_log.place(("A", 1))
+    for attempt in (1, 2):  # after the second refusal there are turns to wait
+        outcome = order_log.answer(refused=[r.Refusal("A", 1, "contended", 0)], attempt=attempt)
+        while order_log.order().attempt == attempt < 2:
+            outcome = order_log.append(sent(outcome, r.AskAgain)[0])
+    order_log.tell(r.OrderShipped)
+    kinds = [x.kind for x in order_log.order().entries]
+    assert kinds[-2:] == ["later", "ship"]
+    (note,) = sent(outcome, r.AskAgain)
+    assert note.hops > 0
+    (next_note,) = sent(order_log.append(note), r.AskAgain)
+    assert next_note.hops == note.hops - 1
+    assert [x.kind for x in order_log.order().entries] == kinds
+
+
 # -- where it comes from -----------------------------------------------------------------------------------------------
 
 
