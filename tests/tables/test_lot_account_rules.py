@@ -251,11 +251,12 @@ def test_of_units_that_are_picked_the_account_tells_for_whom_and_when_they_were_
     assert said.totals.bound == 5
 
 
-def test_what_a_shipment_took_of_another_lot_or_elsewhere_leaves_what_is_picked_bound() -> None:
+def test_only_what_a_shipment_took_of_it_there_for_the_order_is_not_bound_any_more() -> None:
     shipped = {"order_id": "o1", "known": "scanned"}
     said = told(
         moved(1, "picked", 3, **shipped), moved(2, "shipped", -3, location="W2", **shipped),
         moved(3, "shipped", -3, sku="B", **shipped), moved(4, "shipped", -3, known="scanned"),
+        moved(5, "returned", 3, order_id="o1"),
     )  # fmt: skip
     assert [(x.order_id, x.location, x.units) for x in said.bound] == [("o1", "W1", 3)]
 

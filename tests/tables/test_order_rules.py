@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -70,6 +72,22 @@ def test_their_time_is_kept_in_utc_and_a_day_that_no_calendar_has_is_none(
     assert [x.occurred_at for x in sent(outcome, r.OrderDecided)] == [utc]
 
 
+@pytest.fixture
+def in_chicago(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's own time zone."""
+    monkeypatch.setenv("TZ", "America/Chicago")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_chicago")
+def test_their_time_is_kept_in_utc_wherever_the_worker_stands(order_log: Any) -> None:
+    order_log.confirm(occurred_at="2023-11-14T23:30:00-05:00")
+    assert order_log.document().occurred_at == "2023-11-15T04:30:00Z"
+
+
 def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log: Any) -> None:
     order_log.place(payment="pending")
     order_log.append(r.Tick(id="t", now_ms=order_log.start_ms + 30_000))
@@ -81,6 +99,13 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     assert alert.version == (order_log.state.log_id, order_log.end, 0)
     assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
     assert order_log.document().payment_wanted == "refund"
+
+
+def test_authorized_money_is_wanted_even_when_the_parcel_has_arrived(order_log: Any) -> None:
+    order_log.confirm(payment="authorized")
+    order_log.tell(r.OrderShipped)
+    order_log.tell(r.OrderDelivered)
+    assert (order_log.order().state, order_log.document().payment_wanted) == ("delivered", "capture")
 
 
 @pytest.mark.parametrize("taken", [[], [r.PaymentRefunded], [r.PaymentRefunded, r.PaymentRefunded]], ids=len)
@@ -258,6 +283,24 @@ def test_of_two_lines_that_were_to_move_the_one_that_could_not_is_named(order_lo
             parts=[r.Part(sku, quantity, location)],
         ))  # fmt: skip
     assert order_log.document().sourcing == "2 shipments: W3, W2: W3 could not take B any more"
+
+
+def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt(order_log: Any) -> None:
+    order_log.place(locations=["W1", "W2", "W3"])
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b100])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b100])
+
+    def answer(attempt: int, location: str) -> Outcome:
+        partition = partition_of_sku("A", 4)
+        return order_log.append(r.MoveAnswered(
+            id=f"o1:{attempt}:{partition}:move", order_id="o1", attempt=attempt, partition=partition, moved=True,
+            parts=[r.Part("A", 2, location)],
+        ))  # fmt: skip
+
+    for attempt, location, lies in ((2, "W2", "W1"), (1, "W3", "W3"), (1, "W2", "W3")):
+        assert answer(attempt, location).dead == ""
+        assert order_log.lines() == [("A", 2, lies), ("B", 1, "W2")]
+        assert order_log.order().state == "pending"
 
 
 def test_a_cancellation_that_names_a_sku_twice_means_both(order_log: Any) -> None:

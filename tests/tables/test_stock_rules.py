@@ -11,7 +11,7 @@ from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
 from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome, place_of
-from tables.rows import FactRow, RecallRow, ReservedLine, demand_key, expiry_key, recall_key, stock_key
+from tables.rows import FactRow, RecallRow, ReservedLine, demand_key, expiry_key, fact_key, recall_key, stock_key
 
 HOUR_MS = 3_600_000
 
@@ -87,6 +87,19 @@ def test_a_kit_part_of_no_units_changes_nothing(stock_log: Any) -> None:
     before = stock_log.rows("stock", "lot", "trace")
     stock_log.append(r.KitPartMoved(id="k:part:0", sku="A", location="W1", quantity=0, kit="K"))
     assert stock_log.rows("stock", "lot", "trace") == before
+
+
+@pytest.mark.parametrize(("picked", "short", "missing"), [(5, 0, 2), (2, 4, 1), (5, 4, 3), (3, 3, 0)])
+def test_what_a_pick_took_and_missed_beyond_the_books_is_kept_as_one_sum(
+    stock_log: Any, picked: int, short: int, missing: int
+) -> None:
+    """Three are there: more cannot be picked, and more cannot leave the books."""
+    stock_log.receive(3)
+    outcome = stock_log.append(r.Picked(
+        id="p", sku="A", location="W1", quantity=picked, short=short, order_id="o1", attempt=1
+    ))  # fmt: skip
+    assert outcome.rows[fact_key("p")].missing == missing
+    assert stock_log.stock().on_hand == max(3 - short, 0)
 
 
 # -- recalls and lots --------------------------------------------------------------------------------------------------
@@ -222,10 +235,11 @@ def test_what_was_released_before_it_was_asked_takes_nothing_and_is_kept_as_long
     """The order's partition is an hour ahead: its clock decides."""
     stock_log.receive(5)
     stock_log.command(r.Release)
-    before = stock_log.rows("stock", "lot")
+    row, before = stock_log.reservation(), stock_log.rows("stock", "lot")
     asked_ms = stock_log.state.state_ms + HOUR_MS
     outcome = stock_log.reserve(("A", 2), asked_ms=asked_ms)
     assert [(x.sku, x.quantity, x.reason) for x in answered(outcome).refused] == [("A", 2, "released")]
+    assert [getattr(row, x) for x in ("asked", "first_location", "day", "channel", "wanted")] == [0, "", "", "", ()]
     row = stock_log.reservation()
     assert row.lines == (ReservedLine("A", 2, "", "released", 0, False, 0, False, "", 0, ""),)
     assert (row.order_ms, row.wanted, row.asked) == (asked_ms, (("A", 2),), row.at)

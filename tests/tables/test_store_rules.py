@@ -9,7 +9,7 @@ import pytest
 from tables import rows
 from tables.ledger import new_stock
 from tables.rows import Policy, StockRow, stock_key
-from tables.store import RowStore, version_bytes
+from tables.store import RowStore, drop, version_bytes
 from tables.table import Table
 
 OURS = "a" * 32
@@ -61,3 +61,13 @@ def test_a_row_of_one_other_writer_names_that_one_alone(store: RowStore) -> None
     store.fill([(key.encode(), version_bytes(7, row.at) + rows.encode(row), theirs.encode(), [])])
     assert store.get(key) == row
     assert store.foreign == {key: [theirs]}
+
+
+def test_a_store_is_made_wherever_it_is_wanted_and_one_that_never_was_can_be_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "worker" / "7" / "rows"
+    drop(path)
+    made = RowStore(path, OURS)
+    assert made.count("") == 0
+    made.close()
+    drop(path)
+    assert not path.exists()
