@@ -188,6 +188,20 @@ def test_facts_of_an_order_name_as_many_lines_as_they_may_and_no_more(
     assert order_log.rows() == before
 
 
+# -- picking -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pick_that_names_no_lines_is_of_all_that_is_held_by_whoever_holds_it(order_log: Any) -> None:
+    """Two by the first attempt, one by the edit that asked for more."""
+    order_log.confirm(("A", 2))
+    order_log.tell(r.OrderEdited, lines=[r.Line("A", 3)])
+    order_log.answer(r.Part("A", 1, "W1"), attempt=2)
+    outcome = order_log.tell(r.OrderPicked)
+    assert [(x.sku, x.quantity, x.location, x.attempt) for x in sent(outcome, r.Picked)] == [
+        ("A", 2, "W1", 1), ("A", 1, "W1", 2)
+    ]  # fmt: skip
+
+
 # -- parcels -----------------------------------------------------------------------------------------------------------
 
 

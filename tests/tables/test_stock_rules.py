@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tables import effects, recalls
 from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
@@ -61,14 +62,16 @@ def test_each_end_of_a_transfer_is_traced_with_the_time_they_tell(stock_log: Any
         r.Adjusted(id="f", sku="A", location="W1", quantity=-1, reason="damaged", occurred_at="2023-11-14T17:00:00Z"),
         r.Adjusted(id="f", sku="A", location="W1", quantity=2, reason="found", occurred_at="2023-11-14T17:00:00Z"),
         r.Counted(id="f", sku="A", location="W1", lot="L1", quantity=4, occurred_at="2023-11-14T17:00:00Z"),
+        r.Shipped(id="f", sku="A", location="W1", quantity=4, occurred_at="2023-11-14T17:00:00Z"),
     ],
-    ids=["lost", "found", "counted"],
+    ids=["lost", "found", "counted", "shipped"],
 )
-def test_a_correction_is_traced_with_its_reason_and_the_time_they_tell(stock_log: Any, fact: Any) -> None:
+def test_a_movement_is_traced_with_its_reason_and_the_time_they_tell(stock_log: Any, fact: Any) -> None:
     stock_log.receive(5)
     stock_log.append(fact)
     row = list(stock_log.rows("trace").values())[-1]
-    assert (row.lot, row.reference, row.occurred_at) == ("L1", fact.reason, "2023-11-14T17:00:00Z")
+    assert (row.lot, row.occurred_at) == ("L1", "2023-11-14T17:00:00Z")
+    assert row.reference == getattr(fact, "reason", "")
 
 
 @pytest.mark.parametrize("disposition", ["restock", "scrap"])
@@ -120,6 +123,21 @@ def test_the_end_of_a_recall_that_nobody_opened_is_remembered_too(stock_log: Any
     stock_log.append(r.RecallClosed(id="x", lot="L1", reason="a mistake"), ms=ended)
     row = stock_log.table.get(recall_key("L1"))
     assert row == RecallRow(row.at, "L1", "x", (), "a mistake", False, "closed", 0, ended)
+
+
+def test_a_recall_of_many_shelves_goes_on_under_numbers_whatever_its_own_id_is(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    for location in ("W1", "W2", "W3"):
+        stock_log.receive(1, location=location)
+    outcome = stock_log.append(r.RecallOpened(id="r:2026:7", lot="L1", skus=["A"], reason="glass"))
+    ids = []
+    while notes := [x.record for x in outcome.sends if x.topic == WAREHOUSE]:
+        ids.append(notes[0].id)
+        outcome = stock_log.append(notes[0])
+    assert ids == ["r:2026:7:1", "r:2026:7:2"]
+    assert {row.status for row in stock_log.rows("lot").values()} == {"recalled"}
 
 
 def expiring(log: Any) -> int:
@@ -174,6 +192,19 @@ def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far
         "recount", "A", "W1", "L1", -4, "too far off", ""
     )  # fmt: skip
     assert stock_log.lots() == {"L1": 20}
+
+
+def test_a_count_that_is_too_old_is_told_with_its_lot_and_its_place(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effects, "MOVES_KEPT", 3)
+    for _ in range(4):
+        stock_log.receive(1)
+    outcome = stock_log.append(r.Counted(id="c", sku="A", location="W1", lot="L1", quantity=2, as_of_offset=1))
+    (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
+    assert (alert.kind, alert.sku, alert.location, alert.lot, alert.units, alert.available, alert.note) == (
+        "recount", "A", "W1", "L1", 0, 4, "counted too long ago"
+    )  # fmt: skip
 
 
 # -- promises ----------------------------------------------------------------------------------------------------------
@@ -277,3 +308,43 @@ def test_what_was_given_back_before_a_move_does_not_move(stock_log: Any) -> None
     ))  # fmt: skip
     assert [(x.quantity, x.location) for x in answered(outcome).parts] == [(3, "W2")]
     assert [stock_log.stock(location=x).claimed for x in ("W1", "W2")] == [0, 3]
+
+
+def test_who_waits_in_a_queue_stands_in_it_once_however_often_the_command_is_delivered(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=9))
+    stock_log.receive(2)
+    asked = stock_log.reserve(("A", 5), policy="backorder")
+    before = stock_log.rows()
+    assert stock_log.deliver(stock_log.end).sends == asked.sends
+    assert stock_log.rows() == before
+    assert [x.units for x in stock_log.rows("queue").values()] == [3]
+
+
+def test_what_a_partial_release_gives_back_is_told_again_when_it_is_delivered_again(stock_log: Any) -> None:
+    stock_log.receive(2)
+    stock_log.reserve(("A", 2))
+    stock_log.command(r.Allocate)
+    told = stock_log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 1, "W1")]))
+    before = stock_log.rows()
+    assert [x.record.kind for x in told.sends] == ["restored"]
+    assert stock_log.deliver(stock_log.end).sends == told.sends
+    assert stock_log.rows() == before
+
+
+def test_all_that_one_record_fills_of_a_reservation_is_one_change_of_it(stock_log: Any) -> None:
+    """Three units wait from the start; one more since a picker did not find it."""
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=9))
+    stock_log.receive(2)
+    stock_log.reserve(("A", 5), policy="backorder")
+    stock_log.command(r.Allocate)
+    stock_log.append(r.Adjusted(id="a", sku="A", location="W1", quantity=-2, reason="lost"))
+    stock_log.append(r.Backorder(id="b", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 1, "W1")]))
+    (note,) = [x.record for x in stock_log.receive(9).sends if x.topic == WAREHOUSE]
+    assert answered(stock_log.append(note)).quantity == 4
+    row = stock_log.reservation()
+    assert [(x.before, x.after, x.amounts) for x in row.changes] == [
+        ("", "claimed", (2, 3)), ("claimed", "allocated", (2, 0)), ("allocated", "back", (1, 0, 1)),
+        ("back", "allocated", (0, 3, 1, 3, 1)),
+    ]  # fmt: skip
+    assert [(x.back, x.open) for x in row.lines] == [(False, 1), (True, 0), (True, 0), (False, 3), (False, 1)]
+    assert (stock_log.stock().allocated, stock_log.stock().backordered) == (5, 0)
