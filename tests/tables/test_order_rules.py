@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ from msgspec.structs import asdict, replace
 from tables import orders
 from tables import records as r
 from tables.murmur2 import partition_of_sku
-from tables.order_states import TRANSITIONS
-from tables.outcome import ALERTS, WAREHOUSE, Outcome
+from tables.order_states import TRANSITIONS, check_lines
+from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome
 from tables.pruning import DELETED_KEEP_MS
+from tables.rows import OrderLine
 
 # (state, what happens) -> state, as docs/domain.md tells it: written down again, so that the table cannot change alone.
 LIFE = """
@@ -69,6 +72,22 @@ def test_their_time_is_kept_in_utc_and_a_day_that_no_calendar_has_is_none(
     assert [x.occurred_at for x in sent(outcome, r.OrderDecided)] == [utc]
 
 
+@pytest.fixture
+def in_chicago(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's own time zone."""
+    monkeypatch.setenv("TZ", "America/Chicago")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_chicago")
+def test_their_time_is_kept_in_utc_wherever_the_worker_stands(order_log: Any) -> None:
+    order_log.confirm(occurred_at="2023-11-14T23:30:00-05:00")
+    assert order_log.document().occurred_at == "2023-11-15T04:30:00Z"
+
+
 def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log: Any) -> None:
     order_log.place(payment="pending")
     order_log.append(r.Tick(id="t", now_ms=order_log.start_ms + 30_000))
@@ -80,6 +99,82 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     assert alert.version == (order_log.state.log_id, order_log.end, 0)
     assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
     assert order_log.document().payment_wanted == "refund"
+
+
+def test_authorized_money_is_wanted_even_when_the_parcel_has_arrived(order_log: Any) -> None:
+    order_log.confirm(payment="authorized")
+    order_log.tell(r.OrderShipped)
+    order_log.tell(r.OrderDelivered)
+    assert (order_log.order().state, order_log.document().payment_wanted) == ("delivered", "capture")
+
+
+@pytest.mark.parametrize("taken", [[], [r.PaymentRefunded], [r.PaymentRefunded, r.PaymentRefunded]], ids=len)
+def test_money_that_was_taken_cannot_be_voided_whatever_went_back_of_it(order_log: Any, taken: list[type]) -> None:
+    order_log.confirm()
+    for n, kind in enumerate(taken):
+        order_log.tell(kind, partial=n == 0)
+    before = order_log.order()
+    assert before.payment == ("captured", "partially_refunded", "refunded")[len(taken)]
+    order_log.tell(r.PaymentVoided)
+    assert (order_log.order().payment, order_log.order().state) == (before.payment, before.state)
+    assert order_log.order().late == (f"payment_voided while {before.state}",)
+
+
+@pytest.mark.parametrize("word", [r.PaymentFailed, r.PaymentVoided])
+@pytest.mark.parametrize("partial", [True, None])
+def test_an_order_on_hold_whose_money_was_taken_is_not_lost_by_a_word_that_comes_late(
+    order_log: Any, word: type, partial: bool | None
+) -> None:
+    order_log.confirm(payment="pending", checks=["fraud"])
+    order_log.tell(r.PaymentCaptured)
+    if partial:
+        order_log.tell(r.PaymentRefunded, partial=True)
+    before = order_log.order()
+    assert before.payment == ("partially_refunded" if partial else "captured")
+    order_log.tell(word)
+    after = order_log.order()
+    assert (after.payment, after.state, len(after.late)) == (before.payment, "on_hold", 1)
+
+
+# -- the document and the lines ----------------------------------------------------------------------------------------
+
+
+def test_a_document_is_of_the_time_at_which_the_last_thing_happened_to_its_order(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.append(r.OrderShipped(id="s", order_id="o1"), ms=order_log.start_ms + 60_000)
+    assert order_log.document().time == "2023-11-14T22:14:20.000Z"
+
+
+def line(quantity: int, *, shipped: int = 0, cancelled: int = 0, returned: int = 0, back: int = 0) -> OrderLine:
+    return OrderLine("A", quantity, "W1", shipped, cancelled, returned, back, "", 1)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        line(5, back=5), line(5, shipped=2, cancelled=1, returned=2, back=2), line(5, shipped=5, returned=5),
+        line(5, cancelled=5), line(0), line(-3),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_that_adds_up_is_kept(order_log: Any, kept: OrderLine) -> None:
+    order_log.confirm()
+    check_lines(replace(order_log.order(), lines=(kept, kept)))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        line(5, back=6), line(5, back=-1), line(5, shipped=2, back=4), line(5, cancelled=2, back=4),
+        line(5, shipped=6), line(5, cancelled=6), line(5, cancelled=-1), line(5, shipped=1, returned=2),
+        line(5, returned=-1), line(-3, shipped=1), line(-3, cancelled=1), line(-3, back=1), line(0, shipped=1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_that_does_not_add_up_halts_its_partition(order_log: Any, broken: OrderLine) -> None:
+    order_log.confirm()
+    with pytest.raises(InvariantBroken, match=r"^order o1: a line does not add up: OrderLine"):
+        check_lines(replace(order_log.order(), lines=(line(5), line(-3), broken)))
 
 
 # -- what comes again --------------------------------------------------------------------------------------------------
@@ -107,6 +202,20 @@ def test_facts_of_an_order_name_as_many_lines_as_they_may_and_no_more(
     before = order_log.rows()
     assert order_log.tell(r.OrderPicked, **one).dead == "too_many_lines: facts of an order name at most 2"
     assert order_log.rows() == before
+
+
+# -- picking -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pick_that_names_no_lines_is_of_all_that_is_held_by_whoever_holds_it(order_log: Any) -> None:
+    """Two by the first attempt, one by the edit that asked for more."""
+    order_log.confirm(("A", 2))
+    order_log.tell(r.OrderEdited, lines=[r.Line("A", 3)])
+    order_log.answer(r.Part("A", 1, "W1"), attempt=2)
+    outcome = order_log.tell(r.OrderPicked)
+    assert [(x.sku, x.quantity, x.location, x.attempt) for x in sent(outcome, r.Picked)] == [
+        ("A", 2, "W1", 1), ("A", 1, "W1", 2)
+    ]  # fmt: skip
 
 
 # -- parcels -----------------------------------------------------------------------------------------------------------
@@ -174,6 +283,22 @@ def test_a_parcel_of_an_order_without_any_location_is_a_dead_letter_that_names_t
     assert order_log.rows() == before
 
 
+def test_what_was_told_while_an_order_waits_its_turns_is_not_forgotten_when_one_passes(order_log: Any) -> None:
+    order_log.place(("A", 1))
+    for attempt in (1, 2):  # after the second refusal there are turns to wait
+        outcome = order_log.answer(refused=[r.Refusal("A", 1, "contended", 0)], attempt=attempt)
+        while order_log.order().attempt == attempt < 2:
+            outcome = order_log.append(sent(outcome, r.AskAgain)[0])
+    order_log.tell(r.OrderShipped)
+    kinds = [x.kind for x in order_log.order().entries]
+    assert kinds[-2:] == ["later", "ship"]
+    (note,) = sent(outcome, r.AskAgain)
+    assert note.hops > 0
+    (next_note,) = sent(order_log.append(note), r.AskAgain)
+    assert next_note.hops == note.hops - 1
+    assert [x.kind for x in order_log.order().entries] == kinds
+
+
 # -- where it comes from -----------------------------------------------------------------------------------------------
 
 
@@ -188,6 +313,24 @@ def test_of_two_lines_that_were_to_move_the_one_that_could_not_is_named(order_lo
             parts=[r.Part(sku, quantity, location)],
         ))  # fmt: skip
     assert order_log.document().sourcing == "2 shipments: W3, W2: W3 could not take B any more"
+
+
+def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt(order_log: Any) -> None:
+    order_log.place(locations=["W1", "W2", "W3"])
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b100])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b100])
+
+    def answer(attempt: int, location: str) -> Outcome:
+        partition = partition_of_sku("A", 4)
+        return order_log.append(r.MoveAnswered(
+            id=f"o1:{attempt}:{partition}:move", order_id="o1", attempt=attempt, partition=partition, moved=True,
+            parts=[r.Part("A", 2, location)],
+        ))  # fmt: skip
+
+    for attempt, location, lies in ((2, "W2", "W1"), (1, "W3", "W3"), (1, "W2", "W3")):
+        assert answer(attempt, location).dead == ""
+        assert order_log.lines() == [("A", 2, lies), ("B", 1, "W2")]
+        assert order_log.order().state == "pending"
 
 
 def test_a_cancellation_that_names_a_sku_twice_means_both(order_log: Any) -> None:
@@ -207,6 +350,19 @@ def test_an_edit_tells_what_still_waits_and_gives_up_what_waits_first(order_log:
         ("A", 2, "W1", 0), ("A", 2, "W1", 2)
     ]  # fmt: skip
     assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(2, 0, 0), (2, 2, 1)]
+
+
+@pytest.mark.parametrize(("kind", "why"), [(r.OrderPicked, "picked"), (r.OrderShipped, "shipped")])
+def test_an_edit_that_stock_has_not_answered_is_given_up_by_what_happens_first_and_says_so(
+    order_log: Any, kind: type, why: str
+) -> None:
+    order_log.confirm(("A", 2))
+    order_log.tell(r.OrderEdited, "e1", lines=[r.Line("A", 3)])
+    outcome = order_log.tell(kind)
+    assert order_log.order().late == (f"edit e1 refused: {why}",)
+    assert order_log.order().edit is None
+    assert [(x.attempt, x.lines) for x in sent(outcome, r.Release)] == [(2, [])]
+    assert [(x.sku, x.quantity) for x in order_log.order().lines] == [("A", 2)]
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------

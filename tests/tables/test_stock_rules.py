@@ -7,11 +7,24 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from tables import effects, recalls
 from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
-from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome
-from tables.rows import RecallRow, ReservedLine, demand_key, recall_key, stock_key
+from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome, place_of
+from tables.rows import (
+    FactRow,
+    Policy,
+    RecallRow,
+    ReservedLine,
+    SkuRow,
+    demand_key,
+    expiry_key,
+    fact_key,
+    recall_key,
+    sku_key,
+    stock_key,
+)
 
 HOUR_MS = 3_600_000
 
@@ -55,6 +68,24 @@ def test_each_end_of_a_transfer_is_traced_with_the_time_they_tell(stock_log: Any
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "fact",
+    [
+        r.Adjusted(id="f", sku="A", location="W1", quantity=-1, reason="damaged", occurred_at="2023-11-14T17:00:00Z"),
+        r.Adjusted(id="f", sku="A", location="W1", quantity=2, reason="found", occurred_at="2023-11-14T17:00:00Z"),
+        r.Counted(id="f", sku="A", location="W1", lot="L1", quantity=4, occurred_at="2023-11-14T17:00:00Z"),
+        r.Shipped(id="f", sku="A", location="W1", quantity=4, occurred_at="2023-11-14T17:00:00Z"),
+    ],
+    ids=["lost", "found", "counted", "shipped"],
+)
+def test_a_movement_is_traced_with_its_reason_and_the_time_they_tell(stock_log: Any, fact: Any) -> None:
+    stock_log.receive(5)
+    stock_log.append(fact)
+    row = list(stock_log.rows("trace").values())[-1]
+    assert (row.lot, row.occurred_at) == ("L1", "2023-11-14T17:00:00Z")
+    assert row.reference == getattr(fact, "reason", "")
+
+
 @pytest.mark.parametrize("disposition", ["restock", "scrap"])
 def test_what_came_back_is_traced_with_its_order_and_the_time_they_tell(stock_log: Any, disposition: str) -> None:
     stock_log.receive(1)
@@ -71,6 +102,29 @@ def test_a_kit_part_of_no_units_changes_nothing(stock_log: Any) -> None:
     before = stock_log.rows("stock", "lot", "trace")
     stock_log.append(r.KitPartMoved(id="k:part:0", sku="A", location="W1", quantity=0, kit="K"))
     assert stock_log.rows("stock", "lot", "trace") == before
+
+
+def test_a_pick_that_names_no_lot_is_of_one_that_may_still_leave(stock_log: Any) -> None:
+    """The older lot is over by now; no tick has marked it yet."""
+    stock_log.receive(2, lot="OLD", best_before="2023-11-20")
+    stock_log.receive(2, lot="NEW", best_before="2027-01-01")
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    stock_log.append(r.Picked(id="p", sku="A", location="W1", quantity=3, order_id="o1", attempt=1))
+    picks = [(x.lot, x.units, x.known) for x in stock_log.rows("trace").values() if x.kind == "picked"]
+    assert sorted(picks) == [("NEW", 2, "presumed"), ("OLD", 1, "presumed")]
+
+
+@pytest.mark.parametrize(("picked", "short", "missing"), [(5, 0, 2), (2, 4, 1), (5, 4, 3), (3, 3, 0)])
+def test_what_a_pick_took_and_missed_beyond_the_books_is_kept_as_one_sum(
+    stock_log: Any, picked: int, short: int, missing: int
+) -> None:
+    """Three are there: more cannot be picked, and more cannot leave the books."""
+    stock_log.receive(3)
+    outcome = stock_log.append(r.Picked(
+        id="p", sku="A", location="W1", quantity=picked, short=short, order_id="o1", attempt=1
+    ))  # fmt: skip
+    assert outcome.rows[fact_key("p")].missing == missing
+    assert stock_log.stock().on_hand == max(3 - short, 0)
 
 
 # -- recalls and lots --------------------------------------------------------------------------------------------------
@@ -91,6 +145,21 @@ def test_the_end_of_a_recall_that_nobody_opened_is_remembered_too(stock_log: Any
     stock_log.append(r.RecallClosed(id="x", lot="L1", reason="a mistake"), ms=ended)
     row = stock_log.table.get(recall_key("L1"))
     assert row == RecallRow(row.at, "L1", "x", (), "a mistake", False, "closed", 0, ended)
+
+
+def test_a_recall_of_many_shelves_goes_on_under_numbers_whatever_its_own_id_is(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    for location in ("W1", "W2", "W3"):
+        stock_log.receive(1, location=location)
+    outcome = stock_log.append(r.RecallOpened(id="r:2026:7", lot="L1", skus=["A"], reason="glass"))
+    ids = []
+    while notes := [x.record for x in outcome.sends if x.topic == WAREHOUSE]:
+        ids.append(notes[0].id)
+        outcome = stock_log.append(notes[0])
+    assert ids == ["r:2026:7:1", "r:2026:7:2"]
+    assert {row.status for row in stock_log.rows("lot").values()} == {"recalled"}
 
 
 def expiring(log: Any) -> int:
@@ -115,6 +184,27 @@ def test_a_longer_alert_window_holds_for_every_lot_that_is_there(stock_log: Any,
     assert expiring(stock_log) == lots
 
 
+def test_a_tick_that_goes_on_and_finds_nothing_leaves_a_row_that_says_so(stock_log: Any) -> None:
+    """Delivered again on a later day it must not find more."""
+    stock_log.receive(1, best_before="2023-11-20")
+    stock_log.append(r.Tick(id="t", now_ms=stock_log.start_ms))
+    stock_log.append(r.TickContinued(id="c"))
+    place = stock_log.end
+    row = stock_log.table.get(expiry_key(place_of(place)))
+    assert row == FactRow(place_of(place), b"", (), (), 0, False)
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    assert stock_log.deliver(place).sends == []
+    assert not stock_log.lot("L1").expired
+
+
+def test_what_runs_out_by_one_tick_is_told_in_the_order_in_which_it_expired(stock_log: Any) -> None:
+    for sku, day in (("A", "2023-11-17"), ("B", "2023-11-15"), ("C", "2023-11-16")):
+        stock_log.receive(1, sku=sku, best_before=day)
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    outcome = stock_log.append(r.TickContinued(id="c"))
+    assert [(x.record.sku, x.record.kind) for x in outcome.sends] == [("B", "out"), ("C", "out"), ("A", "out")]
+
+
 def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far_off_it_was(stock_log: Any) -> None:
     stock_log.append(r.PolicySet(id="p", sku="A", location="W1", count_tolerance=3))
     stock_log.receive(20)
@@ -124,6 +214,19 @@ def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far
         "recount", "A", "W1", "L1", -4, "too far off", ""
     )  # fmt: skip
     assert stock_log.lots() == {"L1": 20}
+
+
+def test_a_count_that_is_too_old_is_told_with_its_lot_and_its_place(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(effects, "MOVES_KEPT", 3)
+    for _ in range(4):
+        stock_log.receive(1)
+    outcome = stock_log.append(r.Counted(id="c", sku="A", location="W1", lot="L1", quantity=2, as_of_offset=1))
+    (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
+    assert (alert.kind, alert.sku, alert.location, alert.lot, alert.units, alert.available, alert.note) == (
+        "recount", "A", "W1", "L1", 0, 4, "counted too long ago"
+    )  # fmt: skip
 
 
 # -- promises ----------------------------------------------------------------------------------------------------------
@@ -176,6 +279,30 @@ def test_a_shortage_that_ends_before_the_clock_is_known_is_covered(stock_log: An
     assert stock_log.rows("stock")[stock_key("A", "W1")].outs == ()
 
 
+def test_units_that_move_away_from_a_shelf_that_is_short_cover_it_and_people_hear_of_it_once(stock_log: Any) -> None:
+    stock_log.receive(2)
+    stock_log.receive(9, location="W2")
+    stock_log.reserve(("A", 2))
+    stock_log.append(r.Adjusted(id="a", sku="A", location="W1", quantity=-1, reason="lost"))
+    assert stock_log.stock().short
+    told = stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    alerts = [(x.record.location, x.record.kind) for x in told.sends if x.topic == ALERTS]
+    assert ("W1", "covered") in alerts
+    assert stock_log.deliver(stock_log.end).sends == told.sends
+
+
+def test_a_policy_for_all_locations_of_a_sku_that_nobody_defined_makes_its_master(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", reorder_point=5))
+    place = place_of(stock_log.end)
+    assert stock_log.table.get(sku_key("A")) == SkuRow(
+        place, "A", "", "", "", "", False, 0, (), Policy(reorder_point=5)
+    )  # fmt: skip
+    stock_log.receive(3)
+    assert stock_log.stock().policy == Policy(reorder_point=5)
+
+
 # -- reservations ------------------------------------------------------------------------------------------------------
 
 
@@ -185,10 +312,11 @@ def test_what_was_released_before_it_was_asked_takes_nothing_and_is_kept_as_long
     """The order's partition is an hour ahead: its clock decides."""
     stock_log.receive(5)
     stock_log.command(r.Release)
-    before = stock_log.rows("stock", "lot")
+    row, before = stock_log.reservation(), stock_log.rows("stock", "lot")
     asked_ms = stock_log.state.state_ms + HOUR_MS
     outcome = stock_log.reserve(("A", 2), asked_ms=asked_ms)
     assert [(x.sku, x.quantity, x.reason) for x in answered(outcome).refused] == [("A", 2, "released")]
+    assert [getattr(row, x) for x in ("asked", "first_location", "day", "channel", "wanted")] == [0, "", "", "", ()]
     row = stock_log.reservation()
     assert row.lines == (ReservedLine("A", 2, "", "released", 0, False, 0, False, "", 0, ""),)
     assert (row.order_ms, row.wanted, row.asked) == (asked_ms, (("A", 2),), row.at)
@@ -226,3 +354,43 @@ def test_what_was_given_back_before_a_move_does_not_move(stock_log: Any) -> None
     ))  # fmt: skip
     assert [(x.quantity, x.location) for x in answered(outcome).parts] == [(3, "W2")]
     assert [stock_log.stock(location=x).claimed for x in ("W1", "W2")] == [0, 3]
+
+
+def test_who_waits_in_a_queue_stands_in_it_once_however_often_the_command_is_delivered(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=9))
+    stock_log.receive(2)
+    asked = stock_log.reserve(("A", 5), policy="backorder")
+    before = stock_log.rows()
+    assert stock_log.deliver(stock_log.end).sends == asked.sends
+    assert stock_log.rows() == before
+    assert [x.units for x in stock_log.rows("queue").values()] == [3]
+
+
+def test_what_a_partial_release_gives_back_is_told_again_when_it_is_delivered_again(stock_log: Any) -> None:
+    stock_log.receive(2)
+    stock_log.reserve(("A", 2))
+    stock_log.command(r.Allocate)
+    told = stock_log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 1, "W1")]))
+    before = stock_log.rows()
+    assert [x.record.kind for x in told.sends] == ["restored"]
+    assert stock_log.deliver(stock_log.end).sends == told.sends
+    assert stock_log.rows() == before
+
+
+def test_all_that_one_record_fills_of_a_reservation_is_one_change_of_it(stock_log: Any) -> None:
+    """Three units wait from the start; one more since a picker did not find it."""
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=9))
+    stock_log.receive(2)
+    stock_log.reserve(("A", 5), policy="backorder")
+    stock_log.command(r.Allocate)
+    stock_log.append(r.Adjusted(id="a", sku="A", location="W1", quantity=-2, reason="lost"))
+    stock_log.append(r.Backorder(id="b", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 1, "W1")]))
+    (note,) = [x.record for x in stock_log.receive(9).sends if x.topic == WAREHOUSE]
+    assert answered(stock_log.append(note)).quantity == 4
+    row = stock_log.reservation()
+    assert [(x.before, x.after, x.amounts) for x in row.changes] == [
+        ("", "claimed", (2, 3)), ("claimed", "allocated", (2, 0)), ("allocated", "back", (1, 0, 1)),
+        ("back", "allocated", (0, 3, 1, 3, 1)),
+    ]  # fmt: skip
+    assert [(x.back, x.open) for x in row.lines] == [(False, 1), (True, 0), (True, 0), (False, 3), (False, 1)]
+    assert (stock_log.stock().allocated, stock_log.stock().backordered) == (5, 0)
