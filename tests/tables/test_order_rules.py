@@ -120,22 +120,6 @@ def test_money_that_was_taken_cannot_be_voided_whatever_went_back_of_it(order_lo
     assert order_log.order().late == (f"payment_voided while {before.state}",)
 
 
-@pytest.mark.parametrize("word", [r.PaymentFailed, r.PaymentVoided])
-@pytest.mark.parametrize("partial", [True, None])
-def test_an_order_on_hold_whose_money_was_taken_is_not_lost_by_a_word_that_comes_late(
-    order_log: Any, word: type, partial: bool | None
-) -> None:
-    order_log.confirm(payment="pending", checks=["fraud"])
-    order_log.tell(r.PaymentCaptured)
-    if partial:
-        order_log.tell(r.PaymentRefunded, partial=True)
-    before = order_log.order()
-    assert before.payment == ("partially_refunded" if partial else "captured")
-    order_log.tell(word)
-    after = order_log.order()
-    assert (after.payment, after.state, len(after.late)) == (before.payment, "on_hold", 1)
-
-
 # -- the document and the lines ----------------------------------------------------------------------------------------
 
 
@@ -350,19 +334,6 @@ def test_an_edit_tells_what_still_waits_and_gives_up_what_waits_first(order_log:
         ("A", 2, "W1", 0), ("A", 2, "W1", 2)
     ]  # fmt: skip
     assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(2, 0, 0), (2, 2, 1)]
-
-
-@pytest.mark.parametrize(("kind", "why"), [(r.OrderPicked, "picked"), (r.OrderShipped, "shipped")])
-def test_an_edit_that_stock_has_not_answered_is_given_up_by_what_happens_first_and_says_so(
-    order_log: Any, kind: type, why: str
-) -> None:
-    order_log.confirm(("A", 2))
-    order_log.tell(r.OrderEdited, "e1", lines=[r.Line("A", 3)])
-    outcome = order_log.tell(kind)
-    assert order_log.order().late == (f"edit e1 refused: {why}",)
-    assert order_log.order().edit is None
-    assert [(x.attempt, x.lines) for x in sent(outcome, r.Release)] == [(2, [])]
-    assert [(x.sku, x.quantity) for x in order_log.order().lines] == [("A", 2)]
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------

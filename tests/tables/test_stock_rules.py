@@ -12,19 +12,7 @@ from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
 from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome, place_of
-from tables.rows import (
-    FactRow,
-    Policy,
-    RecallRow,
-    ReservedLine,
-    SkuRow,
-    demand_key,
-    expiry_key,
-    fact_key,
-    recall_key,
-    sku_key,
-    stock_key,
-)
+from tables.rows import FactRow, RecallRow, ReservedLine, demand_key, expiry_key, fact_key, recall_key, stock_key
 
 HOUR_MS = 3_600_000
 
@@ -102,16 +90,6 @@ def test_a_kit_part_of_no_units_changes_nothing(stock_log: Any) -> None:
     before = stock_log.rows("stock", "lot", "trace")
     stock_log.append(r.KitPartMoved(id="k:part:0", sku="A", location="W1", quantity=0, kit="K"))
     assert stock_log.rows("stock", "lot", "trace") == before
-
-
-def test_a_pick_that_names_no_lot_is_of_one_that_may_still_leave(stock_log: Any) -> None:
-    """The older lot is over by now; no tick has marked it yet."""
-    stock_log.receive(2, lot="OLD", best_before="2023-11-20")
-    stock_log.receive(2, lot="NEW", best_before="2027-01-01")
-    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
-    stock_log.append(r.Picked(id="p", sku="A", location="W1", quantity=3, order_id="o1", attempt=1))
-    picks = [(x.lot, x.units, x.known) for x in stock_log.rows("trace").values() if x.kind == "picked"]
-    assert sorted(picks) == [("NEW", 2, "presumed"), ("OLD", 1, "presumed")]
 
 
 @pytest.mark.parametrize(("picked", "short", "missing"), [(5, 0, 2), (2, 4, 1), (5, 4, 3), (3, 3, 0)])
@@ -277,30 +255,6 @@ def test_a_shortage_that_ends_before_the_clock_is_known_is_covered(stock_log: An
     assert (stock_log.stock().short, stock_log.stock().level) == (False, "ok")
     assert {x.record.kind for x in outcome.sends if x.topic == ALERTS} == {"covered", "restored"}
     assert stock_log.rows("stock")[stock_key("A", "W1")].outs == ()
-
-
-def test_units_that_move_away_from_a_shelf_that_is_short_cover_it_and_people_hear_of_it_once(stock_log: Any) -> None:
-    stock_log.receive(2)
-    stock_log.receive(9, location="W2")
-    stock_log.reserve(("A", 2))
-    stock_log.append(r.Adjusted(id="a", sku="A", location="W1", quantity=-1, reason="lost"))
-    assert stock_log.stock().short
-    told = stock_log.append(r.Move(
-        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
-    ))  # fmt: skip
-    alerts = [(x.record.location, x.record.kind) for x in told.sends if x.topic == ALERTS]
-    assert ("W1", "covered") in alerts
-    assert stock_log.deliver(stock_log.end).sends == told.sends
-
-
-def test_a_policy_for_all_locations_of_a_sku_that_nobody_defined_makes_its_master(stock_log: Any) -> None:
-    stock_log.append(r.PolicySet(id="p", sku="A", reorder_point=5))
-    place = place_of(stock_log.end)
-    assert stock_log.table.get(sku_key("A")) == SkuRow(
-        place, "A", "", "", "", "", False, 0, (), Policy(reorder_point=5)
-    )  # fmt: skip
-    stock_log.receive(3)
-    assert stock_log.stock().policy == Policy(reorder_point=5)
 
 
 # -- reservations ------------------------------------------------------------------------------------------------------
