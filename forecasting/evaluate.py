@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,9 @@ def write_forecasts(parts: Sequence[dict[str, Any]], file: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line on stderr when the file cannot be used."""
     options = _parser().parse_args(arguments)
+    if find_spec("scipy") is None:
+        print('error: not installed: scipy. Install the extra: pip install "smokehouse[forecast]"', file=sys.stderr)
+        return 2
     columns = [name for name in options.known_ahead_columns.split(",") if name]
     try:
         panel = read_panel(
