@@ -44,8 +44,11 @@ SUITES: list[tuple[str, list[str]]] = [
     ("bench", []),
 ]
 # Reasons for which a test may be skipped in CI: the real data, a durable broker, a server that the bench compares with,
-# or the fuzzer (some Pythons and machines have none) is not here.
-ALLOWED_SKIPS = ("SMOKEHOUSE_TEST_DATA", "no Apache Kafka:", "no atheris:", "no PostgreSQL:", "no Redis:")
+# the fuzzer (some Pythons and machines have none), or libraries that want older versions of ours is not here.
+ALLOWED_SKIPS = (
+    "SMOKEHOUSE_TEST_DATA", "no Apache Kafka:", "no atheris:", "no PostgreSQL:", "no Redis:", "no statsforecast",
+    "no stockpyl",
+)  # fmt: skip
 
 
 @dataclass
