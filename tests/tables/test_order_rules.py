@@ -46,7 +46,7 @@ def sent(outcome: Outcome, kind: type) -> list[Any]:
 def held_and_waiting(log: Any, held: int, waiting: int) -> None:
     """An order of A: so many units lie at W1, so many wait for stock there."""
     log.place(("A", held + waiting), policy="backorder")
-    log.answer(r.Part("A", held, "W1"), r.Part("A", waiting, "W1", True))
+    log.answer(*[x for x in (r.Part("A", held, "W1"), r.Part("A", waiting, "W1", True)) if x.quantity])
     assert log.order().state == "confirmed"
 
 
@@ -337,6 +337,17 @@ def test_a_cancellation_that_names_a_sku_twice_means_both(order_log: Any) -> Non
     order_log.confirm(("A", 5))
     order_log.tell(r.CancelRequested, lines=[r.Line("A", 1), r.Line("A", 2)])
     assert [(x.open, x.cancelled) for x in order_log.order().lines] == [(2, 3)]
+
+
+def test_of_units_that_waited_and_were_cancelled_before_stock_heard_of_it_none_waits_any_more(order_log: Any) -> None:
+    """Three waited, stock filled one and knows of two; by then the order had given up two."""
+    held_and_waiting(order_log, held=0, waiting=3)
+    order_log.tell(r.CancelRequested, lines=[r.Line("A", 2)])
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1, waiting=2,
+        heard=0, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(1, 0, 2)]
 
 
 # -- edits -------------------------------------------------------------------------------------------------------------
