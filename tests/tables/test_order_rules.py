@@ -15,7 +15,7 @@ from tables.murmur2 import partition_of_sku
 from tables.order_states import TRANSITIONS, check_lines
 from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome
 from tables.pruning import DELETED_KEEP_MS
-from tables.rows import OrderLine
+from tables.rows import KitLine, OrderLine
 
 # (state, what happens) -> state, as docs/domain.md tells it: written down again, so that the table cannot change alone.
 LIFE = """
@@ -374,6 +374,15 @@ def test_an_edit_that_stock_has_not_answered_is_given_up_by_what_happens_first_a
     assert order_log.order().edit is None
     assert [(x.attempt, x.lines) for x in sent(outcome, r.Release)] == [(2, [])]
     assert [(x.sku, x.quantity) for x in order_log.order().lines] == [("A", 2)]
+
+
+def test_an_edit_that_waits_says_how_many_more_kits_and_of_what_and_none_is_whole_yet(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.Line("A", 2), r.Line("B", 1)]))
+    order_log.tell(r.OrderEdited, "e1", lines=[r.Line("BOX", 3)])
+    edit = order_log.order().edit
+    assert (edit.id, edit.attempt, edit.more, edit.less) == ("e1", 2, (("A", 6), ("B", 3)), ())
+    assert edit.kits == (KitLine("BOX", 3, (("A", 2), ("B", 1)), 0),)
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------

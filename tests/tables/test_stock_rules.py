@@ -303,6 +303,21 @@ def test_a_policy_for_all_locations_of_a_sku_that_nobody_defined_makes_its_maste
     assert stock_log.stock().policy == Policy(reorder_point=5)
 
 
+@pytest.mark.parametrize(("skus", "refused"), [("AB", []), ("ABC", ["too_many_parts"] * 3)])
+def test_as_many_parts_are_granted_as_an_answer_may_hold_and_of_one_more_nothing(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch, skus: str, refused: list[str]
+) -> None:
+    monkeypatch.setattr(r, "PARTS_MAX", 2)
+    for sku in skus:
+        stock_log.receive(5, sku=sku)
+    before = stock_log.rows("lot")
+    said = answered(stock_log.reserve(*((sku, 1) for sku in skus)))
+    assert [x.reason for x in said.refused] == refused
+    assert [x.sku for x in said.parts] == ([] if refused else list(skus))
+    assert sum(stock_log.stock(sku).claimed for sku in skus) == (0 if refused else len(skus))
+    assert stock_log.rows("lot") == before
+
+
 # -- reservations ------------------------------------------------------------------------------------------------------
 
 
