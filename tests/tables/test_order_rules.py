@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
+from tables import log as log_rules
 from tables import orders
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_states import TRANSITIONS, check_lines
-from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome
+from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome, place_of
 from tables.pruning import DELETED_KEEP_MS
 from tables.rows import KitLine, OrderLine
 
@@ -136,6 +137,13 @@ def test_an_order_on_hold_whose_money_was_taken_is_not_lost_by_a_word_that_comes
     assert (after.payment, after.state, len(after.late)) == (before.payment, "on_hold", 1)
 
 
+def test_a_capture_told_again_after_a_refund_of_a_part_does_not_undo_it(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.PaymentRefunded, partial=True)
+    order_log.tell(r.PaymentCaptured)
+    assert order_log.order().payment == "partially_refunded"
+
+
 # -- the document and the lines ----------------------------------------------------------------------------------------
 
 
@@ -175,6 +183,17 @@ def test_a_line_that_does_not_add_up_halts_its_partition(order_log: Any, broken:
     order_log.confirm()
     with pytest.raises(InvariantBroken, match=r"^order o1: a line does not add up: OrderLine"):
         check_lines(replace(order_log.order(), lines=(line(5), line(-3), broken)))
+
+
+def test_an_order_that_was_paid_too_late_and_leaves_all_the_same_is_told_to_stock(order_log: Any) -> None:
+    """Its alert is not said again, and does not stand in the way of what is said now."""
+    order_log.place(payment="pending")
+    order_log.append(r.DeadlineReached(id="d", order_id="o1", deadline_ms=order_log.order().deadline_ms))
+    order_log.tell(r.PaymentCaptured)
+    assert order_log.order().state == "paid_unallocated"
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity) for x in sent(outcome, r.Shipped)] == [("A", 2), ("B", 1)]
+    assert [x for x in outcome.sends if x.topic == ALERTS] == []
 
 
 # -- what comes again --------------------------------------------------------------------------------------------------
@@ -218,6 +237,15 @@ def test_a_pick_that_names_no_lines_is_of_all_that_is_held_by_whoever_holds_it(o
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("waiting", ["A", "B"])
+def test_an_order_is_not_picked_while_a_unit_of_it_waits_at_the_same_place(order_log: Any, waiting: str) -> None:
+    order_log.place(("A", 1), ("B", 1), policy="backorder")
+    for sku in ("A", "B"):
+        order_log.answer(r.Part(sku, 1, "W1", sku == waiting))
+    order_log.tell(r.OrderPicked)
+    assert (order_log.order().state, order_log.order().fulfilments[0].state) == ("confirmed", "picked")
+
+
 # -- parcels -----------------------------------------------------------------------------------------------------------
 
 
@@ -230,6 +258,19 @@ def test_units_in_a_parcel_beyond_what_was_ordered_leave_the_stock_and_not_the_o
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", n) for (n,) in lines])
     assert sum(x.quantity for x in sent(outcome, r.Shipped)) == 7
     assert sum(x.shipped for x in order_log.order().lines) == 5
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_takes_what_lies_there_and_then_what_waits_of_one_and_the_same_line(order_log: Any) -> None:
+    """Three waited, one of them came since."""
+    held_and_waiting(order_log, held=0, waiting=3)
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1, waiting=2,
+        heard=0, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.back) for x in order_log.order().lines] == [(3, 2)]
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 3)])
+    assert [(x.open, x.back, x.shipped) for x in order_log.order().lines] == [(0, 0, 3)]
     assert order_log.order().state == "shipped"
 
 
@@ -263,8 +304,11 @@ def test_a_parcel_of_an_order_that_was_refused_leaves_the_stock_all_the_same(ord
     assert [x.topic for x in outcome.sends] == [WAREHOUSE, WAREHOUSE]
 
 
-def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(order_log: Any) -> None:
-    order_log.place(("A", 2), ("no such thing", 1))
+@pytest.mark.parametrize("lines", [[("A", 2), ("no such thing", 1)], [("no such thing", 1), ("A", 2)]], ids=str)
+def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(
+    order_log: Any, lines: list[tuple[str, int]]
+) -> None:
+    order_log.place(*lines)
     for sku, why in (("A", "insufficient"), ("no such thing", "unknown_sku")):
         order_log.answer(refused=[r.Refusal(sku, 1, why, 0)])
     assert order_log.order().state == "rejected"
@@ -350,6 +394,26 @@ def test_of_units_that_waited_and_were_cancelled_before_stock_heard_of_it_none_w
     assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(1, 0, 2)]
 
 
+def test_of_what_an_order_told_stock_only_what_stock_had_not_heard_is_taken_off(order_log: Any) -> None:
+    """It gave up one, then two of six that wait; stock filled one when it had heard of the first."""
+    held_and_waiting(order_log, held=0, waiting=6)
+    for units in (1, 2):
+        order_log.tell(r.CancelRequested, lines=[r.Line("A", units)])
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1, waiting=4,
+        heard=1, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(3, 2, 3)]
+
+
+def test_a_cancellation_told_before_the_grant_keeps_its_reason(order_log: Any) -> None:
+    order_log.place(("A", 5))
+    order_log.tell(r.CancelRequested, lines=[r.Line("A", 2)], reason="fewer guests")
+    order_log.answer(r.Part("A", 5, "W1"))
+    assert [x.reason for x in order_log.order().entries if x.kind == "cancel"] == ["fewer guests"]
+    assert [(x.open, x.cancelled) for x in order_log.order().lines] == [(3, 2)]
+
+
 # -- edits -------------------------------------------------------------------------------------------------------------
 
 
@@ -383,6 +447,21 @@ def test_an_edit_that_waits_says_how_many_more_kits_and_of_what_and_none_is_whol
     edit = order_log.order().edit
     assert (edit.id, edit.attempt, edit.more, edit.less) == ("e1", 2, (("A", 6), ("B", 3)), ())
     assert edit.kits == (KitLine("BOX", 3, (("A", 2), ("B", 1)), 0),)
+
+
+def test_a_note_that_more_deadlines_have_come_is_named_after_the_record_that_found_them(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a record which is delivered again does not look like another."""
+    monkeypatch.setattr(log_rules, "DUE_MAX", 1)
+    for order_id in ("o1", "o2"):
+        order_log.append(r.OrderPlaced(id=order_id, order_id=order_id, channel="web", lines=[r.Line("A", 1)]))
+    deadline_ms = max(order_log.order(x).deadline_ms for x in ("o1", "o2"))
+    order_log.state = replace(order_log.state, state_ms=deadline_ms)
+    outcome = order_log.append(r.TickContinued(id="c"))
+    assert [x.order_id for x in sent(outcome, r.DeadlineReached)] == ["o1"]
+    state = order_log.state
+    assert [x.id for x in sent(outcome, r.TickContinued)] == [f"{state.log_id}:0:{place_of(order_log.end)}"]
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tables import effects, recalls
+from tables import effects, expiry, recalls
 from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
@@ -205,6 +205,22 @@ def test_what_runs_out_by_one_tick_is_told_in_the_order_in_which_it_expired(stoc
     assert [(x.record.sku, x.record.kind) for x in outcome.sends] == [("B", "out"), ("C", "out"), ("A", "out")]
 
 
+@pytest.mark.parametrize(("lots", "notes"), [(2, 0), (3, 1), (4, 1), (5, 2)])
+def test_a_tick_goes_on_only_if_more_lots_are_due_than_it_may_change(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch, lots: int, notes: int
+) -> None:
+    monkeypatch.setattr(expiry, "LOTS_MAX", 2)
+    for n in range(lots):
+        stock_log.receive(1, lot=f"L{n}", best_before="2023-11-20")
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    outcome, told = stock_log.append(r.TickContinued(id="c")), 0
+    while note := [x.record for x in outcome.sends if x.topic == WAREHOUSE]:
+        told += 1
+        outcome = stock_log.append(note[0])
+    assert told == notes
+    assert all(row.expired for row in stock_log.rows("lot").values())
+
+
 def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far_off_it_was(stock_log: Any) -> None:
     stock_log.append(r.PolicySet(id="p", sku="A", location="W1", count_tolerance=3))
     stock_log.receive(20)
@@ -214,6 +230,18 @@ def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far
         "recount", "A", "W1", "L1", -4, "too far off", ""
     )  # fmt: skip
     assert stock_log.lots() == {"L1": 20}
+
+
+def test_a_count_as_of_the_oldest_movement_a_lot_remembers_is_not_too_old(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four receipts three are remembered; it was counted after the first of these."""
+    monkeypatch.setattr(effects, "MOVES_KEPT", 3)
+    for _ in range(4):
+        stock_log.receive(1)
+    outcome = stock_log.append(r.Counted(id="c", sku="A", location="W1", lot="L1", quantity=5, as_of_offset=2))
+    assert outcome.sends == []
+    assert stock_log.lots() == {"L1": 7}, "five, and the two that came since"
 
 
 def test_a_count_that_is_too_old_is_told_with_its_lot_and_its_place(
@@ -318,6 +346,22 @@ def test_as_many_parts_are_granted_as_an_answer_may_hold_and_of_one_more_nothing
     assert stock_log.rows("lot") == before
 
 
+def test_what_moved_after_a_command_is_not_asked_for_once_more_when_its_day_is_counted_again(stock_log: Any) -> None:
+    """The day's row was lost in a crash, so that the command is delivered again."""
+    stock_log.receive(2)
+    stock_log.receive(2, location="W2")
+    stock_log.reserve(("A", 2), demand=True, occurred_at="2023-11-14T17:00:00Z")
+    asked, key = stock_log.end, demand_key("A", "W1", "2023-11-14")
+    before = stock_log.table.get(key)
+    stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    stock_log.table.put({key: replace(before, at=0, ordered=0, orders=0, refused=0, hours=0)})
+    stock_log.deliver(asked)
+    assert stock_log.table.get(key) == before
+    assert list(stock_log.rows("demand")) == [key]
+
+
 # -- reservations ------------------------------------------------------------------------------------------------------
 
 
@@ -331,7 +375,9 @@ def test_what_was_released_before_it_was_asked_takes_nothing_and_is_kept_as_long
     asked_ms = stock_log.state.state_ms + HOUR_MS
     outcome = stock_log.reserve(("A", 2), asked_ms=asked_ms)
     assert [(x.sku, x.quantity, x.reason) for x in answered(outcome).refused] == [("A", 2, "released")]
-    assert [getattr(row, x) for x in ("asked", "first_location", "day", "channel", "wanted")] == [0, "", "", "", ()]
+    empty = {"order_partition": 0, "channel": "", "asked": 0, "asked_ms": 0, "first_location": "", "day": "", "hour": 0,
+             "demand": False, "wanted": (), "could": (), "moved": 0, "moved_ok": False, "order_ms": 0}  # fmt: skip
+    assert {name: getattr(row, name) for name in empty} == empty
     row = stock_log.reservation()
     assert row.lines == (ReservedLine("A", 2, "", "released", 0, False, 0, False, "", 0, ""),)
     assert (row.order_ms, row.wanted, row.asked) == (asked_ms, (("A", 2),), row.at)
@@ -409,3 +455,15 @@ def test_all_that_one_record_fills_of_a_reservation_is_one_change_of_it(stock_lo
     ]  # fmt: skip
     assert [(x.back, x.open) for x in row.lines] == [(False, 1), (True, 0), (True, 0), (False, 3), (False, 1)]
     assert (stock_log.stock().allocated, stock_log.stock().backordered) == (5, 0)
+
+
+@pytest.mark.parametrize(("units", "left"), [(1, (1, 2)), (2, (0, 2)), (3, (0, 1)), (4, (0, 0)), (9, (0, 0))])
+def test_a_release_that_names_no_location_takes_units_from_part_to_part(
+    stock_log: Any, units: int, left: tuple[int, int]
+) -> None:
+    for location in ("W1", "W2"):
+        stock_log.receive(2, location=location)
+    stock_log.reserve(("A", 4))
+    stock_log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", units)]))
+    assert tuple(x.open for x in stock_log.reservation().lines) == left
+    assert tuple(stock_log.stock(location=x).claimed for x in ("W1", "W2")) == left
