@@ -98,6 +98,7 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
     assert (alert.id, alert.kind, alert.order_id, alert.units) == ("o1:paid_unallocated", "paid_unallocated", "o1", 3)
     assert alert.version == (order_log.state.log_id, order_log.end, 0)
+    assert (alert.sku, alert.location, alert.lot, alert.note) == ("A", "", "", "")
     assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
     assert order_log.document().payment_wanted == "refund"
 
