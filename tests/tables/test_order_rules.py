@@ -58,6 +58,7 @@ def held_and_waiting(log: Any, held: int, waiting: int) -> None:
     ("told", "utc"),
     [
         ("2023-11-14T09:30:00Z", "2023-11-14T09:30:00Z"),
+        ("2023-11-14T09:30:00.5Z", "2023-11-14T09:30:00.5Z"),  # UTC already: word for word
         ("2023-11-14T09:30:00+02:00", "2023-11-14T07:30:00Z"),
         ("2023-11-14T23:30:00-05:00", "2023-11-15T04:30:00Z"),
         ("2023-02-30T09:30:00Z", ""),
@@ -222,6 +223,11 @@ def test_facts_of_an_order_name_as_many_lines_as_they_may_and_no_more(
     before = order_log.rows()
     assert order_log.tell(r.OrderPicked, **one).dead == "too_many_lines: facts of an order name at most 2"
     assert order_log.rows() == before
+    refused = order_log.end
+    assert order_log.tell(r.OrderPacked).dead == ""
+    before = order_log.rows()
+    assert order_log.deliver(refused).dead == "not_applied: this order did not take this fact when it came first"
+    assert order_log.rows() == before
 
 
 # -- picking -----------------------------------------------------------------------------------------------------------
@@ -358,6 +364,22 @@ def test_of_two_lines_that_were_to_move_the_one_that_could_not_is_named(order_lo
             parts=[r.Part(sku, quantity, location)],
         ))  # fmt: skip
     assert order_log.document().sourcing == "2 shipments: W3, W2: W3 could not take B any more"
+
+
+def test_of_lines_that_all_moved_the_reason_for_two_shipments_is_that_no_place_has_all(order_log: Any) -> None:
+    """Three lines at three places; two of them can share one."""
+    order_log.place(("A", 1), ("B", 1), ("D", 1), locations=["W1", "W2", "W3", "W4"])
+    skus = {sku: partition_of_sku(sku, 4) for sku in ("A", "B", "D")}
+    assert len(set(skus.values())) == 3
+    order_log.answer(r.Part("A", 1, "W1"), could=[0b1001])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b1010])
+    order_log.answer(r.Part("D", 1, "W3"), could=[0b0100])
+    for sku in ("A", "B"):
+        order_log.append(r.MoveAnswered(
+            id=f"o1:1:{skus[sku]}:move", order_id="o1", attempt=1, partition=skus[sku], moved=True,
+            parts=[r.Part(sku, 1, "W4")],
+        ))  # fmt: skip
+    assert order_log.document().sourcing == "2 shipments: W4, W3: no single location covers every line"
 
 
 def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt(order_log: Any) -> None:

@@ -97,6 +97,18 @@ def test_what_came_back_is_traced_with_its_order_and_the_time_they_tell(stock_lo
     assert (row.units, row.order_id, row.occurred_at) == (1, "o1", "2023-11-14T17:00:00Z")
 
 
+@pytest.mark.parametrize(("kit_lot", "told"), [(None, "BOX"), ("K1", "BOX K1")])
+@pytest.mark.parametrize(("units", "kind"), [(-2, "made_into"), (2, "made_from")])
+def test_a_kit_part_is_traced_with_its_kit_and_the_kit_s_lot_if_there_is_one(
+    stock_log: Any, kit_lot: str | None, told: str, units: int, kind: str
+) -> None:
+    stock_log.receive(5)
+    fact = r.KitPartMoved(id="k", sku="A", location="W1", quantity=units, kit="BOX", kit_lot=kit_lot, lot="L1")
+    stock_log.append(fact)
+    row = list(stock_log.rows("trace").values())[-1]
+    assert (row.kind, row.units, row.reference) == (kind, units, told)
+
+
 def test_a_kit_part_of_no_units_changes_nothing(stock_log: Any) -> None:
     stock_log.receive(5)
     before = stock_log.rows("stock", "lot", "trace")
@@ -467,3 +479,19 @@ def test_a_release_that_names_no_location_takes_units_from_part_to_part(
     stock_log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", units)]))
     assert tuple(x.open for x in stock_log.reservation().lines) == left
     assert tuple(stock_log.stock(location=x).claimed for x in ("W1", "W2")) == left
+
+
+def test_a_channel_s_own_units_move_with_its_order_from_shelf_to_shelf(stock_log: Any) -> None:
+    """What the order took of the shop's own at W1 is the shop's own there again; at W2 it takes of it anew."""
+    for location in ("W1", "W2"):
+        stock_log.receive(9, location=location)
+        stock_log.append(r.ChannelStockSet(
+            id=f"share-{location}", sku="A", location=location, channel="shop", ring_fence=4
+        ))  # fmt: skip
+    stock_log.reserve(("A", 3), channel="shop")
+    assert [stock_log.stock(location=x).shares[0].ring_fence for x in ("W1", "W2")] == [1, 4]
+    stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    assert [stock_log.stock(location=x).shares[0].ring_fence for x in ("W1", "W2")] == [4, 1]
+    assert [(x.location, x.open, x.fenced) for x in stock_log.reservation().lines] == [("W1", 0, 0), ("W2", 3, 3)]
