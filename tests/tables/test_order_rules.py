@@ -230,6 +230,17 @@ def test_facts_of_an_order_name_as_many_lines_as_they_may_and_no_more(
     assert order_log.rows() == before
 
 
+def test_numbers_of_parcels_count_among_the_lines_that_facts_of_an_order_may_name(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_log.confirm(("A", 9))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 3)
+    assert order_log.tell(r.OrderPacked, cartons=["c1", "c2", "c3"]).dead == ""
+    before = order_log.rows()
+    assert order_log.tell(r.OrderPacked, cartons=["c4"]).dead == "too_many_lines: facts of an order name at most 3"
+    assert order_log.rows() == before
+
+
 # -- picking -----------------------------------------------------------------------------------------------------------
 
 
@@ -427,6 +438,16 @@ def test_of_what_an_order_told_stock_only_what_stock_had_not_heard_is_taken_off(
         heard=1, place=9,
     )  # fmt: skip
     assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(3, 2, 3)]
+
+
+def test_a_fill_of_the_same_place_in_stock_s_log_is_the_same_fill(order_log: Any) -> None:
+    held_and_waiting(order_log, held=0, waiting=3)
+    for waiting in (2, 0):
+        order_log.tell(
+            r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1,
+            waiting=waiting, heard=0, place=9,
+        )  # fmt: skip
+        assert [(x.open, x.back) for x in order_log.order().lines] == [(3, 2)]
 
 
 def test_a_cancellation_told_before_the_grant_keeps_its_reason(order_log: Any) -> None:

@@ -57,6 +57,18 @@ def test_a_backorder_is_promised_for_the_day_by_which_enough_units_are_confirmed
     assert (part.quantity, part.backordered, part.due) == (units, True, due)
 
 
+@pytest.mark.parametrize(("came", "state"), [(4, "open"), (5, "closed"), (6, "closed")])
+def test_a_transfer_is_over_when_all_that_was_sent_came_though_nobody_said_so(
+    stock_log: Any, came: int, state: str
+) -> None:
+    stock_log.receive(5)
+    where = {"sku": "A", "reference": "T1"}
+    stock_log.append(r.TransferredOut(id="o", location="W1", to="W2", quantity=5, **where))
+    stock_log.append(r.TransferredIn(id="i", location="W2", quantity=came, final=False, **where))
+    (row,) = stock_log.rows("incoming").values()
+    assert (row.state, row.received, row.lots) == (state, came, (("L1", 1),) if state == "open" else ())
+
+
 def test_each_end_of_a_transfer_is_traced_with_the_time_they_tell(stock_log: Any) -> None:
     stock_log.receive(5, occurred_at="2023-11-14T08:00:00Z")
     where = {"sku": "A", "quantity": 5, "reference": "T1"}
@@ -172,6 +184,20 @@ def test_a_recall_of_many_shelves_goes_on_under_numbers_whatever_its_own_id_is(
         outcome = stock_log.append(notes[0])
     assert ids == ["r:2026:7:1", "r:2026:7:2"]
     assert {row.status for row in stock_log.rows("lot").values()} == {"recalled"}
+
+
+def test_the_end_of_a_recall_frees_what_it_froze_whatever_else_is_not_in_line_yet(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two shelves of A were to be held, one is; the note about the other is on its way. B stands behind them."""
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    for sku, location in (("A", "W1"), ("A", "W2"), ("B", "W1")):
+        stock_log.receive(1, sku=sku, location=location)
+    stock_log.append(r.RecallOpened(id="r", lot="L1", skus=["B"], reason="glass"))
+    stock_log.append(r.LotStatusSet(id="s", sku="A", lot="L1", status="on_hold"))
+    assert [x.status for x in stock_log.rows("lot").values()] == ["on_hold", "approved", "recalled"]
+    stock_log.append(r.RecallClosed(id="x", lot="L1", reason="all clear"))
+    assert [x.status for x in stock_log.rows("lot").values()] == ["on_hold", "approved", "approved"]
 
 
 def expiring(log: Any) -> int:
