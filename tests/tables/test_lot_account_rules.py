@@ -230,6 +230,7 @@ def test_of_a_transfer_under_way_only_the_units_of_this_lot_are_told() -> None:
         Transit(sku="A", lot="L1", source="W1", location="W2", units=4, reference="T1", expected="2025-12-01"),
     )
     assert said.totals.in_transit == 4
+    assert told(under_way(("L1", 3)), under_way(("L1", 2), location="W3")).totals.in_transit == 5
 
 
 @pytest.mark.parametrize(("lots", "state"), [((("L1", 3),), "closed"), ((("L1", 0),), "open")])

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
+from tables import log as log_rules
 from tables import orders
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_states import TRANSITIONS, check_lines
-from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome
+from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome, place_of
 from tables.pruning import DELETED_KEEP_MS
-from tables.rows import OrderLine
+from tables.rows import KitLine, OrderLine
 
 # (state, what happens) -> state, as docs/domain.md tells it: written down again, so that the table cannot change alone.
 LIFE = """
@@ -46,7 +47,7 @@ def sent(outcome: Outcome, kind: type) -> list[Any]:
 def held_and_waiting(log: Any, held: int, waiting: int) -> None:
     """An order of A: so many units lie at W1, so many wait for stock there."""
     log.place(("A", held + waiting), policy="backorder")
-    log.answer(r.Part("A", held, "W1"), r.Part("A", waiting, "W1", True))
+    log.answer(*[x for x in (r.Part("A", held, "W1"), r.Part("A", waiting, "W1", True)) if x.quantity])
     assert log.order().state == "confirmed"
 
 
@@ -57,6 +58,7 @@ def held_and_waiting(log: Any, held: int, waiting: int) -> None:
     ("told", "utc"),
     [
         ("2023-11-14T09:30:00Z", "2023-11-14T09:30:00Z"),
+        ("2023-11-14T09:30:00.5Z", "2023-11-14T09:30:00.5Z"),  # UTC already: word for word
         ("2023-11-14T09:30:00+02:00", "2023-11-14T07:30:00Z"),
         ("2023-11-14T23:30:00-05:00", "2023-11-15T04:30:00Z"),
         ("2023-02-30T09:30:00Z", ""),
@@ -97,6 +99,7 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
     assert (alert.id, alert.kind, alert.order_id, alert.units) == ("o1:paid_unallocated", "paid_unallocated", "o1", 3)
     assert alert.version == (order_log.state.log_id, order_log.end, 0)
+    assert (alert.sku, alert.location, alert.lot, alert.note) == ("A", "", "", "")
     assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
     assert order_log.document().payment_wanted == "refund"
 
@@ -118,6 +121,29 @@ def test_money_that_was_taken_cannot_be_voided_whatever_went_back_of_it(order_lo
     order_log.tell(r.PaymentVoided)
     assert (order_log.order().payment, order_log.order().state) == (before.payment, before.state)
     assert order_log.order().late == (f"payment_voided while {before.state}",)
+
+
+@pytest.mark.parametrize("word", [r.PaymentFailed, r.PaymentVoided])
+@pytest.mark.parametrize("partial", [True, None])
+def test_an_order_on_hold_whose_money_was_taken_is_not_lost_by_a_word_that_comes_late(
+    order_log: Any, word: type, partial: bool | None
+) -> None:
+    order_log.confirm(payment="pending", checks=["fraud"])
+    order_log.tell(r.PaymentCaptured)
+    if partial:
+        order_log.tell(r.PaymentRefunded, partial=True)
+    before = order_log.order()
+    assert before.payment == ("partially_refunded" if partial else "captured")
+    order_log.tell(word)
+    after = order_log.order()
+    assert (after.payment, after.state, len(after.late)) == (before.payment, "on_hold", 1)
+
+
+def test_a_capture_told_again_after_a_refund_of_a_part_does_not_undo_it(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.PaymentRefunded, partial=True)
+    order_log.tell(r.PaymentCaptured)
+    assert order_log.order().payment == "partially_refunded"
 
 
 # -- the document and the lines ----------------------------------------------------------------------------------------
@@ -161,6 +187,17 @@ def test_a_line_that_does_not_add_up_halts_its_partition(order_log: Any, broken:
         check_lines(replace(order_log.order(), lines=(line(5), line(-3), broken)))
 
 
+def test_an_order_that_was_paid_too_late_and_leaves_all_the_same_is_told_to_stock(order_log: Any) -> None:
+    """Its alert is not said again, and does not stand in the way of what is said now."""
+    order_log.place(payment="pending")
+    order_log.append(r.DeadlineReached(id="d", order_id="o1", deadline_ms=order_log.order().deadline_ms))
+    order_log.tell(r.PaymentCaptured)
+    assert order_log.order().state == "paid_unallocated"
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity) for x in sent(outcome, r.Shipped)] == [("A", 2), ("B", 1)]
+    assert [x for x in outcome.sends if x.topic == ALERTS] == []
+
+
 # -- what comes again --------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +223,22 @@ def test_facts_of_an_order_name_as_many_lines_as_they_may_and_no_more(
     before = order_log.rows()
     assert order_log.tell(r.OrderPicked, **one).dead == "too_many_lines: facts of an order name at most 2"
     assert order_log.rows() == before
+    refused = order_log.end
+    assert order_log.tell(r.OrderPacked).dead == ""
+    before = order_log.rows()
+    assert order_log.deliver(refused).dead == "not_applied: this order did not take this fact when it came first"
+    assert order_log.rows() == before
+
+
+def test_numbers_of_parcels_count_among_the_lines_that_facts_of_an_order_may_name(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_log.confirm(("A", 9))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 3)
+    assert order_log.tell(r.OrderPacked, cartons=["c1", "c2", "c3"]).dead == ""
+    before = order_log.rows()
+    assert order_log.tell(r.OrderPacked, cartons=["c4"]).dead == "too_many_lines: facts of an order name at most 3"
+    assert order_log.rows() == before
 
 
 # -- picking -----------------------------------------------------------------------------------------------------------
@@ -202,6 +255,15 @@ def test_a_pick_that_names_no_lines_is_of_all_that_is_held_by_whoever_holds_it(o
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("waiting", ["A", "B"])
+def test_an_order_is_not_picked_while_a_unit_of_it_waits_at_the_same_place(order_log: Any, waiting: str) -> None:
+    order_log.place(("A", 1), ("B", 1), policy="backorder")
+    for sku in ("A", "B"):
+        order_log.answer(r.Part(sku, 1, "W1", sku == waiting))
+    order_log.tell(r.OrderPicked)
+    assert (order_log.order().state, order_log.order().fulfilments[0].state) == ("confirmed", "picked")
+
+
 # -- parcels -----------------------------------------------------------------------------------------------------------
 
 
@@ -214,6 +276,19 @@ def test_units_in_a_parcel_beyond_what_was_ordered_leave_the_stock_and_not_the_o
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", n) for (n,) in lines])
     assert sum(x.quantity for x in sent(outcome, r.Shipped)) == 7
     assert sum(x.shipped for x in order_log.order().lines) == 5
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_takes_what_lies_there_and_then_what_waits_of_one_and_the_same_line(order_log: Any) -> None:
+    """Three waited, one of them came since."""
+    held_and_waiting(order_log, held=0, waiting=3)
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1, waiting=2,
+        heard=0, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.back) for x in order_log.order().lines] == [(3, 2)]
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 3)])
+    assert [(x.open, x.back, x.shipped) for x in order_log.order().lines] == [(0, 0, 3)]
     assert order_log.order().state == "shipped"
 
 
@@ -247,8 +322,11 @@ def test_a_parcel_of_an_order_that_was_refused_leaves_the_stock_all_the_same(ord
     assert [x.topic for x in outcome.sends] == [WAREHOUSE, WAREHOUSE]
 
 
-def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(order_log: Any) -> None:
-    order_log.place(("A", 2), ("no such thing", 1))
+@pytest.mark.parametrize("lines", [[("A", 2), ("no such thing", 1)], [("no such thing", 1), ("A", 2)]], ids=str)
+def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(
+    order_log: Any, lines: list[tuple[str, int]]
+) -> None:
+    order_log.place(*lines)
     for sku, why in (("A", "insufficient"), ("no such thing", "unknown_sku")):
         order_log.answer(refused=[r.Refusal(sku, 1, why, 0)])
     assert order_log.order().state == "rejected"
@@ -299,6 +377,22 @@ def test_of_two_lines_that_were_to_move_the_one_that_could_not_is_named(order_lo
     assert order_log.document().sourcing == "2 shipments: W3, W2: W3 could not take B any more"
 
 
+def test_of_lines_that_all_moved_the_reason_for_two_shipments_is_that_no_place_has_all(order_log: Any) -> None:
+    """Three lines at three places; two of them can share one."""
+    order_log.place(("A", 1), ("B", 1), ("D", 1), locations=["W1", "W2", "W3", "W4"])
+    skus = {sku: partition_of_sku(sku, 4) for sku in ("A", "B", "D")}
+    assert len(set(skus.values())) == 3
+    order_log.answer(r.Part("A", 1, "W1"), could=[0b1001])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b1010])
+    order_log.answer(r.Part("D", 1, "W3"), could=[0b0100])
+    for sku in ("A", "B"):
+        order_log.append(r.MoveAnswered(
+            id=f"o1:1:{skus[sku]}:move", order_id="o1", attempt=1, partition=skus[sku], moved=True,
+            parts=[r.Part(sku, 1, "W4")],
+        ))  # fmt: skip
+    assert order_log.document().sourcing == "2 shipments: W4, W3: no single location covers every line"
+
+
 def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt(order_log: Any) -> None:
     order_log.place(locations=["W1", "W2", "W3"])
     order_log.answer(r.Part("A", 2, "W1"), could=[0b100])
@@ -323,6 +417,47 @@ def test_a_cancellation_that_names_a_sku_twice_means_both(order_log: Any) -> Non
     assert [(x.open, x.cancelled) for x in order_log.order().lines] == [(2, 3)]
 
 
+def test_of_units_that_waited_and_were_cancelled_before_stock_heard_of_it_none_waits_any_more(order_log: Any) -> None:
+    """Three waited, stock filled one and knows of two; by then the order had given up two."""
+    held_and_waiting(order_log, held=0, waiting=3)
+    order_log.tell(r.CancelRequested, lines=[r.Line("A", 2)])
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1, waiting=2,
+        heard=0, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(1, 0, 2)]
+
+
+def test_of_what_an_order_told_stock_only_what_stock_had_not_heard_is_taken_off(order_log: Any) -> None:
+    """It gave up one, then two of six that wait; stock filled one when it had heard of the first."""
+    held_and_waiting(order_log, held=0, waiting=6)
+    for units in (1, 2):
+        order_log.tell(r.CancelRequested, lines=[r.Line("A", units)])
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1, waiting=4,
+        heard=1, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(3, 2, 3)]
+
+
+def test_a_fill_of_the_same_place_in_stock_s_log_is_the_same_fill(order_log: Any) -> None:
+    held_and_waiting(order_log, held=0, waiting=3)
+    for waiting in (2, 0):
+        order_log.tell(
+            r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1,
+            waiting=waiting, heard=0, place=9,
+        )  # fmt: skip
+        assert [(x.open, x.back) for x in order_log.order().lines] == [(3, 2)]
+
+
+def test_a_cancellation_told_before_the_grant_keeps_its_reason(order_log: Any) -> None:
+    order_log.place(("A", 5))
+    order_log.tell(r.CancelRequested, lines=[r.Line("A", 2)], reason="fewer guests")
+    order_log.answer(r.Part("A", 5, "W1"))
+    assert [x.reason for x in order_log.order().entries if x.kind == "cancel"] == ["fewer guests"]
+    assert [(x.open, x.cancelled) for x in order_log.order().lines] == [(3, 2)]
+
+
 # -- edits -------------------------------------------------------------------------------------------------------------
 
 
@@ -334,6 +469,43 @@ def test_an_edit_tells_what_still_waits_and_gives_up_what_waits_first(order_log:
         ("A", 2, "W1", 0), ("A", 2, "W1", 2)
     ]  # fmt: skip
     assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(2, 0, 0), (2, 2, 1)]
+
+
+@pytest.mark.parametrize(("kind", "why"), [(r.OrderPicked, "picked"), (r.OrderShipped, "shipped")])
+def test_an_edit_that_stock_has_not_answered_is_given_up_by_what_happens_first_and_says_so(
+    order_log: Any, kind: type, why: str
+) -> None:
+    order_log.confirm(("A", 2))
+    order_log.tell(r.OrderEdited, "e1", lines=[r.Line("A", 3)])
+    outcome = order_log.tell(kind)
+    assert order_log.order().late == (f"edit e1 refused: {why}",)
+    assert order_log.order().edit is None
+    assert [(x.attempt, x.lines) for x in sent(outcome, r.Release)] == [(2, [])]
+    assert [(x.sku, x.quantity) for x in order_log.order().lines] == [("A", 2)]
+
+
+def test_an_edit_that_waits_says_how_many_more_kits_and_of_what_and_none_is_whole_yet(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.Line("A", 2), r.Line("B", 1)]))
+    order_log.tell(r.OrderEdited, "e1", lines=[r.Line("BOX", 3)])
+    edit = order_log.order().edit
+    assert (edit.id, edit.attempt, edit.more, edit.less) == ("e1", 2, (("A", 6), ("B", 3)), ())
+    assert edit.kits == (KitLine("BOX", 3, (("A", 2), ("B", 1)), 0),)
+
+
+def test_a_note_that_more_deadlines_have_come_is_named_after_the_record_that_found_them(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a record which is delivered again does not look like another."""
+    monkeypatch.setattr(log_rules, "DUE_MAX", 1)
+    for order_id in ("o1", "o2"):
+        order_log.append(r.OrderPlaced(id=order_id, order_id=order_id, channel="web", lines=[r.Line("A", 1)]))
+    deadline_ms = max(order_log.order(x).deadline_ms for x in ("o1", "o2"))
+    order_log.state = replace(order_log.state, state_ms=deadline_ms)
+    outcome = order_log.append(r.TickContinued(id="c"))
+    assert [x.order_id for x in sent(outcome, r.DeadlineReached)] == ["o1"]
+    state = order_log.state
+    assert [x.id for x in sent(outcome, r.TickContinued)] == [f"{state.log_id}:0:{place_of(order_log.end)}"]
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------

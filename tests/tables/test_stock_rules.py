@@ -7,12 +7,24 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tables import effects, recalls
+from tables import effects, expiry, recalls
 from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
 from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome, place_of
-from tables.rows import FactRow, RecallRow, ReservedLine, demand_key, expiry_key, fact_key, recall_key, stock_key
+from tables.rows import (
+    FactRow,
+    Policy,
+    RecallRow,
+    ReservedLine,
+    SkuRow,
+    demand_key,
+    expiry_key,
+    fact_key,
+    recall_key,
+    sku_key,
+    stock_key,
+)
 
 HOUR_MS = 3_600_000
 
@@ -43,6 +55,18 @@ def test_a_backorder_is_promised_for_the_day_by_which_enough_units_are_confirmed
     confirm(stock_log, "PO-2", 4, "2024-01-10")
     (part,) = answered(stock_log.reserve(("A", units), policy="backorder")).parts
     assert (part.quantity, part.backordered, part.due) == (units, True, due)
+
+
+@pytest.mark.parametrize(("came", "state"), [(4, "open"), (5, "closed"), (6, "closed")])
+def test_a_transfer_is_over_when_all_that_was_sent_came_though_nobody_said_so(
+    stock_log: Any, came: int, state: str
+) -> None:
+    stock_log.receive(5)
+    where = {"sku": "A", "reference": "T1"}
+    stock_log.append(r.TransferredOut(id="o", location="W1", to="W2", quantity=5, **where))
+    stock_log.append(r.TransferredIn(id="i", location="W2", quantity=came, final=False, **where))
+    (row,) = stock_log.rows("incoming").values()
+    assert (row.state, row.received, row.lots) == (state, came, (("L1", 1),) if state == "open" else ())
 
 
 def test_each_end_of_a_transfer_is_traced_with_the_time_they_tell(stock_log: Any) -> None:
@@ -85,11 +109,33 @@ def test_what_came_back_is_traced_with_its_order_and_the_time_they_tell(stock_lo
     assert (row.units, row.order_id, row.occurred_at) == (1, "o1", "2023-11-14T17:00:00Z")
 
 
+@pytest.mark.parametrize(("kit_lot", "told"), [(None, "BOX"), ("K1", "BOX K1")])
+@pytest.mark.parametrize(("units", "kind"), [(-2, "made_into"), (2, "made_from")])
+def test_a_kit_part_is_traced_with_its_kit_and_the_kit_s_lot_if_there_is_one(
+    stock_log: Any, kit_lot: str | None, told: str, units: int, kind: str
+) -> None:
+    stock_log.receive(5)
+    fact = r.KitPartMoved(id="k", sku="A", location="W1", quantity=units, kit="BOX", kit_lot=kit_lot, lot="L1")
+    stock_log.append(fact)
+    row = list(stock_log.rows("trace").values())[-1]
+    assert (row.kind, row.units, row.reference) == (kind, units, told)
+
+
 def test_a_kit_part_of_no_units_changes_nothing(stock_log: Any) -> None:
     stock_log.receive(5)
     before = stock_log.rows("stock", "lot", "trace")
     stock_log.append(r.KitPartMoved(id="k:part:0", sku="A", location="W1", quantity=0, kit="K"))
     assert stock_log.rows("stock", "lot", "trace") == before
+
+
+def test_a_pick_that_names_no_lot_is_of_one_that_may_still_leave(stock_log: Any) -> None:
+    """The older lot is over by now; no tick has marked it yet."""
+    stock_log.receive(2, lot="OLD", best_before="2023-11-20")
+    stock_log.receive(2, lot="NEW", best_before="2027-01-01")
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    stock_log.append(r.Picked(id="p", sku="A", location="W1", quantity=3, order_id="o1", attempt=1))
+    picks = [(x.lot, x.units, x.known) for x in stock_log.rows("trace").values() if x.kind == "picked"]
+    assert sorted(picks) == [("NEW", 2, "presumed"), ("OLD", 1, "presumed")]
 
 
 @pytest.mark.parametrize(("picked", "short", "missing"), [(5, 0, 2), (2, 4, 1), (5, 4, 3), (3, 3, 0)])
@@ -140,6 +186,20 @@ def test_a_recall_of_many_shelves_goes_on_under_numbers_whatever_its_own_id_is(
     assert {row.status for row in stock_log.rows("lot").values()} == {"recalled"}
 
 
+def test_the_end_of_a_recall_frees_what_it_froze_whatever_else_is_not_in_line_yet(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two shelves of A were to be held, one is; the note about the other is on its way. B stands behind them."""
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    for sku, location in (("A", "W1"), ("A", "W2"), ("B", "W1")):
+        stock_log.receive(1, sku=sku, location=location)
+    stock_log.append(r.RecallOpened(id="r", lot="L1", skus=["B"], reason="glass"))
+    stock_log.append(r.LotStatusSet(id="s", sku="A", lot="L1", status="on_hold"))
+    assert [x.status for x in stock_log.rows("lot").values()] == ["on_hold", "approved", "recalled"]
+    stock_log.append(r.RecallClosed(id="x", lot="L1", reason="all clear"))
+    assert [x.status for x in stock_log.rows("lot").values()] == ["on_hold", "approved", "approved"]
+
+
 def expiring(log: Any) -> int:
     """A day later: how many lots people are told of, in the tick's record and those that go on with it."""
     told, outcome = 0, log.append(r.Tick(id="t", now_ms=log.start_ms + 60_000))
@@ -183,6 +243,22 @@ def test_what_runs_out_by_one_tick_is_told_in_the_order_in_which_it_expired(stoc
     assert [(x.record.sku, x.record.kind) for x in outcome.sends] == [("B", "out"), ("C", "out"), ("A", "out")]
 
 
+@pytest.mark.parametrize(("lots", "notes"), [(2, 0), (3, 1), (4, 1), (5, 2)])
+def test_a_tick_goes_on_only_if_more_lots_are_due_than_it_may_change(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch, lots: int, notes: int
+) -> None:
+    monkeypatch.setattr(expiry, "LOTS_MAX", 2)
+    for n in range(lots):
+        stock_log.receive(1, lot=f"L{n}", best_before="2023-11-20")
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    outcome, told = stock_log.append(r.TickContinued(id="c")), 0
+    while note := [x.record for x in outcome.sends if x.topic == WAREHOUSE]:
+        told += 1
+        outcome = stock_log.append(note[0])
+    assert told == notes
+    assert all(row.expired for row in stock_log.rows("lot").values())
+
+
 def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far_off_it_was(stock_log: Any) -> None:
     stock_log.append(r.PolicySet(id="p", sku="A", location="W1", count_tolerance=3))
     stock_log.receive(20)
@@ -192,6 +268,18 @@ def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far
         "recount", "A", "W1", "L1", -4, "too far off", ""
     )  # fmt: skip
     assert stock_log.lots() == {"L1": 20}
+
+
+def test_a_count_as_of_the_oldest_movement_a_lot_remembers_is_not_too_old(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four receipts three are remembered; it was counted after the first of these."""
+    monkeypatch.setattr(effects, "MOVES_KEPT", 3)
+    for _ in range(4):
+        stock_log.receive(1)
+    outcome = stock_log.append(r.Counted(id="c", sku="A", location="W1", lot="L1", quantity=5, as_of_offset=2))
+    assert outcome.sends == []
+    assert stock_log.lots() == {"L1": 7}, "five, and the two that came since"
 
 
 def test_a_count_that_is_too_old_is_told_with_its_lot_and_its_place(
@@ -257,6 +345,61 @@ def test_a_shortage_that_ends_before_the_clock_is_known_is_covered(stock_log: An
     assert stock_log.rows("stock")[stock_key("A", "W1")].outs == ()
 
 
+def test_units_that_move_away_from_a_shelf_that_is_short_cover_it_and_people_hear_of_it_once(stock_log: Any) -> None:
+    stock_log.receive(2)
+    stock_log.receive(9, location="W2")
+    stock_log.reserve(("A", 2))
+    stock_log.append(r.Adjusted(id="a", sku="A", location="W1", quantity=-1, reason="lost"))
+    assert stock_log.stock().short
+    told = stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    alerts = [(x.record.location, x.record.kind) for x in told.sends if x.topic == ALERTS]
+    assert ("W1", "covered") in alerts
+    assert stock_log.deliver(stock_log.end).sends == told.sends
+
+
+def test_a_policy_for_all_locations_of_a_sku_that_nobody_defined_makes_its_master(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", reorder_point=5))
+    place = place_of(stock_log.end)
+    assert stock_log.table.get(sku_key("A")) == SkuRow(
+        place, "A", "", "", "", "", False, 0, (), Policy(reorder_point=5)
+    )  # fmt: skip
+    stock_log.receive(3)
+    assert stock_log.stock().policy == Policy(reorder_point=5)
+
+
+@pytest.mark.parametrize(("skus", "refused"), [("AB", []), ("ABC", ["too_many_parts"] * 3)])
+def test_as_many_parts_are_granted_as_an_answer_may_hold_and_of_one_more_nothing(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch, skus: str, refused: list[str]
+) -> None:
+    monkeypatch.setattr(r, "PARTS_MAX", 2)
+    for sku in skus:
+        stock_log.receive(5, sku=sku)
+    before = stock_log.rows("lot")
+    said = answered(stock_log.reserve(*((sku, 1) for sku in skus)))
+    assert [x.reason for x in said.refused] == refused
+    assert [x.sku for x in said.parts] == ([] if refused else list(skus))
+    assert sum(stock_log.stock(sku).claimed for sku in skus) == (0 if refused else len(skus))
+    assert stock_log.rows("lot") == before
+
+
+def test_what_moved_after_a_command_is_not_asked_for_once_more_when_its_day_is_counted_again(stock_log: Any) -> None:
+    """The day's row was lost in a crash, so that the command is delivered again."""
+    stock_log.receive(2)
+    stock_log.receive(2, location="W2")
+    stock_log.reserve(("A", 2), demand=True, occurred_at="2023-11-14T17:00:00Z")
+    asked, key = stock_log.end, demand_key("A", "W1", "2023-11-14")
+    before = stock_log.table.get(key)
+    stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    stock_log.table.put({key: replace(before, at=0, ordered=0, orders=0, refused=0, hours=0)})
+    stock_log.deliver(asked)
+    assert stock_log.table.get(key) == before
+    assert list(stock_log.rows("demand")) == [key]
+
+
 # -- reservations ------------------------------------------------------------------------------------------------------
 
 
@@ -270,7 +413,9 @@ def test_what_was_released_before_it_was_asked_takes_nothing_and_is_kept_as_long
     asked_ms = stock_log.state.state_ms + HOUR_MS
     outcome = stock_log.reserve(("A", 2), asked_ms=asked_ms)
     assert [(x.sku, x.quantity, x.reason) for x in answered(outcome).refused] == [("A", 2, "released")]
-    assert [getattr(row, x) for x in ("asked", "first_location", "day", "channel", "wanted")] == [0, "", "", "", ()]
+    empty = {"order_partition": 0, "channel": "", "asked": 0, "asked_ms": 0, "first_location": "", "day": "", "hour": 0,
+             "demand": False, "wanted": (), "could": (), "moved": 0, "moved_ok": False, "order_ms": 0}  # fmt: skip
+    assert {name: getattr(row, name) for name in empty} == empty
     row = stock_log.reservation()
     assert row.lines == (ReservedLine("A", 2, "", "released", 0, False, 0, False, "", 0, ""),)
     assert (row.order_ms, row.wanted, row.asked) == (asked_ms, (("A", 2),), row.at)
@@ -348,3 +493,31 @@ def test_all_that_one_record_fills_of_a_reservation_is_one_change_of_it(stock_lo
     ]  # fmt: skip
     assert [(x.back, x.open) for x in row.lines] == [(False, 1), (True, 0), (True, 0), (False, 3), (False, 1)]
     assert (stock_log.stock().allocated, stock_log.stock().backordered) == (5, 0)
+
+
+@pytest.mark.parametrize(("units", "left"), [(1, (1, 2)), (2, (0, 2)), (3, (0, 1)), (4, (0, 0)), (9, (0, 0))])
+def test_a_release_that_names_no_location_takes_units_from_part_to_part(
+    stock_log: Any, units: int, left: tuple[int, int]
+) -> None:
+    for location in ("W1", "W2"):
+        stock_log.receive(2, location=location)
+    stock_log.reserve(("A", 4))
+    stock_log.append(r.Release(id="part", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", units)]))
+    assert tuple(x.open for x in stock_log.reservation().lines) == left
+    assert tuple(stock_log.stock(location=x).claimed for x in ("W1", "W2")) == left
+
+
+def test_a_channel_s_own_units_move_with_its_order_from_shelf_to_shelf(stock_log: Any) -> None:
+    """What the order took of the shop's own at W1 is the shop's own there again; at W2 it takes of it anew."""
+    for location in ("W1", "W2"):
+        stock_log.receive(9, location=location)
+        stock_log.append(r.ChannelStockSet(
+            id=f"share-{location}", sku="A", location=location, channel="shop", ring_fence=4
+        ))  # fmt: skip
+    stock_log.reserve(("A", 3), channel="shop")
+    assert [stock_log.stock(location=x).shares[0].ring_fence for x in ("W1", "W2")] == [1, 4]
+    stock_log.append(r.Move(
+        id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=[r.MoveLine("A", "W2")]
+    ))  # fmt: skip
+    assert [stock_log.stock(location=x).shares[0].ring_fence for x in ("W1", "W2")] == [4, 1]
+    assert [(x.location, x.open, x.fenced) for x in stock_log.reservation().lines] == [("W1", 0, 0), ("W2", 3, 3)]
