@@ -8,8 +8,9 @@ import pytest
 
 from tables import rows
 from tables.ledger import new_stock
-from tables.rows import Policy, StockRow, stock_key
-from tables.store import RowStore, drop, version_bytes
+from tables.outcome import place_of
+from tables.rows import Policy, QueueRow, StockRow, queue_key, stock_key
+from tables.store import RowStore, drop, place_in, version_bytes
 from tables.table import Table
 
 OURS = "a" * 32
@@ -53,6 +54,23 @@ def test_what_is_found_below_a_prefix_is_of_the_store_and_of_memory_each_key_onc
     found = dict(table.found("stock|A|"))
     assert list(found) == [stock_key("A", f"W{n}") for n in (0, 1, 2, 3, 4, 5, 7)]
     assert found[stock_key("A", "W1")] == newer
+
+
+def test_of_a_queue_in_the_store_only_those_who_still_wait_are_below_its_prefix(store: RowStore) -> None:
+    """Whoever reads a shelf's queue after a restart must not fill it for people who have theirs."""
+    queued = [QueueRow(place, "A", "W1", f"o{place}", 1, units) for place, units in ((1, 2), (2, 0), (3, 1))]
+    store.write((queue_key("A", "W1", x.at).encode(), version_bytes(7, x.at) + rows.encode(x)) for x in queued)
+    table = Table(store)
+    assert table.below("queue|A|W1|") == [queue_key("A", "W1", 1), queue_key("A", "W1", 3)]
+    table.put({queue_key("A", "W1", 1): QueueRow(4, "A", "W1", "o1", 1, 0)})
+    assert table.below("queue|A|W1|") == [queue_key("A", "W1", 3)]
+    assert table.below("stock|A|") == [stock_key("A", f"W{n}") for n in range(6)]
+
+
+@pytest.mark.parametrize("place", [0, 1, place_of(1, 0), place_of(1 << 40, 999)])
+def test_a_version_tells_its_place_and_nothing_is_older_than_every_place(place: int) -> None:
+    assert place_in(version_bytes(7, place) + b"whatever") == place
+    assert place_in(b"") == -1
 
 
 def test_a_row_of_one_other_writer_names_that_one_alone(store: RowStore) -> None:
