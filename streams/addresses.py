@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 WORKERS_MAX = 64
+FILES_MAX = 10_000  # looked at, the newest first: each kill -9 leaves one behind
 
 
 class WorkerAddress(msgspec.Struct, frozen=True):
@@ -36,13 +37,22 @@ def leave(run_dir: Path, address: WorkerAddress) -> None:
 
 
 def worker_addresses(run_dir: Path) -> list[WorkerAddress]:
-    """Of the workers whose processes are there."""
-    found = []
-    for path in sorted(run_dir.glob("worker-*.json"))[:WORKERS_MAX]:
+    """Of the workers whose processes are there, the newest first."""
+    found: list[WorkerAddress] = []
+    for path in sorted(run_dir.glob("worker-*.json"), key=_written, reverse=True)[:FILES_MAX]:
         try:
             address = msgspec.json.decode(path.read_bytes(), type=WorkerAddress)
             os.kill(address.pid, 0)
         except (OSError, msgspec.MsgspecError):
             continue
         found.append(address)
+        if len(found) == WORKERS_MAX:
+            break
     return found
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # gone meanwhile
+        return 0
