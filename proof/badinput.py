@@ -25,8 +25,8 @@ STOPS = (r.LogOpened, r.LogicVersionSet)  # another one ends a partition, as it 
 # What the agents say to each other: an auditor rightly asks who said it.
 AGENTS = (
     r.ReserveAnswered, r.MoveAnswered, r.BackorderFilled, r.ReservationOverdue, r.DeadlineReached, r.AskAgain,
-    r.FillBackorders, r.LotsContinued, r.Reserve, r.Move, r.Hold, r.Allocate, r.Release, r.Backorder, r.Picked,
-    r.KitPartMoved, r.Prune,
+    r.FillBackorders, r.LotsContinued, r.WindowContinued, r.Reserve, r.Move, r.Hold, r.Allocate, r.Release,
+    r.Backorder, r.Picked, r.KitPartMoved, r.Prune,
 )  # fmt: skip
 EVERY_HUNDREDTH, NOW_AND_THEN = 100, 2_000
 

@@ -127,6 +127,7 @@ STOCK_LOG: tuple[r.Record, ...] = (
                    kit_lot="K2026-001"),
     r.RecallOpened(id="recall-1", time=STAMP, lot=LOT, skus=[SKU], reason="metal found", mock=False),
     r.LotsContinued(id="recall-1:1", time=STAMP, cause="recall-1", lot=LOT, opens=True, skus=[SKU]),
+    r.WindowContinued(id="policy-1:1", time=STAMP, cause="policy-1", sku=SKU),
     r.RecallClosed(id="recall-2", time=STAMP, lot=LOT, reason="destroyed"),
     r.Reserve(id=f"{ORDER}:1:0", time=STAMP, order_id=ORDER, attempt=1, order_partition=0, lines=[r.Line(SKU, 3)],
               locations=[AUSTIN, "RENO"], asked_ms=NOW_MS, channel="web", policy="backorder", occurred_at=OCCURRED),

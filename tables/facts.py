@@ -71,6 +71,7 @@ _DECIDE: dict[type, Callable[[View, Any, At, PartitionRow], Decision]] = {
     r.RecallOpened: recalls.recall_opened,
     r.RecallClosed: recalls.recall_closed,
     r.LotsContinued: recalls.lots_continued,
+    r.WindowContinued: shelf.window_continued,
     r.FillBackorders: backorders.fill_backorders,
 }
 FACTS = tuple(_DECIDE)
@@ -103,6 +104,8 @@ def _said(fact: Any, row: FactRow, rows: dict[str, Any], at: At, log: PartitionR
     sends = backorders.fill_notes(rows, at, log)
     if isinstance(fact, r.KitAssembled | r.KitDisassembled):
         sends += kit_stock.parts(fact, log)
+    elif row.more and isinstance(fact, r.PolicySet | r.WindowContinued):
+        sends.append(shelf.continued(fact, at, log))
     elif row.more:
         sends.append(recalls.continued(fact, at, log))
     return sends

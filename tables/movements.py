@@ -102,6 +102,11 @@ class Movements:
             self._policies[key] = stock.policy if stock else master.policy if master else Policy()
         return self._policies[key]
 
+    def due(self, lot: LotRow) -> int:
+        """The next day on which time alone changes something for this lot, by the policy of its shelf; 0: never."""
+        days = self.policy(lot.sku, lot.location).expiring_days
+        return lots.due(lot.best_before, days, expired=lot.expired, warned=lot.warned or lot.on_hand == 0)
+
     # ---- what happens
 
     def move(
@@ -125,10 +130,7 @@ class Movements:
             status=lot.status if status is None else status,
             expired=lot.expired if expired is None else expired, warned=lot.warned if warned is None else warned,
         )  # fmt: skip
-        days = self.policy(lot.sku, lot.location).expiring_days
-        after = replace(after, due=lots.due(
-            after.best_before, days, expired=after.expired, warned=after.warned or after.on_hand == 0
-        ))  # fmt: skip
+        after = replace(after, due=self.due(after))
         was = effects.blank_lot(lot.sku, lot.location, lot.lot, self.at) if new else lot
         effect = LotEffect(
             lot.sku, lot.location, lot.lot, units, blocked, _if_new(was.best_before, after.best_before),

@@ -2,8 +2,9 @@
 own stock. Decides; counts nothing.
 
 Reads the stock and lot rows concerned. Guarantees: a count is judged as of the position it was taken at, while selling
-goes on; one that is too old or too far off moves nothing and asks for a recount. Does not belong here: what leaves with
-an order (`shipping`), what holds for a lot everywhere (`recalls`).
+goes on; one that is too old or too far off moves nothing and asks for a recount; no record changes the days of more
+than `LOTS_MAX` lots: the rest follows in others. Does not belong here: what leaves with an order (`shipping`), what
+holds for a lot everywhere (`recalls`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 from tables import effects
 from tables import records as r
 from tables.lots import UNKNOWN_LOT, fefo
-from tables.movements import LOTS_MAX, Decision, Movements
-from tables.outcome import At, View, place_of
+from tables.movements import LOTS_MAX, Decision, Movements, stem
+from tables.outcome import WAREHOUSE, At, Send, View, place_of
 from tables.rows import CountEffect, LotRow, PartitionRow, Policy, Share, ShareEffect, lot_key, stock_key
 
 
@@ -69,17 +70,43 @@ def condition_changed(view: View, fact: r.ConditionChanged, at: At, log: Partiti
 def policy_set(view: View, fact: r.PolicySet, at: At, log: PartitionRow) -> Decision:
     """The whole policy, at one location (made if it is new) or at all of them; and when its lots are to be told of."""
     m = Movements(view, at, log)
-    policy = policy_of(fact)
-    keys = [stock_key(fact.sku, fact.location)] if fact.location else list(view.below(f"stock|{fact.sku}|"))
-    lots = 0
+    keys = [stock_key(fact.sku, fact.location)] if fact.location else view.below(f"stock|{fact.sku}|")
+    left = LOTS_MAX
     for key in keys:
         location = key.rpartition("|")[2]
-        changes = m.policy(fact.sku, location).expiring_days != policy.expiring_days
-        m.set_policy(fact.sku, location, policy)
-        for lot in m.lots(fact.sku, location) if changes else ():
-            if lots < LOTS_MAX and m.move(lot) != lot:
-                lots += 1
+        changes = m.policy(fact.sku, location).expiring_days != fact.expiring_days
+        m.set_policy(fact.sku, location, policy_of(fact))
+        left = _renew_days(m, fact.sku, location, left) if changes else left
     return m.decision()
+
+
+def window_continued(view: View, fact: r.WindowContinued, at: At, log: PartitionRow) -> Decision:
+    m = Movements(view, at, log)
+    left = LOTS_MAX
+    for key in view.below(f"stock|{fact.sku}|"):
+        left = _renew_days(m, fact.sku, key.rpartition("|")[2], left)
+    return m.decision()
+
+
+def _renew_days(m: Movements, sku: str, location: str, left: int) -> int:
+    """The first lots there whose next day is not what their shelf's policy says get it; how many more may, in all."""
+    for lot in m.lots(sku, location):
+        stale = m.due(lot) != lot.due
+        if stale and not left:
+            m.more = True
+            break
+        m.move(lot)
+        left -= stale
+    return left
+
+
+def continued(fact: r.PolicySet | r.WindowContinued, at: At, log: PartitionRow) -> Send:
+    """The note to this partition itself that goes on with the next lots, numbered from 1."""
+    cause, number = stem(fact), 1
+    if isinstance(fact, r.WindowContinued):
+        said = fact.id.rpartition(":")[2]
+        cause, number = fact.cause, int(said) + 1 if said.isdecimal() else at.place
+    return Send(WAREHOUSE, log.partition, None, r.WindowContinued(id=f"{cause}:{number}", cause=cause, sku=fact.sku))
 
 
 def policy_of(fact: r.PolicySet) -> Policy:

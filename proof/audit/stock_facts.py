@@ -149,6 +149,10 @@ def _policy_set(room: Room, fact: r.PolicySet, place: int) -> None:
         room.stirred.update(shelf.lots.values())  # other days to be warned on
 
 
+def _window_continued(room: Room, fact: r.WindowContinued, place: int) -> None:
+    """Days are worked out of the policies when the calendar is looked at: nothing to go on with here."""
+
+
 def _channel_stock_set(room: Room, fact: r.ChannelStockSet, place: int) -> None:
     shelf = room.shelf_of(fact.sku, fact.location, place)
     if fact.ring_fence or fact.buffer:
@@ -165,6 +169,7 @@ def _sku_defined(room: Room, fact: r.SkuDefined, place: int) -> None:
 _DO: dict[type, Callable[[Room, Any, int], None]] = {
     r.Received: _received, r.ConditionChanged: _condition_changed, r.Adjusted: _adjusted, r.Counted: _counted,
     r.Picked: _picked, r.Shipped: _shipped, r.Returned: _returned, r.PolicySet: _policy_set,
+    r.WindowContinued: _window_continued,
     r.ChannelStockSet: _channel_stock_set, r.SkuDefined: _sku_defined, r.LotDefined: lot_defined,
     r.LotStatusSet: lot_status_set, **TRANSIT,
 }  # fmt: skip

@@ -316,6 +316,7 @@ _CAME: dict[type, Callable[[Any], str]] = {
     r.RecallOpened: lambda x: f"lot {x.lot} recalled{' (a drill)' if x.mock else ''}{_because(x.reason)}",
     r.RecallClosed: lambda x: f"recall of lot {x.lot} over{_because(x.reason)}",
     r.LotsContinued: lambda x: f"more of lot {x.lot} {'frozen' if x.opens else 'freed'}",
+    r.WindowContinued: lambda x: f"the alert window of more lots of {x.sku}",
     r.Tick: lambda x: "a tick of the clock",
     r.TickContinued: lambda x: "a tick of the clock, continued",
     r.Prune: lambda x: "old and closed: its rows may be forgotten",

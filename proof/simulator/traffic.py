@@ -53,7 +53,7 @@ class Traffic:
 
     def stock(self, *, wide: bool = False) -> list[r.Record]:
         """What there is before the first order. Two SKUs are mostly at one place each, so that orders have to move.
-        `wide`: one lot lies at so many places that a recall, a status or midnight comes to it in pages."""
+        `wide`: one lot lies at so many places that a recall, a status, a policy or midnight comes to it in pages."""
         day = self._chance.choice(BEST_BEFORE)
         nowhere = {("S1", "W1"), ("S2", "W2")} if self._chance.random() < 0.6 else set()
         return [
@@ -71,6 +71,7 @@ class Traffic:
                 r.Received(id=self._id(), sku="S0", location=place, lot="A", quantity=1, best_before=day)
                 for place in (WIDE if wide else ())
             ),
+            *([r.PolicySet(id=self._id(), sku="S0", backorder_limit=3, expiring_days=10)] if wide else ()),
         ]  # fmt: skip
 
     def order(self) -> r.OrderPlaced:

@@ -28,6 +28,7 @@ ITS_OWN: dict[type[r.Record], str] = {
     r.LogOpened: "", r.LogicVersionSet: "", r.Tick: "", r.TickContinued: "", r.Prune: "",
     r.ReserveAnswered: "", r.MoveAnswered: "", r.BackorderFilled: "", r.ReservationOverdue: "", r.DeadlineReached: "",
     r.AskAgain: "", r.FillBackorders: "", r.LotsContinued: "recall_opened",
+    r.WindowContinued: "policy_set",
     r.Reserve: "order_placed", r.Move: "", r.Hold: "check_opened", r.Allocate: "order_placed",
     r.Release: "cancel_requested", r.Backorder: "order_shipped", r.Picked: "order_picked",
     r.KitPartMoved: "kit_assembled",

@@ -117,6 +117,7 @@ from tables.records.stock import (
     SkuDefined,
     TransferredIn,
     TransferredOut,
+    WindowContinued,
 )
 from tables.records.types import (
     ITEMS_MAX,
@@ -282,4 +283,5 @@ __all__ = [
     "TransferredOut",
     "Units",
     "Wanted",
+    "WindowContinued",
 ]

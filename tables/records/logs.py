@@ -64,6 +64,7 @@ from tables.records.stock import (
     SkuDefined,
     TransferredIn,
     TransferredOut,
+    WindowContinued,
 )
 
 OrderRecord = (
@@ -78,7 +79,7 @@ StockRecord = (
     | Returned | TransferredOut | TransferredIn | PurchaseOrdered | PurchaseConfirmed | PurchaseNotified
     | PurchaseClosed | KitAssembled | KitDisassembled | KitPartMoved | PolicySet | ChannelStockSet
     | Reserve | Move | Hold | Allocate | Release | Backorder | FillBackorders
-    | RecallOpened | RecallClosed | LotsContinued | ChannelSet
+    | RecallOpened | RecallClosed | LotsContinued | WindowContinued | ChannelSet
     | Tick | TickContinued | Prune | LogOpened | LogicVersionSet
 )  # fmt: skip
 # Written once per partition with one id, null key, explicit partition.

@@ -119,6 +119,13 @@ class LotsContinued(Record, tag="lots_continued"):
     skus: list[str] = []
 
 
+class WindowContinued(Record, tag="window_continued"):
+    """A policy changed the alert window of more lots than one step may change: the rest, by the policies of now."""
+
+    cause: Short  # the id of that record
+    sku: Sku
+
+
 class Adjusted(Record, tag="adjusted"):
     """A correction by `quantity` units (signed), with its reason."""
 

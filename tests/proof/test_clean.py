@@ -174,3 +174,24 @@ def test_more_lots_than_one_record_may_change_expire_those_first_whose_day_came_
     levels = {x["location"]: x["available"] for x in newest(belt, "S1")["locations"]}
     assert levels == dict.fromkeys(places, 0)
     assert belt.audit()["findings"] == []
+
+
+def test_an_alert_window_comes_to_every_lot_of_a_sku_at_all_of_its_locations(belt: Any) -> None:
+    """90 lots at 45 places: two more records go on where the policy ended, and everybody is told of every lot."""
+    places = [f"N{n:02}" for n in range(45)]
+    for location in places:
+        for lot in ("A", "B"):
+            belt.place(r.Received(id=f"{location}{lot}", sku="S1", location=location, lot=lot, quantity=1,
+                                  best_before="2023-12-24"))  # fmt: skip
+    belt.tick()
+    belt.turn()
+    belt.place(r.PolicySet(id="p", sku="S1", expiring_days=60))
+    belt.turn()
+    belt.tick(60)
+    belt.turn()
+    told = [msgspec.json.decode(x.value) for x in belt.source("alerts")]
+    assert sorted((x["location"], x["lot"]) for x in told if x["kind"] == "expiring") == [
+        (location, lot) for location in places for lot in ("A", "B")
+    ]
+    assert sum(b'"window_continued"' in x.value for x in belt.source("warehouse")) == 2
+    assert belt.audit()["findings"] == []

@@ -106,7 +106,8 @@ def test_the_golden_log_holds_every_kind_of_record_and_of_outcome() -> None:
     """Else it would prove little. Newer kinds of record belong to newer golden logs."""
     values = [(AGENTS[line["log"]][0], line["value"].encode("latin-1")) for line in golden_lines()]
     kinds = {type(item) for codec, value in values for item in codec.items(value)}
-    rare = {r.Prune, r.TickContinued, r.ReservationOverdue, r.LotsContinued}  # need weeks, or a hundred lots
+    # These need weeks, or a hundred lots.
+    rare = {r.Prune, r.TickContinued, r.ReservationOverdue, r.LotsContinued, r.WindowContinued}
     assert kinds >= {*get_args(r.OrderRecord), *get_args(r.StockRecord), Unreadable} - rare
     assert any(value.startswith(b'{"type":"packed"') for _, value in values)
     decided = {item.status for reader in read(golden_lines()).values() for item in reader.decisions}
