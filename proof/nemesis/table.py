@@ -40,7 +40,7 @@ FAULTS = (
     Fault(
         "F4", "a storm of rebalances", "workers join and leave again and again, cleanly and killed; on Apache "
         "Kafka up to 60 times, one every 2 s", (),
-        ("faults/test_workers.py", "faults/test_storm.py"), ("hand_over",),
+        ("faults/test_workers.py", "faults/test_storm.py", "faults/test_static_members.py"), ("hand_over",),
     ),
     Fault(
         "F5", "the broker dies, stands still, or comes back without its log",

@@ -20,6 +20,7 @@ from faust.transport.consumer import Consumer
 from faust.types import TP, Message
 
 from streams.settings import IN_FLIGHT_RECORDS, Settings
+from streams.transport.orphans import Orphans
 from streams.transport.partitions import Batch, Owner, Partitions
 from streams.transport.poller import consumer_config
 from streams.transport.watchdog import LOOP_BLOCKED_SECONDS, Watchdog
@@ -147,7 +148,8 @@ class BatchApp(App):
         self._session_seconds = settings.session_ms / 1000
         self._loop_blocked_seconds = loop_blocked_seconds
         self._watchdog: Watchdog | None = None
-        self.partitions = Partitions(owner, consumer_config(settings, group), in_flight_records)
+        orphans = Orphans(settings, group) if settings.instance_id else None
+        self.partitions = Partitions(owner, consumer_config(settings, group), in_flight_records, orphans)
         super().__init__(
             group,
             broker="kafka://" + settings.bootstrap.replace(",", ";"),  # for Faust's messages only

@@ -21,6 +21,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams.transport.failstop import AGENT_ERROR, CONSUMER_DEAD, RECOVERY_READ, die
+from streams.transport.orphans import Orphans
 from streams.transport.poller import Counters, Poller, Records, weight_of
 
 REVOKE_SECONDS = 40.0  # handling what was begun and closing it, inside a rebalance: below MAX_POLL_SECONDS
@@ -71,7 +72,9 @@ class Batch(ConsumerMessage):
 class Partitions:
     """The seam of the transport: given to whoever commits, halts and reopens partitions."""
 
-    def __init__(self, owner: Owner, config: dict[str, Any], in_flight_records: int) -> None:
+    def __init__(
+        self, owner: Owner, config: dict[str, Any], in_flight_records: int, orphans: Orphans | None = None
+    ) -> None:  # fmt: skip
         self.counters = Counters()
         self.arrivals: asyncio.Queue[Batch] = asyncio.Queue()  # bounded: by the room in flight
         self.begun: set[Batch] = set()
@@ -79,6 +82,7 @@ class Partitions:
         self._owner = owner
         self._config = config
         self._in_flight_records = in_flight_records
+        self._orphans = orphans
         self._epochs: dict[TP, int] = {}  # what is ours
         self._open: set[TP] = set()
         self._opening: dict[TP, asyncio.Task[None]] = {}
@@ -128,7 +132,9 @@ class Partitions:
     def subscribe(self, topics: list[str]) -> None:
         if self._poller is None:  # the agents of a process are fixed
             self._loop = asyncio.get_running_loop()
-            self._poller = Poller(self._config, topics, self, self.counters, self._in_flight_records)
+            self._poller = Poller(
+                self._config, topics, self, self.counters, self._in_flight_records, self._orphans
+            )  # fmt: skip
             self._poller.start()
 
     def handled(self, batch: Batch) -> None:

@@ -23,6 +23,7 @@ from faust.types import TP
 
 from streams.settings import IN_FLIGHT_RECORDS, Settings, client_config
 from streams.transport.failstop import CONSUMER_DEAD, die
+from streams.transport.orphans import Orphans
 
 POLL_SECONDS = 0.1  # a job waits at most this long on an idle log
 WEIGHT_BYTES = 512
@@ -40,6 +41,7 @@ PROBE_SECONDS = 2.0  # between two questions while it is silent
 # A member that leaves before its first assignment may be the leader; on the embedded broker it then stays the leader,
 # and the group never gets an assignment again. So whoever stops while it joins waits for the join to end.
 JOIN_SECONDS = 3.5
+AWAY_SECONDS = 1.0  # beyond the session: the broker looks at it now and then
 
 FATAL_CODES = frozenset(
     {
@@ -138,6 +140,7 @@ class Poller(threading.Thread):
         events: Events,
         counters: Counters,
         in_flight_records: int = IN_FLIGHT_RECORDS,
+        orphans: Orphans | None = None,
     ) -> None:
         super().__init__(name="poller", daemon=True)
         self.beat = time.monotonic()
@@ -157,6 +160,9 @@ class Poller(threading.Thread):
         self._epoch = 0
         self._silent_since = 0.0
         self._probe_at = 0.0
+        self._orphans = orphans
+        self._all: set[TP] = set()  # partitions of our topics, as soon as somebody asked
+        self._rejoin_at = 0.0
         self._closing = False
         self._joined = False  # the group has had an assignment for us, if only an empty one
 
@@ -218,18 +224,44 @@ class Poller(threading.Thread):
     def run(self) -> None:
         try:
             self._consumer = Consumer(self._config, logger=log)
-            self._consumer.subscribe(
-                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-            )
+            self._join()
             while not self._closing:
                 self.beat = time.monotonic()
                 self._run_jobs()
                 if not self._closing:
                     self._commit_wanted()
                     self._probe()
+                    self._adopt()
                     self._take()
         except BaseException:  # noqa: BLE001 - whatever it was, without this thread nothing is read
             die(CONSUMER_DEAD, "the poll thread failed\n" + traceback.format_exc())
+
+    def _join(self) -> None:
+        self._rejoin_at = 0.0
+        self._consumer.subscribe(
+            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def _adopt(self) -> None:
+        """If partitions are long without an owner and it is our turn: stay away until the group has noticed, so that it
+        shares out anew; then join again."""
+        if self._rejoin_at:
+            if time.monotonic() >= self._rejoin_at:
+                self._join()
+        elif self._orphans is not None and (nobodys := self._orphans.found(self._partitions)):
+            log.warning("nobody has %s: leaving the group until it has shared out anew", _named(nobodys))
+            self._consumer.unsubscribe()
+            self._rejoin_at = time.monotonic() + self._config["session.timeout.ms"] / 1000 + AWAY_SECONDS
+
+    def _partitions(self) -> set[TP]:
+        """All partitions of our topics: there are never more of them later. None while no broker can be asked."""
+        if not self._all:
+            try:
+                there = self._consumer.list_topics(timeout=NETWORK_SECONDS).topics
+            except KafkaException:
+                return set()
+            self._all = {TP(t, p) for t in self._topics if t in there for p in there[t].partitions}
+        return self._all
 
     def _run_jobs(self) -> None:
         now = time.monotonic()
@@ -498,3 +530,7 @@ class Poller(threading.Thread):
         except KafkaException as error:
             if now - self._silent_since > SILENT_SECONDS:
                 die(CONSUMER_DEAD, f"no answer from the cluster for {SILENT_SECONDS:.0f} s: {error}")
+
+
+def _named(tps: set[TP]) -> str:
+    return ", ".join(f"{tp.topic}[{tp.partition}]" for tp in sorted(tps))
