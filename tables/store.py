@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import Struct
@@ -27,6 +29,8 @@ WRITER_BYTES = 32  # a UUID in hexadecimal digits
 _HEAD = VERSION_BYTES + WRITER_BYTES
 _OTHERS = b"~others|"  # row key -> writers of further copies
 _SEEN_SLOTS = 1 << 22  # a byte each: most questions are about rows that never were, and RocksDB takes 12 us to say so
+_OPENING = threading.Lock()
+_BREATH_SECONDS = 0.005
 
 
 class Mark(NamedTuple):
@@ -71,7 +75,7 @@ class RowStore:
         options.create_if_missing(new)
         options.set_write_buffer_size(32 << 20)
         options.set_keep_log_file_num(1)
-        self._db = Rdict(str(path), options, access_type=AccessType.read_write())
+        self._db = _opened(path, options)
         self._quick = WriteOptions()
         self._quick.disable_wal = True  # the changelog is the log; a store not closed cleanly is dropped
         self._db.set_write_options(self._quick)
@@ -171,6 +175,18 @@ def take_mark(path: Path) -> Mark | None:
         found = None
     place.unlink(missing_ok=True)
     return found if path.is_dir() else None
+
+
+def _opened(path: Path, options: Options) -> Rdict:
+    """One at a time, with a breath after each: RocksDB opens with the interpreter in its hands.
+
+    Threads that open side by side would hand it to each other, and a slow disk would keep the watchdog and the polls
+    waiting for the sum of all stores.
+    """
+    with _OPENING:
+        db = Rdict(str(path), options, access_type=AccessType.read_write())
+        time.sleep(_BREATH_SECONDS)
+        return db
 
 
 def reopen(path: Path, writer: str, mark: Mark) -> RowStore | None:

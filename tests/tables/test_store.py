@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +338,22 @@ def test_steps_give_the_same_rows_over_either_store(shelf: Shelf, stock_log: Any
         shelf.reopen()
         stock_log.table = shelf.table
     assert stock_log.rows() == beside.rows()
+
+
+def test_stores_open_one_at_a_time_however_many_threads_open_some(tmp_path, monkeypatch):
+    """RocksDB opens with the interpreter in its hands; side by side they would pass it to each other alone."""
+    real, inside, together = store.Rdict, [], []
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        inside.append(arguments)
+        together.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(store, "Rdict", slow)
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda number: RowStore(tmp_path / str(number), OURS), range(4)))
+    for one in opened:
+        one.close()
+    assert together == [1, 1, 1, 1]
