@@ -28,6 +28,7 @@ import numpy as np
 from forecasting.intervals import PROBABILITIES
 from forecasting.panel import DAYS_AHEAD, Floats, Panel, UnreadableFileError, read_panel
 from forecasting.scores import averaged, by_segment, scores
+from forecasting.simple import recent_mean
 
 Said = Callable[[str], None]
 
@@ -81,8 +82,7 @@ def _score_origin(
     from forecasting.boosted import train
 
     past = panel.until(cut)
-    begun = ~np.isnan(panel.units[:, :cut]).all(axis=1)
-    came = panel.units[begun, cut : cut + horizon_days]
+    came = panel.units[panel.begun(cut), cut : cut + horizon_days]
     when = str(panel.first_day + cut - 1)
     say(f"{when}: training")
     started = time.process_time()
@@ -100,7 +100,7 @@ def _score_origin(
             "update_cpu_s_per_1000": (done - trained_at) / thousands,
         }
     )
-    plain = np.repeat(recent_mean(past)[:, None], horizon_days, axis=1)
+    plain = recent_mean(past.units)[:, None]
     for name, result in by_segment(said.segments, past.units, came, said.mean, said.quantiles, plain).items():
         tally.segments.setdefault(name, []).append(result)
     if keep_forecasts:
@@ -127,12 +127,6 @@ def _score_baselines(
         tally.others.setdefault(name, []).append(scores(past.units, came, mean, own) | cpu)
         ours = spread.quantiles(mean, np.repeat(unsteady[:, None], horizon_days, axis=1))
         tally.others.setdefault(f"{name} + NB", []).append(scores(past.units, came, mean, ours) | cpu)
-
-
-def recent_mean(panel: Panel) -> Floats:
-    """Mean of the known days of the last 28; 0 where there are none."""
-    recent = panel.units[:, -28:]
-    return np.nansum(recent, axis=1, dtype=np.float64) / np.maximum((~np.isnan(recent)).sum(axis=1), 1)
 
 
 def _long(past: Panel, cut: int, mean: Floats, quantiles: Floats) -> dict[str, Any]:
@@ -170,9 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         panel = read_panel(
             options.file, known_ahead_file=options.known_ahead, known_ahead_columns=columns, id_column=options.id_column
-        )
-        if options.sample and len(panel.ids) > options.sample:
-            panel = panel.chosen(np.arange(len(panel.ids))[:: len(panel.ids) // options.sample][: options.sample])
+        ).sampled(options.sample)
         if options.skip_last:
             panel = panel.until(max(1, panel.days - options.skip_last))
         if options.horizon > DAYS_AHEAD and panel.known_ahead:

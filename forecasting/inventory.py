@@ -17,7 +17,7 @@ from forecasting.features import summed
 from forecasting.leadtime import PROBABILITIES, train_duration
 from forecasting.panel import Floats, Panel
 from forecasting.replay import LEAD_DAYS, REVIEW_DAYS, Outcome, replay, stock_at_fill
-from forecasting.simple import ses
+from forecasting.simple import recent_mean, ses
 
 COVER_DAYS = LEAD_DAYS + REVIEW_DAYS
 SERIES_MAX = 1_500  # played, evenly spread over the ids; trained is on all
@@ -34,7 +34,7 @@ def inventory(
 ) -> dict[str, float | None]:
     """Stock in days of demand that `FILL` costs, per method; `None` where its dial does not reach it."""
     first = panel.days - origins * horizon_days
-    begun = np.flatnonzero(~np.isnan(panel.units[:, :first]).all(axis=1))
+    begun = panel.begun(first)
     played = panel.chosen(begun[:: -(-len(begun) // SERIES_MAX)])
     learnt: list[Floats] = []
     plain: dict[str, list[Floats]] = {}
@@ -75,9 +75,7 @@ def _frontier(outcomes: list[Outcome]) -> list[Outcome]:
 
 def _plain_levels(units: Floats) -> dict[str, Floats]:
     """(series, dials) per simple rule."""
-    recent = units[:, -28:]
-    known = np.maximum((~np.isnan(recent)).sum(axis=1), 1)
-    mean = np.nansum(recent, axis=1) / known
+    mean = recent_mean(units)
     long = units[:, -112:].astype(np.float64)
     count = np.maximum((~np.isnan(long)).sum(axis=1), 1)
     long_mean = np.nansum(long, axis=1) / count

@@ -11,6 +11,7 @@ import numpy as np
 
 from forecasting.boosted import train
 from forecasting.panel import Panel
+from forecasting.scores import wape
 
 AGES_DAYS = (7, 14, 28)
 TOTAL_DAYS = 28
@@ -43,8 +44,8 @@ def _scores(said: np.ndarray, own: np.ndarray, came: np.ndarray) -> dict[str, fl
     units = max(float(came.sum()), 1e-9)
     return {
         "series": len(came),
-        "wape": round(float(np.abs(came - said).sum()) / units, 4),
+        "wape": round(wape(came, said), 4),
         "bias": round(float((said - came).sum()) / units, 4),
-        "wape_own_mean": round(float(np.abs(came - own).sum()) / units, 4),
+        "wape_own_mean": round(wape(came, own), 4),
         "bias_own_mean": round(float((own - came).sum()) / units, 4),
     }
