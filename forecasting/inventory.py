@@ -13,7 +13,6 @@ from collections.abc import Callable
 import numpy as np
 
 from forecasting.boosted import train
-from forecasting.features import summed
 from forecasting.leadtime import PROBABILITIES, train_duration
 from forecasting.panel import Floats, Panel
 from forecasting.replay import LEAD_DAYS, REVIEW_DAYS, Outcome, replay, stock_at_fill
@@ -45,8 +44,7 @@ def inventory(
         duration = train_duration(panel.until(cut), trained, COVER_DAYS, seed=seed)
         for known_days in range(cut, cut + horizon_days):
             past = played.until(known_days)
-            sums = summed(past, season_days=season_days, usual_units=trained.usual_units)
-            learnt.append(duration.levels(past, trained, sums))
+            learnt.append(duration.levels(past, trained))
             for name, levels in _plain_levels(past.units).items():
                 plain.setdefault(name, []).append(levels)
     # The level of the last day known is ordered up to at that day's end: the first is what there is at the start.

@@ -139,9 +139,8 @@ def test_all_series_of_zeros_are_forecast_as_zero():
 
 def test_more_lead_time_never_lowers_a_level_and_levels_never_cross():
     trained = shop_learnt()
-    past = summed(shop(), usual_units=trained.usual_units)
     durations = [train_duration(shop(), trained, days, rounds=ROUNDS) for days in (3, 8)]
-    levels = rising({duration.days: duration.levels(shop(), trained, past) for duration in durations})
+    levels = rising({duration.days: duration.levels(shop(), trained) for duration in durations})
     assert (levels[8] >= levels[3]).all()
     assert levels[8].sum() > 1.5 * levels[3].sum()
     assert (np.diff(levels[8], axis=1) >= 0).all()
@@ -152,7 +151,7 @@ def test_a_level_holds_on_the_days_that_followed():
     past = shop().until(cut)
     trained = learnt(past)
     duration = train_duration(past, trained, 8, rounds=ROUNDS)
-    levels = duration.levels(past, trained, summed(past, usual_units=trained.usual_units))
+    levels = duration.levels(past, trained)
     came = shop().units[:, cut:].sum(axis=1)
     assert 0.85 <= (came <= levels[:, 2]).mean() <= 1.0
     assert levels[:, 2].sum() < 2.5 * came.sum()
