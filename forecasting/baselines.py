@@ -7,8 +7,6 @@ Does not belong here: our own model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,7 +19,8 @@ PACKAGES = ("pandas", "statsforecast", "mlforecast", "lightgbm")
 LEVELS = (80, 90, 98)  # two-sided; their upper ends are the .9, .95 and .99 quantiles
 CONFORMAL_WINDOWS = 2
 HISTORY_MIN_DAYS = 28 * (CONFORMAL_WINDOWS + 1) + 1
-STATISTICAL = ("AutoETS", "SES", "TSB", "ADIDA", "CrostonSBA", "WindowAverage")
+LIGHTGBM = "LightGBM (mlforecast)"
+BASELINES = ("AutoETS", "SES", "TSB", "ADIDA", "CrostonSBA", "WindowAverage", LIGHTGBM)
 
 
 def missing() -> list[str]:
@@ -29,11 +28,9 @@ def missing() -> list[str]:
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
-def baselines(panel: Panel, days: int, season_days: int) -> Iterator[tuple[str, Callable[[], tuple[Floats, Floats]]]]:
-    """Name and a call that gives mean (series, days) and quantiles (series, days, 4), one after another."""
-    for name in STATISTICAL:
-        yield name, partial(_statistical, name, panel, days, season_days)
-    yield "LightGBM (mlforecast)", partial(_lightgbm, panel, days)
+def baseline(name: str, panel: Panel, days: int, season_days: int) -> tuple[Floats, Floats]:
+    """What one of `BASELINES` says: mean (series, days) and quantiles (series, days, 4)."""
+    return _lightgbm(panel, days) if name == LIGHTGBM else _statistical(name, panel, days, season_days)
 
 
 def _statistical(name: str, panel: Panel, days: int, season_days: int) -> tuple[Floats, Floats]:

@@ -1,6 +1,6 @@
 """How much stock each way of ordering needs for the same fill rate, on the last days of a panel.
 
-Reads a panel; writes nothing. Everything is trained at each origin, and levels are renewed at each day's end with what
+Reads a panel and what was trained at each origin; writes nothing. Levels are renewed at each day's end with what
 had come by then; each method's dial is turned and stock is read off where units filled reach the target, so methods are
 compared at the same service. Reading the target off the replayed weeks is a comparison, not a setting: a dial for use
 must be chosen on earlier weeks. Does not belong here: the play itself (replay.py), the levels (leadtime.py).
@@ -8,11 +8,11 @@ must be chosen on earlier weeks. Does not belong here: the play itself (replay.p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from forecasting.boosted import train
+from forecasting.boosted import Trained
 from forecasting.leadtime import PROBABILITIES, train_duration
 from forecasting.panel import Floats, Panel
 from forecasting.replay import LEAD_DAYS, REVIEW_DAYS, Outcome, replay, stock_at_fill
@@ -29,22 +29,23 @@ SHARES = (0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.999)
 
 
 def inventory(
-    panel: Panel, *, origins: int, horizon_days: int, season_days: int, seed: int = 0, say: Callable[[str], None]
+    panel: Panel, trained: Mapping[int, Trained], *, horizon_days: int, seed: int = 0, say: Callable[[str], None]
 ) -> dict[str, float | None]:
-    """Stock in days of demand that `FILL` costs, per method; `None` where its dial does not reach it."""
-    first = panel.days - origins * horizon_days
+    """Stock in days of demand that `FILL` costs, per method; `None` where its dial does not reach it.
+
+    `trained` is by the days known at each origin; the origins lie `horizon_days` apart.
+    """
+    first = min(trained)
     begun = panel.begun(first)
     played = panel.chosen(begun[:: -(-len(begun) // SERIES_MAX)])
     learnt: list[Floats] = []
     plain: dict[str, list[Floats]] = {}
-    for origin in range(origins):
-        cut = first + origin * horizon_days
+    for cut, model in trained.items():
         say(f"{panel.first_day + cut - 1}: levels")
-        trained = train(panel.until(cut), season_days=season_days, seed=seed)
-        duration = train_duration(panel.until(cut), trained, COVER_DAYS, seed=seed)
+        duration = train_duration(panel.until(cut), model, COVER_DAYS, seed=seed)
         for known_days in range(cut, cut + horizon_days):
             past = played.until(known_days)
-            learnt.append(duration.levels(past, trained))
+            learnt.append(duration.levels(past, model))
             for name, levels in _plain_levels(past.units).items():
                 plain.setdefault(name, []).append(levels)
     # The level of the last day known is ordered up to at that day's end: the first is what there is at the start.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,15 @@ def test_a_file_that_cannot_be_scored_is_one_line_and_exit_code_2(
     told = capsys.readouterr()
     assert message in told.err
     assert told.out == ""
+
+
+def test_without_the_extra_the_command_is_one_line_and_exit_code_2():
+    code = (
+        "import sys; sys.modules['numpy'] = None; from forecasting.evaluate import main; sys.exit(main(['daily.csv']))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 2
+    assert told.stderr == 'error: not installed: numpy. Install the extra: pip install "smokehouse[forecast]"\n'
 
 
 def test_dirt_is_scored_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
