@@ -15,14 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.model import SeriesForecast, fit
+from forecasting.model import HORIZON_DAYS, SeriesForecast, fit
 from forecasting.panel import Panel, read_panel
 from forecasting.scores import averaged, scores, wape
 from forecasting.series import HISTORY_DAYS_MAX, Series
 from forecasting.simple import recent_mean
 
 ORIGINS = 3
-HORIZON_DAYS = 28
 TOTAL_DAYS = 8  # lead time 7 + review 1: what a purchase must last
 
 

@@ -199,8 +199,8 @@ def _season_window(past: Past, series: Ints, same: Ints, back: int) -> tuple[Flo
 
 
 def _last_year(past: Past, series: Ints, origin: Ints, target: Ints, long_mean: Floats) -> dict[str, Floats]:
-    """The week round the same day a year ago against that time's half year, and the day of the year."""
-    middle = target - YEAR_DAYS
+    """The latest whole week known round the same day of a year, against the 112 days up to this day a year ago."""
+    middle = target - YEAR_DAYS * -(-(target + 3 - origin) // YEAR_DAYS)
     week = _between(past, series, middle - 3, middle + 4)
     around = _between(past, series, origin - YEAR_DAYS - 111, origin - YEAR_DAYS + 1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -15,10 +15,10 @@ import numpy as np
 
 from forecasting.baselines import baseline
 from forecasting.boosted import Trained, spread_of_recent_mean, train
-from forecasting.intervals import PROBABILITIES
 from forecasting.panel import Floats, Panel, UnreadableFileError
 from forecasting.scores import averaged, by_segment, scores
 from forecasting.simple import recent_mean
+from forecasting.spread import PROBABILITIES
 
 Said = Callable[[str], None]
 

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from forecasting.intervals import PROBABILITIES, pinball
+from forecasting.intervals import pinball
 from forecasting.panel import Floats, Ints
 from forecasting.segments import SEGMENTS
-
-METRICS = ("rmsse", "wape", "wape_total", "bias", "spl", "c95", "c99")
+from forecasting.spread import PROBABILITIES
 
 
 def scores(train: Floats, came: Floats, mean: Floats, quantiles: Floats) -> dict[str, float]:

@@ -89,6 +89,15 @@ def test_changing_the_future_changes_no_feature_and_no_forecast():
     assert not np.array_equal(rows_of(summed(other, usual_units=1.0), series, origin + 1, ahead)[0], before)
 
 
+def test_last_years_week_is_a_known_one_however_far_ahead_the_day_asked_about_lies():
+    units = np.ones((1, 1000), dtype=np.float32)
+    units[:, 860:867] = 5  # a week that comes round again at 1224 to 1230, and at 1588 to 1594
+    past = summed(Panel(["A"], FIRST_DAY, units))
+    features, names = rows_of(past, np.zeros(3, dtype=int), np.full(3, 999), np.array([228, 592, 596]))
+    found = features[:, names.index("last_year")]
+    assert found[0] == found[1] > found[2] > 1
+
+
 def test_a_past_sale_changes_features_of_every_later_origin():
     changed = shop().units.copy()
     changed[:, DAYS - 20] += 7
