@@ -92,7 +92,7 @@ def _with_progress(panel: Panel, options: argparse.Namespace, rivals: Sequence[s
             rivals=rivals, seed=options.seed, say=say,
         )  # fmt: skip
         if options.replay:
-            tally.stock_days = inventory(panel, tally.trained, horizon_days=options.horizon, seed=options.seed, say=say)
+            tally.stock = inventory(panel, tally.trained, horizon_days=options.horizon, seed=options.seed, say=say)
         if options.new:
             say("new series")
             first = min(tally.trained)

@@ -9,6 +9,7 @@ must be chosen on earlier weeks. Does not belong here: the play itself (replay.p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -30,8 +31,9 @@ SHARES = (0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.999)
 
 def inventory(
     panel: Panel, trained: Mapping[int, Trained], *, horizon_days: int, seed: int = 0, say: Callable[[str], None]
-) -> dict[str, float | None]:
-    """Stock in days of demand that `FILL` costs, per method; `None` where its dial does not reach it.
+) -> dict[str, dict[str, Any]]:
+    """Per method stock in days of demand that `FILL` costs (`None` where its dial does not reach it), and per learnt
+    level its fill and its stock in days when ordered up to as it is.
 
     `trained` is by the days known at each origin; the origins lie `horizon_days` apart.
     """
@@ -53,8 +55,15 @@ def inventory(
     outcomes = {"smokehouse": [_play(demand, [factor * day[:, n] for day in learnt]) for n, factor in DIALS]}
     for name, by_day in plain.items():
         outcomes[name] = [_play(demand, [day[:, n] for day in by_day]) for n in range(by_day[0].shape[1])]
+    as_learnt = [one for one, (_, factor) in zip(outcomes["smokehouse"], DIALS, strict=True) if factor == 1]
     outcomes["smokehouse"] = _frontier(outcomes["smokehouse"])
-    return {name: _rounded(stock_at_fill(found, FILL)) for name, found in outcomes.items()}
+    return {
+        "stock_days_at_fill_95": {name: _rounded(stock_at_fill(found, FILL)) for name, found in outcomes.items()},
+        "levels_as_learnt": {
+            str(p): {"fill": round(one.fill, 4), "stock_days": round(one.stock_days, 2)}
+            for p, one in zip(PROBABILITIES, as_learnt, strict=True)
+        },
+    }
 
 
 def _play(demand: Floats, levels: list[Floats]) -> Outcome:

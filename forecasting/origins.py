@@ -20,7 +20,7 @@ from forecasting.scores import averaged, by_segment, scores
 from forecasting.simple import recent_mean
 from forecasting.spread import PROBABILITIES
 
-Said = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Tally:
     segments: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     others: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
-    stock_days: dict[str, float | None] = field(default_factory=dict)
+    stock: dict[str, dict[str, Any]] = field(default_factory=dict)
     newcomers: dict[str, dict[str, float]] = field(default_factory=dict)
     forecasts: list[dict[str, Any]] = field(default_factory=list)  # columns of `--out`, one part per origin
     trained: dict[int, Trained] = field(default_factory=dict)  # by how many days of the panel were known
@@ -45,13 +45,14 @@ class Tally:
             "origins": len(self.ours),
             "model": sorted(set(self.models)),
         }
-        extra = {"stock_days_at_fill_95": self.stock_days, "new_series_at_age": self.newcomers}
-        return found | {name: value for name, value in extra.items() if value}
+        if self.newcomers:
+            found["new_series_at_age"] = self.newcomers
+        return found | self.stock
 
 
 def evaluate(
     panel: Panel, *, season_days: int = 7, origins: int = 3, horizon_days: int = 28, rivals: Sequence[str] = (),
-    seed: int = 0, say: Said = lambda text: None,
+    seed: int = 0, say: Say = lambda text: None,
 ) -> Tally:  # fmt: skip
     """Score at `origins` cuts, the last one `horizon_days` before the end; too short is an `UnreadableFileError`.
 
@@ -95,7 +96,7 @@ def _score_ours(tally: Tally, trained: Trained, past: Panel, came: Floats, train
     tally.forecasts.append(_long(past, said.mean, said.quantiles))
 
 
-def _score_rivals(tally: Tally, rivals: Sequence[str], past: Panel, came: Floats, season_days: int, say: Said) -> None:
+def _score_rivals(tally: Tally, rivals: Sequence[str], past: Panel, came: Floats, season_days: int, say: Say) -> None:
     """Each with its own bounds, and with ours round the same mean."""
     spread, unsteady = spread_of_recent_mean(past)
     for name in rivals:

@@ -54,6 +54,16 @@ def test_the_forecasts_written_are_those_scored(tmp_path: Path, capsys: pytest.C
     assert {"rmsse", "wape", "spl", "c95", "c99", "cpu_s_per_1000"} <= set(found["smokehouse"])
 
 
+def test_a_higher_learnt_level_fills_more_with_more_stock(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main([str(daily(tmp_path)), "--origins", "2", "--horizon", "14", "--json", "--replay"]) == 0
+    found = json.loads(capsys.readouterr().out)["levels_as_learnt"]
+    assert list(found) == ["0.8", "0.9", "0.95", "0.99"]
+    for measure in ("fill", "stock_days"):
+        rising = [level[measure] for level in found.values()]
+        assert rising == sorted(rising)
+        assert rising[0] < rising[-1]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
