@@ -7,19 +7,20 @@ Does not belong here: our own model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from forecasting.panel import Floats, Panel
+from forecasting.simple import recent_mean
 
 PACKAGES = ("pandas", "statsforecast", "mlforecast", "lightgbm")
 LEVELS = (80, 90, 98)  # two-sided; their upper ends are the .9, .95 and .99 quantiles
 CONFORMAL_WINDOWS = 2
 HISTORY_MIN_DAYS = 28 * (CONFORMAL_WINDOWS + 1) + 1
-STATISTICAL = ("AutoETS", "SES", "TSB", "ADIDA", "CrostonSBA", "WindowAverage")
+LIGHTGBM = "LightGBM (mlforecast)"
+BASELINES = ("AutoETS", "SES", "TSB", "ADIDA", "CrostonSBA", "WindowAverage", LIGHTGBM)
 
 
 def missing() -> list[str]:
@@ -27,11 +28,9 @@ def missing() -> list[str]:
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
-def baselines(panel: Panel, days: int, season_days: int) -> Iterator[tuple[str, Callable[[], tuple[Floats, Floats]]]]:
-    """Name and a call that gives mean (series, days) and quantiles (series, days, 4), one after another."""
-    for name in STATISTICAL:
-        yield name, lambda name=name: _statistical(name, panel, days, season_days)  # type: ignore[misc]
-    yield "LightGBM (mlforecast)", lambda: _lightgbm(panel, days, season_days)
+def baseline(name: str, panel: Panel, days: int, season_days: int) -> tuple[Floats, Floats]:
+    """What one of `BASELINES` says: mean (series, days) and quantiles (series, days, 4)."""
+    return _lightgbm(panel, days) if name == LIGHTGBM else _statistical(name, panel, days, season_days)
 
 
 def _statistical(name: str, panel: Panel, days: int, season_days: int) -> tuple[Floats, Floats]:
@@ -77,7 +76,7 @@ def _model(name: str, days: int, season_days: int, *, conformal: bool) -> Any:
     return getattr(models, name)(prediction_intervals=intervals)
 
 
-def _lightgbm(panel: Panel, days: int, season_days: int) -> tuple[Floats, Floats]:
+def _lightgbm(panel: Panel, days: int) -> tuple[Floats, Floats]:
     """The usual recipe: lags, rolling means, calendar, columns known ahead, recursive; conformal intervals."""
     import lightgbm
     import pandas as pd
@@ -87,10 +86,8 @@ def _lightgbm(panel: Panel, days: int, season_days: int) -> tuple[Floats, Floats
 
     frame, long_enough = _frame(panel, with_known=True)
     part = frame[long_enough]
-    mean, bounds = np.zeros((len(panel.ids), days)), np.zeros((len(panel.ids), days, 4))
-    recent = np.nan_to_num(np.nanmean(panel.units[:, -28:], axis=1))
-    mean += recent[:, None]
-    bounds += recent[:, None, None]
+    mean = np.repeat(recent_mean(panel.units)[:, None], days, axis=1)
+    bounds = np.repeat(mean[..., None], 4, axis=2)
     if not len(part):
         return mean, bounds
     model = lightgbm.LGBMRegressor(

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from forecasting.columns import aligned, useful, weights
 from forecasting.features import Past, rows_of, scale_at, summed, usual_level, window
 from forecasting.intervals import Spread, pooled_spread, unsteadiness
 from forecasting.panel import Floats, Ints, Panel
@@ -82,14 +83,18 @@ class Trained:
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
 
+    def past(self, panel: Panel) -> Past:
+        """The panel prepared with the season and the usual level of the training."""
+        return summed(panel, season_days=self.season_days, usual_units=self.usual_units)
+
     def forecast(self, panel: Panel, days: int = HORIZON_DAYS) -> Forecasts:
-        past = summed(panel, season_days=self.season_days, usual_units=self.usual_units)
-        kind = segments_of(panel)
-        mean = self._means(panel, past, kind, days)
-        unsteady = np.repeat(_unsteady_now(past), days).reshape(mean.shape)
+        past, kind = self.past(panel), segments_of(panel)
+        mean = self.means(panel, past, kind, days)
+        unsteady = np.repeat(_unsteady_now(past)[:, None], days, axis=1)
         return Forecasts(panel.ids, kind, mean, self.spread.quantiles(mean, unsteady))
 
-    def _means(self, panel: Panel, past: Past, kind: Ints, days: int) -> Floats:
+    def means(self, panel: Panel, past: Past, kind: Ints, days: int) -> Floats:
+        """(series, days) units a day; `past` and `kind` are of this panel."""
         if not self.trees:
             return np.repeat(simple_levels(panel)[:, None], days, axis=1)
         count = len(panel.ids)
@@ -106,7 +111,7 @@ class Trained:
 
     def tree_means(self, past: Past, series: Ints, origin: Ints, ahead: Ints) -> Floats:
         """The average of both models, in units."""
-        features = _aligned(*rows_of(past, series, origin, ahead), self.columns)
+        features = aligned(*rows_of(past, series, origin, ahead), self.columns)
         scale = scale_at(past, series, origin)
         return np.mean([model.predict(features) for model in self.trees], axis=0) * scale
 
@@ -125,7 +130,7 @@ def train(
         from sklearn.ensemble import HistGradientBoostingRegressor
     except ImportError:
         return _simple(panel, past, season_days, "scikit-learn is not installed")
-    features, columns = _useful(*rows_of(past, series, origin, ahead))
+    features, columns = useful(*rows_of(past, series, origin, ahead))
     scale = scale_at(past, series, origin)
     came = past.units[series, origin + ahead].astype(np.float64)
     target = np.minimum(came / scale, TARGET_MAX_SCALES)
@@ -134,10 +139,9 @@ def train(
     honest = np.zeros(len(series))
     for mine in (0, 1):
         rows = half[series] == mine
-        weight = _weights(scale[rows])
         model = HistGradientBoostingRegressor(loss="poisson", max_iter=rounds, random_state=seed, **TREES)
         try:
-            model.fit(features[rows], target[rows], sample_weight=weight)
+            model.fit(features[rows], target[rows], sample_weight=weights(scale[rows]))
         except ValueError as error:  # a target of zeros alone, or numbers the trees cannot bin
             return _simple(panel, past, season_days, f"training failed: {error}")
         trees.append(model)
@@ -164,7 +168,7 @@ def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origi
     half = np.array([trained.halves.get(name, 0) for name in panel.ids])[series]
     scale = scale_at(past, series, origin)
     for ahead in range(1, days + 1):
-        features = _aligned(*rows_of(past, series, origin, np.full(len(series), ahead)), trained.columns)
+        features = aligned(*rows_of(past, series, origin, np.full(len(series), ahead)), trained.columns)
         said = np.empty(len(series))
         for mine in (0, 1):
             rows = half == mine
@@ -225,11 +229,6 @@ def naive_scale(units: Floats) -> Floats:
     return np.where(mean > 0, mean, floor)
 
 
-def _weights(scale: Floats) -> Floats:
-    weight = np.sqrt(scale)  # between units (the great series alone) and series (the small ones alone)
-    return weight / weight.mean()
-
-
 def _lifts(honest: Floats, came: Floats, kind: Ints) -> list[float]:
     """Part of what came beyond what was expected, per segment, because the greatest orders were cut before training."""
     found = []
@@ -243,7 +242,10 @@ def _lifts(honest: Floats, came: Floats, kind: Ints) -> list[float]:
 def _chosen_blends(
     honest: Floats, levels: dict[str, Floats], kind: Ints, came: Floats, steps: Floats
 ) -> list[tuple[str, float]]:
-    """Per segment the blend with the least squared error in steps; a segment of few rows takes everybody's."""
+    """Per segment the blend with the least squared error in steps; one of few rows takes everybody's.
+
+    But for new series: everybody's rows are of old ones, so few of their own, or the trees alone, say more.
+    """
     found: list[tuple[str, float]] = []
     losses = {blend: ((came - blend[1] * honest - (1 - blend[1]) * levels[blend[0]]) / steps) ** 2 for blend in BLENDS}
     for segment in range(len(SEGMENTS)):
@@ -268,29 +270,6 @@ def unsteady_at(past: Past, series: Ints, origin: Ints) -> Ints:
 def _unsteady_now(past: Past) -> Ints:
     series = np.arange(len(past.units))
     return unsteady_at(past, series, np.full(len(series), past.days - 1))
-
-
-def _useful(features: Floats, names: list[str]) -> tuple[Floats, list[str]]:
-    """Without columns that are unknown or the same throughout: trees cannot bin the first, nor use the second."""
-    with np.errstate(invalid="ignore"):
-        features = np.where(np.isfinite(features), features, np.nan)
-    kept = [
-        n
-        for n in range(len(names))
-        if np.isfinite(features[:, n]).any() and np.nanmin(features[:, n]) < np.nanmax(features[:, n])
-    ]
-    return features[:, kept], [names[n] for n in kept]
-
-
-def _aligned(features: Floats, names: list[str], wanted: Sequence[str]) -> Floats:
-    """The columns the model knows, in its order; what this panel lacks is unknown."""
-    place = {name: n for n, name in enumerate(names)}
-    found = np.full((len(features), len(wanted)), np.nan, dtype=np.float32)
-    for n, name in enumerate(wanted):
-        if name in place:
-            found[:, n] = features[:, place[name]]
-    found[~np.isfinite(found)] = np.nan
-    return found
 
 
 def spread_of_recent_mean(panel: Panel, past: Past | None = None) -> tuple[Spread, Ints]:

@@ -1,9 +1,10 @@
 """What one day's demand of one series can be guessed from, as numbers: the past at an origin, and the day asked about.
 
 Reads a `Panel`; writes nothing. A row is (series, origin, ahead): the last day known, and how many days later the day
-asked about lies. Guarantees: nothing of a row comes from units after its origin; what is known ahead may be read up to
-the day asked about and a week beyond. Units are divided by the series' own scale at the origin, so a tree sees shapes,
-not sizes; unknown is NaN. Does not belong here: fitting, and which rows to fit on.
+asked about lies. Guarantees: nothing of a row comes from units after its origin, but for the usual level of a series
+(one number of the whole panel); what is known ahead may be read up to the day asked about and a week beyond. Units are
+divided by the series' own scale at the origin, so a tree sees shapes, not sizes; unknown is NaN.
+Does not belong here: fitting, and which rows to fit on.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Past:
     starts: Ints
     usual_units: float
     season_days: int
-    first_weekday: int
+    first_day: int  # since 1970
     plans: dict[str, Plan]
 
     @property
@@ -73,7 +74,6 @@ def summed(panel: Panel, *, season_days: int = 7, usual_units: float | None = No
         usual_units = usual_level(panel)
     positions = np.arange(1, panel.days + 1, dtype=np.int32)
     last_sale = np.maximum.accumulate(np.where(units > 0, positions, 0), axis=1)
-    first_weekday = int(panel.first_day.astype("datetime64[D]").astype(np.int64))
     return Past(
         units=units.astype(np.float32),
         sums=sums,
@@ -89,7 +89,7 @@ def summed(panel: Panel, *, season_days: int = 7, usual_units: float | None = No
         starts=panel.starts,
         usual_units=usual_units,
         season_days=season_days,
-        first_weekday=first_weekday,
+        first_day=int(panel.first_day.astype("datetime64[D]").astype(np.int64)),
         plans={name: plan for name, values in panel.known_ahead.items() if (plan := _plan(values, units, known_days))},
     )
 
@@ -154,7 +154,7 @@ def rows_of(past: Past, series: Ints, origin: Ints, ahead: Ints) -> tuple[Floats
     columns["age"] = np.minimum(origin - past.starts[series], 365)
     columns["ahead"] = ahead
     target = origin + ahead
-    columns["season_place"] = (past.first_weekday + target) % past.season_days
+    columns["season_place"] = (past.first_day + target) % past.season_days
     columns["day_of_month"] = _day_of_month(past, target)
     same = _last_same_place(past, origin, target)
     for back in SEASONS_BACK:
@@ -199,8 +199,8 @@ def _season_window(past: Past, series: Ints, same: Ints, back: int) -> tuple[Flo
 
 
 def _last_year(past: Past, series: Ints, origin: Ints, target: Ints, long_mean: Floats) -> dict[str, Floats]:
-    """The week round the same day a year ago against that time's half year, and the day of the year."""
-    middle = target - YEAR_DAYS
+    """The latest whole week known round the same day of a year, against the 112 days up to this day a year ago."""
+    middle = target - YEAR_DAYS * -(-(target + 3 - origin) // YEAR_DAYS)
     week = _between(past, series, middle - 3, middle + 4)
     around = _between(past, series, origin - YEAR_DAYS - 111, origin - YEAR_DAYS + 1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -261,7 +261,7 @@ def _planned(
 
 
 def _dates(past: Past, target: Ints) -> np.ndarray:
-    return (past.first_weekday + np.asarray(target)).astype("datetime64[D]")
+    return (past.first_day + np.asarray(target)).astype("datetime64[D]")
 
 
 def _day_of_month(past: Past, target: Ints) -> Ints:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.panel import Floats, Ints
+from forecasting.spread import PROBABILITIES
 
-PROBABILITIES = (0.5, 0.9, 0.95, 0.99)
 DISPERSIONS = np.geomspace(0.02, 30.0, 14)
 MEAN_BOUNDS = np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
 MEAN_CENTRES = np.log(np.array([0.05, 0.17, 0.55, 1.7, 5.5, 17.0, 60.0]))
@@ -29,11 +29,9 @@ _STEP_MIN, _STEP_MAX = (round(float(np.log(mean)) / LOG_STEP) for mean in (MEAN_
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """`dispersions` is (unsteadiness, mean class): variance = mean + dispersion * mean^2."""
+    """`table` is (unsteadiness, step of the mean, probability): counts, read off instead of computed."""
 
-    probabilities: tuple[float, ...]
-    dispersions: Floats
-    table: Floats  # (unsteadiness, step of the mean, probability): counts, read off instead of computed
+    table: Floats
 
     def quantiles(self, means: Floats, unsteady: Ints) -> Floats:
         """Counts as (..., probabilities) for means (...) and the unsteadiness class of each."""
@@ -41,14 +39,17 @@ class Spread:
 
 
 def spread_of(probabilities: tuple[float, ...], dispersions: Floats) -> Spread:
-    """Make the table: dispersions interpolated between the classes' means, and a larger mean never below a smaller."""
+    """Make the table: dispersions interpolated between the classes' means, and a larger mean never below a smaller.
+
+    `dispersions` is (unsteadiness, mean class): variance = mean + dispersion * mean^2.
+    """
     steps = np.arange(_STEP_MIN, _STEP_MAX + 1)
     log_means = steps * LOG_STEP
     table = np.empty((len(dispersions), len(steps), len(probabilities)))
     for row, values in enumerate(dispersions):
         smooth = np.exp(np.interp(log_means, MEAN_CENTRES, np.log(values)))
         table[row] = counts(np.exp(log_means), smooth, probabilities)
-    return Spread(probabilities, dispersions, np.maximum.accumulate(table, axis=1))
+    return Spread(np.maximum.accumulate(table, axis=1))
 
 
 def counts(means: Floats, dispersions: Floats, probabilities: tuple[float, ...]) -> Floats:

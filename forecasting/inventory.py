@@ -1,6 +1,6 @@
 """How much stock each way of ordering needs for the same fill rate, on the last days of a panel.
 
-Reads a panel; writes nothing. Everything is trained at each origin, and levels are renewed at each day's end with what
+Reads a panel and what was trained at each origin; writes nothing. Levels are renewed at each day's end with what
 had come by then; each method's dial is turned and stock is read off where units filled reach the target, so methods are
 compared at the same service. Reading the target off the replayed weeks is a comparison, not a setting: a dial for use
 must be chosen on earlier weeks. Does not belong here: the play itself (replay.py), the levels (leadtime.py).
@@ -8,16 +8,16 @@ must be chosen on earlier weeks. Does not belong here: the play itself (replay.p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from forecasting.boosted import train
-from forecasting.features import summed
+from forecasting.boosted import Trained
 from forecasting.leadtime import PROBABILITIES, train_duration
 from forecasting.panel import Floats, Panel
 from forecasting.replay import LEAD_DAYS, REVIEW_DAYS, Outcome, replay, stock_at_fill
-from forecasting.simple import ses
+from forecasting.simple import recent_mean, ses
 
 COVER_DAYS = LEAD_DAYS + REVIEW_DAYS
 SERIES_MAX = 1_500  # played, evenly spread over the ids; trained is on all
@@ -30,23 +30,24 @@ SHARES = (0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.999)
 
 
 def inventory(
-    panel: Panel, *, origins: int, horizon_days: int, season_days: int, seed: int = 0, say: Callable[[str], None]
-) -> dict[str, float | None]:
-    """Stock in days of demand that `FILL` costs, per method; `None` where its dial does not reach it."""
-    first = panel.days - origins * horizon_days
-    begun = np.flatnonzero(~np.isnan(panel.units[:, :first]).all(axis=1))
+    panel: Panel, trained: Mapping[int, Trained], *, horizon_days: int, seed: int = 0, say: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Per method stock in days of demand that `FILL` costs (`None` where its dial does not reach it), and per learnt
+    level its fill and its stock in days when ordered up to as it is.
+
+    `trained` is by the days known at each origin; the origins lie `horizon_days` apart.
+    """
+    first = min(trained)
+    begun = panel.begun(first)
     played = panel.chosen(begun[:: -(-len(begun) // SERIES_MAX)])
     learnt: list[Floats] = []
     plain: dict[str, list[Floats]] = {}
-    for origin in range(origins):
-        cut = first + origin * horizon_days
+    for cut, model in trained.items():
         say(f"{panel.first_day + cut - 1}: levels")
-        trained = train(panel.until(cut), season_days=season_days, seed=seed)
-        duration = train_duration(panel.until(cut), trained, COVER_DAYS, seed=seed)
+        duration = train_duration(panel.until(cut), model, COVER_DAYS, seed=seed)
         for known_days in range(cut, cut + horizon_days):
             past = played.until(known_days)
-            sums = summed(past, season_days=season_days, usual_units=trained.usual_units)
-            learnt.append(duration.levels(past, trained, sums))
+            learnt.append(duration.levels(past, model))
             for name, levels in _plain_levels(past.units).items():
                 plain.setdefault(name, []).append(levels)
     # The level of the last day known is ordered up to at that day's end: the first is what there is at the start.
@@ -54,8 +55,15 @@ def inventory(
     outcomes = {"smokehouse": [_play(demand, [factor * day[:, n] for day in learnt]) for n, factor in DIALS]}
     for name, by_day in plain.items():
         outcomes[name] = [_play(demand, [day[:, n] for day in by_day]) for n in range(by_day[0].shape[1])]
+    as_learnt = [one for one, (_, factor) in zip(outcomes["smokehouse"], DIALS, strict=True) if factor == 1]
     outcomes["smokehouse"] = _frontier(outcomes["smokehouse"])
-    return {name: _rounded(stock_at_fill(found, FILL)) for name, found in outcomes.items()}
+    return {
+        "stock_days_at_fill_95": {name: _rounded(stock_at_fill(found, FILL)) for name, found in outcomes.items()},
+        "levels_as_learnt": {
+            str(p): {"fill": round(one.fill, 4), "stock_days": round(one.stock_days, 2)}
+            for p, one in zip(PROBABILITIES, as_learnt, strict=True)
+        },
+    }
 
 
 def _play(demand: Floats, levels: list[Floats]) -> Outcome:
@@ -75,9 +83,7 @@ def _frontier(outcomes: list[Outcome]) -> list[Outcome]:
 
 def _plain_levels(units: Floats) -> dict[str, Floats]:
     """(series, dials) per simple rule."""
-    recent = units[:, -28:]
-    known = np.maximum((~np.isnan(recent)).sum(axis=1), 1)
-    mean = np.nansum(recent, axis=1) / known
+    mean = recent_mean(units)
     long = units[:, -112:].astype(np.float64)
     count = np.maximum((~np.isnan(long)).sum(axis=1), 1)
     long_mean = np.nansum(long, axis=1) / count

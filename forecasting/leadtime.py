@@ -2,8 +2,8 @@
 
 Reads a panel and what was trained on it; writes nothing. A level is the mean of two: the negative binomial round the
 expected total, and trees fitted to the quantile itself; then moved by what the last five weeks, which those trees have
-not seen, would have needed (per volume class). Guarantees: levels never cross; a longer duration never has a lower
-level than a shorter one of the same call. Does not belong here: stock, orders, which probability to choose.
+not seen, would have needed (per volume class). Guarantees: levels never cross; of levels that went through `rising` a
+longer duration never has a lower one than a shorter. Does not belong here: stock, orders, which probability to choose.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from forecasting.boosted import Trained, honest_means, unsteady_at
-from forecasting.features import Past, rows_of, scale_at, summed
+from forecasting.columns import aligned, useful, weights
+from forecasting.features import Past, rows_of, scale_at
 from forecasting.intervals import MEAN_BOUNDS, Spread, pooled_spread
 from forecasting.panel import Floats, Ints, Panel
+from forecasting.segments import segments_of
 
 PROBABILITIES = (0.8, 0.9, 0.95, 0.99)
 ROWS_MAX = 24_000
@@ -41,10 +43,12 @@ class Duration:
     columns: Sequence[str]
     offsets: Floats  # (volume classes, probabilities), in scales
 
-    def levels(self, panel: Panel, trained: Trained, past: Past) -> Floats:
+    def levels(self, panel: Panel, trained: Trained) -> Floats:
+        """(series, probabilities) in units, from the day after the panel's last."""
+        past = trained.past(panel)
         series = np.arange(len(panel.ids))
         origin = np.full(len(series), panel.days - 1)
-        total = trained.forecast(panel, self.days).mean.sum(axis=1)
+        total = trained.means(panel, past, segments_of(panel), self.days).sum(axis=1)
         return self.at(past, series, origin, total)
 
     def at(self, past: Past, series: Ints, origin: Ints, total: Floats) -> Floats:
@@ -52,7 +56,7 @@ class Duration:
         level = self.spread.quantiles(total, unsteady_at(past, series, origin))
         scale = scale_at(past, series, origin)
         if self.trees:
-            features = _features(past, series, origin, total, self.days, self.columns)
+            features = aligned(*_features(past, series, origin, total, self.days), self.columns)
             said = np.stack([model.predict(features) for model in self.trees], axis=1)
             level = (level + np.maximum(said, 0.0) * scale[:, None]) / 2
         level = level + self.offsets[_volume(total, self.days)] * scale[:, None]
@@ -61,7 +65,7 @@ class Duration:
 
 def train_duration(panel: Panel, trained: Trained, days: int, *, seed: int = 0, rounds: int = ROUNDS) -> Duration:
     """Learn the quantiles of the sum over the next `days` days. About 8 s of CPU for `ROWS_MAX` rows."""
-    past = summed(panel, season_days=trained.season_days, usual_units=trained.usual_units)
+    past = trained.past(panel)
     chance = np.random.default_rng(seed)
     series, origin = _rows(past, chance, days, min(ROWS_MAX, ROWS_PER_SERIES * len(panel.ids)))
     none = np.zeros((len(MEAN_BOUNDS) + 1, len(PROBABILITIES)))
@@ -73,15 +77,11 @@ def train_duration(panel: Panel, trained: Trained, days: int, *, seed: int = 0, 
         return Duration(days, spread, (), (), none)
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    features = _features(past, series, origin, total, days, ())
-    kept = np.flatnonzero(np.isfinite(features).any(axis=0))
-    names = _names(past, series, origin)
-    columns = [names[n] for n in kept]
+    features, columns = useful(*_features(past, series, origin, total, days))
     judged = origin > past.days - 1 - days - JUDGED_DAYS
-    weight = np.sqrt(scale)[~judged]
     trees = [
         HistGradientBoostingRegressor(loss="quantile", quantile=p, max_iter=rounds, random_state=seed, **TREES).fit(
-            features[~judged][:, kept], (came / scale)[~judged], sample_weight=weight / weight.mean()
+            features[~judged], (came / scale)[~judged], sample_weight=weights(scale[~judged])
         )
         for p in PROBABILITIES
     ]
@@ -113,22 +113,11 @@ def _rows(past: Past, chance: np.random.Generator, days: int, count: int) -> tup
     return series[picked], origin[picked]
 
 
-def _features(past: Past, series: Ints, origin: Ints, total: Floats, days: int, wanted: Sequence[str]) -> Floats:
+def _features(past: Past, series: Ints, origin: Ints, total: Floats, days: int) -> tuple[Floats, list[str]]:
     """Features of the middle day, and the expected total against the scale."""
     features, names = rows_of(past, series, origin, np.full(len(series), (days + 1) // 2))
     expected = (total / scale_at(past, series, origin)).astype(np.float32)
-    features = np.column_stack([features, expected])
-    features[~np.isfinite(features)] = np.nan
-    if not wanted:
-        return features
-    place = {name: n for n, name in enumerate([*names, "expected"])}
-    return np.column_stack([
-        features[:, place[name]] if name in place else np.full(len(features), np.nan) for name in wanted
-    ])  # fmt: skip
-
-
-def _names(past: Past, series: Ints, origin: Ints) -> list[str]:
-    return [*rows_of(past, series[:1], origin[:1], np.ones(1, dtype=int))[1], "expected"]
+    return np.column_stack([features, expected]), [*names, "expected"]
 
 
 def _volume(total: Floats, days: int) -> Ints:

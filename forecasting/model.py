@@ -19,10 +19,9 @@ from itertools import accumulate
 from math import exp, log
 
 from forecasting.series import Series
-from forecasting.spread import quantiles
+from forecasting.spread import PROBABILITIES, quantiles
 
 MODEL = "seasonal-mean-nb-1"
-PROBABILITIES = (0.5, 0.9, 0.95, 0.99)
 HORIZON_DAYS = 28
 
 LEVEL_DAYS = 28

@@ -55,15 +55,21 @@ class Panel:
         begun = ~np.isnan(self.units)
         return np.where(begun.any(axis=1), begun.argmax(axis=1), self.days)
 
+    def begun(self, days: int) -> Ints:
+        """Rows of the series with a known day in the first `days` columns."""
+        return np.flatnonzero(~np.isnan(self.units[:, :days]).all(axis=1))
+
     def until(self, days: int) -> Panel:
         """The past as it was known after `days` columns: series that had not begun are left out; plans stay."""
-        begun = ~np.isnan(self.units[:, :days]).all(axis=1)
-        return replace(
-            self,
-            ids=[name for name, kept in zip(self.ids, begun, strict=True) if kept],
-            units=self.units[begun, :days],
-            known_ahead={name: values[begun] for name, values in self.known_ahead.items()},
-        )
+        past = self.chosen(self.begun(days))
+        return replace(past, units=past.units[:, :days])
+
+    def sampled(self, series_max: int | None) -> Panel:
+        """Every n-th series in order of its id, so that a sample is the same each time; `None` is all of them."""
+        count = len(self.ids)
+        if series_max is None or count <= series_max:
+            return self
+        return self.chosen(np.arange(count)[:: count // series_max][:series_max])
 
     def chosen(self, rows: Ints) -> Panel:
         """The series of these rows alone."""

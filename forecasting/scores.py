@@ -13,11 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from forecasting.intervals import PROBABILITIES, pinball
+from forecasting.intervals import pinball
 from forecasting.panel import Floats, Ints
 from forecasting.segments import SEGMENTS
-
-METRICS = ("rmsse", "wape", "wape_total", "bias", "spl", "c95", "c99")
+from forecasting.spread import PROBABILITIES
 
 
 def scores(train: Floats, came: Floats, mean: Floats, quantiles: Floats) -> dict[str, float]:
@@ -27,7 +26,7 @@ def scores(train: Floats, came: Floats, mean: Floats, quantiles: Floats) -> dict
         days = known.sum(axis=1)
         came = came.astype(np.float64)
         error = np.where(known, came - mean, 0.0)
-        units = max(float(np.nansum(came)), 1e-9)
+        units = _units(came)
         steps = np.diff(train.astype(np.float64), axis=1)
         counted = np.maximum((~np.isnan(steps)).sum(axis=1), 1)
         squared = np.nansum(steps**2, axis=1) / counted
@@ -39,13 +38,22 @@ def scores(train: Floats, came: Floats, mean: Floats, quantiles: Floats) -> dict
         all_days = max(int(known.sum()), 1)
         return {
             "rmsse": float(rmsse.mean()) if rmsse.size else 0.0,
-            "wape": float(np.abs(error).sum() / units),
+            "wape": wape(came, mean),
             "wape_total": float(np.abs(error.sum(axis=1)).sum() / units),
             "bias": float(-error.sum() / units),
             "spl": float(spl.mean()) if spl.size else 0.0,
             "c95": float((came <= quantiles[..., 2]).sum() / all_days),
             "c99": float((came <= quantiles[..., 3]).sum() / all_days),
         }
+
+
+def wape(came: Floats, said: Floats) -> float:
+    """Absolute errors over units, of any shape; what is unknown counts nowhere."""
+    return float(np.nansum(np.abs(came - said), dtype=np.float64)) / _units(came)
+
+
+def _units(came: Floats) -> float:
+    return max(float(np.nansum(came, dtype=np.float64)), 1e-9)
 
 
 def by_segment(
@@ -57,9 +65,7 @@ def by_segment(
         rows = kind == n
         if rows.any():
             one = scores(train[rows], came[rows], mean[rows], quantiles[rows])
-            plain_error = np.nansum(np.abs(came[rows] - plain[rows]))
-            one["wape_28_day_mean"] = float(plain_error / max(float(np.nansum(came[rows])), 1e-9))
-            found[name] = one | {"series": int(rows.sum())}
+            found[name] = one | {"wape_28_day_mean": wape(came[rows], plain[rows]), "series": int(rows.sum())}
     return found
 
 

@@ -14,6 +14,7 @@ from forecasting.segments import DEAD, INTERMITTENT, LUMPY, NEW, segments_of
 
 SES_WEIGHT = 0.1
 TSB_SIZE_WEIGHT, TSB_CHANCE_WEIGHT = 0.2, 0.1
+RECENT_DAYS = 28
 PRIOR_DAYS = 3.0  # a new series' own mean counts as if this many days at the usual level had come before
 
 
@@ -35,9 +36,15 @@ def tsb(units: Floats, size_weight: float = TSB_SIZE_WEIGHT, chance_weight: floa
     return chance.astype(np.float64) * size
 
 
+def recent_mean(units: Floats) -> Floats:
+    """Mean of the known days of the last 28; 0 where there are none."""
+    recent = units[:, -RECENT_DAYS:]
+    return np.nansum(recent, axis=1, dtype=np.float64) / np.maximum((~np.isnan(recent)).sum(axis=1), 1)
+
+
 def shrunk_mean(units: Floats, usual_units: Floats | float, prior_days: float = PRIOR_DAYS) -> Floats:
     """Own mean of the last 28 days, drawn to `usual_units` by the weight of `prior_days`."""
-    recent = units[:, -28:]
+    recent = units[:, -RECENT_DAYS:]
     return (np.nansum(recent, axis=1) + usual_units * prior_days) / ((~np.isnan(recent)).sum(axis=1) + prior_days)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from math import ceil, exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 
+PROBABILITIES = (0.5, 0.9, 0.95, 0.99)  # of every forecast of a day
 EXACT_MEAN_MAX = 2_000.0
 POISSON_EXCESS_MAX = 1e-5  # below, the gamma function would lose more digits than the excess adds
 LEFT_TAIL_DEVIATIONS = 12  # what lies further left weighs less than a float can add

@@ -89,6 +89,15 @@ def test_changing_the_future_changes_no_feature_and_no_forecast():
     assert not np.array_equal(rows_of(summed(other, usual_units=1.0), series, origin + 1, ahead)[0], before)
 
 
+def test_last_years_week_is_a_known_one_however_far_ahead_the_day_asked_about_lies():
+    units = np.ones((1, 1000), dtype=np.float32)
+    units[:, 860:867] = 5  # a week that comes round again at 1224 to 1230, and at 1588 to 1594
+    past = summed(Panel(["A"], FIRST_DAY, units))
+    features, names = rows_of(past, np.zeros(3, dtype=int), np.full(3, 999), np.array([228, 592, 596]))
+    found = features[:, names.index("last_year")]
+    assert found[0] == found[1] > found[2] > 1
+
+
 def test_a_past_sale_changes_features_of_every_later_origin():
     changed = shop().units.copy()
     changed[:, DAYS - 20] += 7
@@ -139,9 +148,8 @@ def test_all_series_of_zeros_are_forecast_as_zero():
 
 def test_more_lead_time_never_lowers_a_level_and_levels_never_cross():
     trained = shop_learnt()
-    past = summed(shop(), usual_units=trained.usual_units)
     durations = [train_duration(shop(), trained, days, rounds=ROUNDS) for days in (3, 8)]
-    levels = rising({duration.days: duration.levels(shop(), trained, past) for duration in durations})
+    levels = rising({duration.days: duration.levels(shop(), trained) for duration in durations})
     assert (levels[8] >= levels[3]).all()
     assert levels[8].sum() > 1.5 * levels[3].sum()
     assert (np.diff(levels[8], axis=1) >= 0).all()
@@ -152,7 +160,7 @@ def test_a_level_holds_on_the_days_that_followed():
     past = shop().until(cut)
     trained = learnt(past)
     duration = train_duration(past, trained, 8, rounds=ROUNDS)
-    levels = duration.levels(past, trained, summed(past, usual_units=trained.usual_units))
+    levels = duration.levels(past, trained)
     came = shop().units[:, cut:].sum(axis=1)
     assert 0.85 <= (came <= levels[:, 2]).mean() <= 1.0
     assert levels[:, 2].sum() < 2.5 * came.sum()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,16 @@ def test_the_forecasts_written_are_those_scored(tmp_path: Path, capsys: pytest.C
     assert {"rmsse", "wape", "spl", "c95", "c99", "cpu_s_per_1000"} <= set(found["smokehouse"])
 
 
+def test_a_higher_learnt_level_fills_more_with_more_stock(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main([str(daily(tmp_path)), "--origins", "2", "--horizon", "14", "--json", "--replay"]) == 0
+    found = json.loads(capsys.readouterr().out)["levels_as_learnt"]
+    assert list(found) == ["0.8", "0.9", "0.95", "0.99"]
+    for measure in ("fill", "stock_days"):
+        rising = [level[measure] for level in found.values()]
+        assert rising == sorted(rising)
+        assert rising[0] < rising[-1]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -68,6 +80,15 @@ def test_a_file_that_cannot_be_scored_is_one_line_and_exit_code_2(
     told = capsys.readouterr()
     assert message in told.err
     assert told.out == ""
+
+
+def test_without_the_extra_the_command_is_one_line_and_exit_code_2():
+    code = (
+        "import sys; sys.modules['numpy'] = None; from forecasting.evaluate import main; sys.exit(main(['daily.csv']))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 2
+    assert told.stderr == 'error: not installed: numpy. Install the extra: pip install "smokehouse[forecast]"\n'
 
 
 def test_dirt_is_scored_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("scipy.stats", reason="no scipy (extra forecast)")
 
-from forecasting.intervals import PROBABILITIES, counts, pooled_spread
-from forecasting.spread import quantiles
+from forecasting.intervals import counts, pooled_spread
+from forecasting.spread import PROBABILITIES, quantiles
 
 
 @pytest.mark.parametrize("dispersion", [0.05, 0.6, 4.0])

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting.model import HORIZON_DAYS, PROBABILITIES, SeriesForecast, fit
+from forecasting.model import HORIZON_DAYS, SeriesForecast, fit
 from forecasting.series import Series
+from forecasting.spread import PROBABILITIES
 
 SUNDAY = date(2026, 3, 1).toordinal()
 histories = st.lists(st.one_of(st.none(), st.integers(0, 60)), min_size=1, max_size=112)

@@ -29,8 +29,9 @@ def rows(panel: object) -> list[list[float | None]]:
     return [[None if np.isnan(v) else float(v) for v in row] for row in panel.units]  # type: ignore[attr-defined]
 
 
-def test_absent_days_are_zero_after_the_first_and_unknown_before(tmp_path: Path):
-    file = written(tmp_path, {"unique_id": ["B", "A", "A"], "ds": days(2, 4, 1), "y": [1, 3, 2]})
+@pytest.mark.parametrize("name", ["daily.csv", "daily.parquet"])
+def test_absent_days_are_zero_after_the_first_and_unknown_before(tmp_path: Path, name: str):
+    file = written(tmp_path, {"unique_id": ["B", "A", "A"], "ds": days(2, 4, 1), "y": [1, 3, 2]}, name)
     panel = read_panel(file)
     assert panel.ids == ["A", "B"]
     assert rows(panel) == [[2, 0, 0, 3], [None, 1, 0, 0]]

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.spread import EXACT_MEAN_MAX, quantiles
+from forecasting.spread import EXACT_MEAN_MAX, PROBABILITIES, quantiles
 
-PROBABILITIES = (0.5, 0.9, 0.95, 0.99)
 means = st.floats(0.001, 1500.0)
 excesses = st.floats(0.0, 80.0)
 
