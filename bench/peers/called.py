@@ -7,14 +7,13 @@ Does not belong here: what the server is asked (`redis_lua`, `postgres`).
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from bench.children import BenchError, PythonChild
+from bench.children import PythonChild
 from bench.decided import Answers, judge
 from bench.machine import busy_between, cpu_seconds, look
 from bench.measured import Measured, Size, p50_and_p99
@@ -121,13 +120,3 @@ def agreed(order_ids: list[str], told: list[bool], ledger: list[Decision]) -> An
     pairs = zip(order_ids, told, strict=True)
     twice = [order_id for order_id, yes in pairs if order_id in said and said[order_id].confirmed != yes]
     return Answers(said, twice, [decision.order_id for decision in ledger])
-
-
-def wait_until(answers: Callable[[], bool], alive: Callable[[], None], seconds: float) -> None:
-    """`BenchError` if the server does not answer in time."""
-    until = time.monotonic() + seconds
-    while not answers():
-        alive()
-        if time.monotonic() > until:
-            raise BenchError(f"the server does not answer after {seconds:.0f} s")
-        time.sleep(0.05)

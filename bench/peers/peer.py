@@ -6,6 +6,7 @@ Does not belong here: how a round is measured.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -46,8 +47,8 @@ class LogPeer(Peer, Protocol):
     def key(self, name: str) -> bytes:
         """Key of a record about this order id or SKU."""
 
-    def start(self, settings: Settings, folder: Path) -> Child:
-        """Start the worker process; returns when it reads every partition, or will without being asked."""
+    def start(self, settings: Settings, folder: Path) -> AbstractContextManager[Child]:
+        """Its worker process: reads every partition, or will without being asked; gone at the end of its `with`."""
 
     def group(self, settings: Settings) -> str:
         """Its consumer group."""
