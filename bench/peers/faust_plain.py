@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
 from bench.children import PythonChild
-from bench.peers.peer import READY_SECONDS, Decision
+from bench.peers.peer import READY_SECONDS, Decision, LogPeer, make_topics
 from bench.workload import Order
 from streams.reader import read_to_end
-from streams.settings import PARTITIONS_DEFAULT, Settings, client_config
+from streams.settings import PARTITIONS_DEFAULT, Settings
 
 ORDERS, STOCK, DECISIONS = "faust-orders", "faust-stock", "faust-decisions"
 LEVELS = "faust-stock-levels"  # the stock table
@@ -102,26 +102,18 @@ def build(bootstrap: str, prefix: str, folder: Path) -> Any:
     return app
 
 
-class FaustPeer:
+class FaustPeer(LogPeer):
     name = "faust"
     orders = ORDERS
     stock = STOCK
     decisions = DECISIONS
-    inputs: tuple[str, ...] = (ORDERS, STOCK)
-
-    def missing(self) -> str:
-        return ""
-
-    def key(self, name: str) -> bytes:
-        return name.encode()
+    inputs = (ORDERS, STOCK)
 
     def prepare(self, settings: Settings) -> None:
-        admin = AdminClient(client_config(settings))
         app = settings.prefix + APP
         names = [settings.prefix + x for x in (ORDERS, STOCK, DECISIONS)]
         names += [f"{app}-{settings.prefix}{table}-changelog" for table in (LEVELS, OPEN)]
-        for future in admin.create_topics([NewTopic(n, PARTITIONS_DEFAULT, 1) for n in names]).values():
-            future.result(30)
+        make_topics(settings, [NewTopic(name, PARTITIONS_DEFAULT, 1) for name in names])
 
     @contextlib.contextmanager
     def start(self, settings: Settings, folder: Path) -> Iterator[PythonChild]:

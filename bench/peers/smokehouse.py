@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bench.children import PythonChild
-from bench.peers.peer import READY_SECONDS, Decision
+from bench.peers.peer import READY_SECONDS, Decision, LogPeer
 from bench.workload import LOCATION, Order
 from streams import addresses, logs
 from streams.reader import is_contiguous, read_to_end
@@ -26,7 +26,7 @@ from tables.codec import encode
 GROUP = "smokehouse"  # `streams.wiring` names it; imported there it would bring Faust into the bench
 
 
-class SmokehousePeer:
+class SmokehousePeer(LogPeer):
     name = "smokehouse"
     orders = ORDERS.name
     stock = WAREHOUSE.name
@@ -36,12 +36,6 @@ class SmokehousePeer:
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder(r.OrderDecided).decode
         self._partitions = 0
-
-    def missing(self) -> str:
-        return ""
-
-    def key(self, name: str) -> bytes:
-        return name.encode()
 
     def prepare(self, settings: Settings) -> None:
         self._partitions = logs.apply(settings).partitions
