@@ -15,6 +15,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from bench.peers.called import CONNECTIONS, Line
 from bench.peers.registry import CALLED
 from bench.workload import WorkloadName, make
@@ -24,10 +26,10 @@ STUCK_SECONDS = 60.0
 
 def main() -> None:
     peer_name, address, name, count, seed = sys.argv[1:]
-    workload_name: WorkloadName = "drop" if name == "drop" else "spread"
     peer = CALLED[peer_name]()
     lines = peer.lines(address, CONNECTIONS)
-    calls = [peer.call(order) for order in make(workload_name, int(count), int(seed)).orders]
+    workload = make(msgspec.convert(name, WorkloadName), int(count), int(seed))
+    calls = [peer.call(order) for order in workload.orders]
     gc.disable()  # nothing here refers to itself
     said: list[bool] = []
     print("{}", flush=True)  # ready

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
@@ -19,6 +20,7 @@ import msgspec
 
 STOP_SECONDS = 10.0
 LOG_LINES_SHOWN = 15
+POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 
 
@@ -60,6 +62,15 @@ class Child:
         if self.process.poll() is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
             raise BenchError(f"{' '.join(self._command)} ended with {self.process.returncode}:\n{tail}")
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """`BenchError` if it ends, or is not `ready` in time."""
+        until = time.monotonic() + seconds
+        while not ready():
+            self.expect_alive()
+            if time.monotonic() > until:
+                raise BenchError(f"{' '.join(self._command)} is not ready after {seconds:.0f} s (its log: {self.log})")
+            time.sleep(POLL_SECONDS)
 
     def ask(self, question: Any) -> Any:
         """One JSON line to a child that talks, one back."""

@@ -52,12 +52,12 @@ class Guard(Ratio, frozen=True, kw_only=True):
     runs: list[float]
 
 
-def measure_ratio(rounds: int = ROUNDS) -> Ratio:
+def measure_ratio() -> Ratio:
     """Interleaved rounds of both. `BenchError` if one does not get through or its check is not ok."""
     worker: list[float] = []
     floor: list[float] = []
     with tempfile.TemporaryDirectory(prefix="smokehouse-bench-guard-") as home:
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             for peer, size, into in ((FloorPeer(), FLOOR, floor), (SmokehousePeer(), WORKER, worker)):
                 with start_embedded(f"127.0.0.1:{free_port()}", Path(home)) as broker:
                     found = measure(peer, "spread", broker, size, SEED, lambda _: None)

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 
+import msgspec
 from confluent_kafka import Producer
 
 from bench.peers.registry import ON_LOG
@@ -23,8 +24,7 @@ POLL_EVERY = 256  # records
 def main() -> None:
     bootstrap, prefix, peer_name, name, count, seed = sys.argv[1:]
     settings = from_environment({}).with_(bootstrap=bootstrap, prefix=prefix)
-    workload_name: WorkloadName = "drop" if name == "drop" else "spread"
-    workload = make(workload_name, int(count), int(seed))
+    workload = make(msgspec.convert(name, WorkloadName), int(count), int(seed))
     peer = ON_LOG[peer_name]()
     records = [(peer.key(order.order_id), peer.order(order)) for order in workload.orders]
     producer = _producer(settings)

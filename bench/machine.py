@@ -27,9 +27,9 @@ class Busy(NamedTuple):
     """How busy the machine was meanwhile: `load_1m` at the end, the others in cores."""
 
     load_1m: float
-    cores: int
     busy_cores: float
     steal_cores: float
+    others_cores: float  # used by processes that are not the bench's
 
 
 def cpu_seconds(pid: int) -> float:
@@ -54,12 +54,12 @@ def look() -> Machine:
     return Machine(time.monotonic(), user + nice + system + irq + softirq, steal)
 
 
-def busy_between(before: Machine, after: Machine) -> Busy:
+def busy_between(before: Machine, after: Machine, ours: float) -> Busy:
+    """`ours`: CPU seconds that the bench used meanwhile, with all that it measures."""
     seconds = max(after.at - before.at, 0.001)
-    return Busy(
-        os.getloadavg()[0], os.cpu_count() or 1, (after.busy - before.busy) / seconds,
-        (after.steal - before.steal) / seconds,
-    )  # fmt: skip
+    busy = (after.busy - before.busy) / seconds
+    steal = (after.steal - before.steal) / seconds
+    return Busy(os.getloadavg()[0], busy, steal, max(0.0, busy - ours / seconds))
 
 
 def describe() -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.bars import Bar, draw
-from bench.report import HEADINGS, LEFT, Row, cells, figure
+from bench.report import FIGURES, HEADINGS, Row, cells, figure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BEGIN = "<!-- bench: `python -m bench --write` writes from here -->"
@@ -40,7 +40,7 @@ def _section(
         f"Measured {date} on {machine}: {rounds} interleaved round(s) of {orders} orders, medians.{_busy(rows)}",
         "",
         f"| {' | '.join(HEADINGS)} |",
-        f"|{'|'.join('---' if n < LEFT or n == len(HEADINGS) - 1 else '--:' for n in range(len(HEADINGS)))}|",
+        f"|{'|'.join('--:' if n in FIGURES else '---' for n in range(len(HEADINGS)))}|",
         *(f"| {' | '.join(cell.replace('|', '/') for cell in cells(x))} |" for x in rows),
         "",
         *(f"Skipped: {line}" for line in skipped),

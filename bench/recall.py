@@ -30,6 +30,7 @@ from rich.console import Console
 from bench import machine
 from bench.children import BenchError, PythonChild
 from bench.peers.smokehouse import SmokehousePeer
+from streams import addresses
 from streams.brokers.embedded import start_embedded
 from streams.brokers.kafka import start_kafka
 from streams.brokers.process import RunningBroker, free_port
@@ -210,7 +211,7 @@ def _settle(settings: Settings, worker: PythonChild, log: _Log) -> None:
 
 def _committed(settings: Settings, worker: PythonChild) -> bool:
     ends = {(log.name, p): end for log in LOGS for p, end in last_offsets(settings, log.name).items()}
-    address = msgspec.json.decode((settings.run_dir / f"worker-{worker.pid}.json").read_bytes())
+    address = msgspec.json.decode(addresses.file_of(settings.run_dir, worker.pid).read_bytes())
     try:
         told = httpx2.get(f"{address['url']}/status", timeout=30.0).json()
     except httpx2.HTTPError:

@@ -64,7 +64,7 @@ HEADINGS = (
     "workload", "broker", "peer", "orders/s", "CPU-s per 1,000", "broker", "clients", "all", "p50 ms", "p99 ms",
     "confirmed", "others' cores", "check",
 )  # fmt: skip
-LEFT = 3  # so many columns are words
+FIGURES = range(3, len(HEADINGS) - 1)  # columns; the others are words
 CHECK_CHARACTERS = 60
 
 
@@ -84,8 +84,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
     rate = f"; p50 and p99 at {rows[0].steady_rate:.0f} orders/s" if rows else ""
     table = Table(title=f"placed -> decided, medians of the rounds{rate}")
     for number, name in enumerate(HEADINGS):
-        numeric = LEFT <= number < len(HEADINGS) - 1
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=number < LEFT)
+        table.add_column(name, justify="right" if number in FIGURES else "left", no_wrap=number < FIGURES.start)
     for x in rows:
         table.add_row(*cells(x))
     console.print(table)

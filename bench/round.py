@@ -69,7 +69,6 @@ def measure(
                 check = judge(workload, decisions.answers, peer.levels(settings))
             finally:
                 decisions.close()
-    busy = busy_between(before, after)
     of_worker, of_broker, of_load, of_reader = (end - start for start, end in zip(ours, used, strict=True))
     all_ours = sum(used) - sum(ours)
     return Measured(
@@ -80,8 +79,7 @@ def measure(
         steady_cpu_s_per_1000=steady_cpu,
         confirmed=sum(x.confirmed for x in decisions.answers.said.values()),
         confirmed_one_at_a_time=len(one_at_a_time(workload)),
-        load_1m=busy.load_1m, busy_cores=busy.busy_cores, steal_cores=busy.steal_cores,
-        others_cores=max(0.0, busy.busy_cores - all_ours / (after.at - before.at)), check=check,
+        check=check, **busy_between(before, after, all_ours)._asdict(),
     )  # fmt: skip
 
 

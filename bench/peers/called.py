@@ -7,14 +7,13 @@ Does not belong here: what the server is asked (`redis_lua`, `postgres`).
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from bench.children import BenchError, PythonChild
+from bench.children import PythonChild
 from bench.decided import Answers, judge
 from bench.machine import busy_between, cpu_seconds, look
 from bench.measured import Measured, Size, p50_and_p99
@@ -83,10 +82,13 @@ class CalledPeer(ABC):
             arguments = ["-m", "bench.callers", self.name, server.address, workload_name, str(size.all), str(seed)]
             with PythonChild(arguments, folder / "callers.log", talks=True) as callers:
                 callers.answer()  # everything is encoded
-                cpu = lambda: cpu_seconds(server.pid) + cpu_seconds(callers.pid)  # noqa: E731
-                place = lambda first, count, rate: callers.ask(  # noqa: E731
-                    {"do": "place", "first": first, "count": count, "rate": rate}
-                )
+
+                def cpu() -> float:
+                    return cpu_seconds(server.pid) + cpu_seconds(callers.pid)
+
+                def place(first: int, count: int, rate: float) -> Any:
+                    return callers.ask({"do": "place", "first": first, "count": count, "rate": rate})
+
                 place(0, size.warm_up, 0)
                 p50_ms = p99_ms = steady_cpu = None
                 if size.steady:
@@ -104,14 +106,12 @@ class CalledPeer(ABC):
                 told = callers.ask({"do": "answers"})
             answers = agreed([order.order_id for order in workload.orders], told, self.ledger(server.address))
             check = judge(workload, answers, self.levels(server.address))
-        busy = busy_between(before, after)
         return Measured(
             cpu_s_per_1000=used * 1000 / size.burst, broker_cpu_s_per_1000=None, clients_cpu_s_per_1000=None,
             all_cpu_s_per_1000=used * 1000 / size.burst, orders_s=size.burst / seconds, settled_s=0.0,
             p50_ms=p50_ms, p99_ms=p99_ms, steady_cpu_s_per_1000=steady_cpu, confirmed=sum(told),
-            confirmed_one_at_a_time=len(one_at_a_time(workload)), load_1m=busy.load_1m, busy_cores=busy.busy_cores,
-            steal_cores=busy.steal_cores,
-            others_cores=max(0.0, busy.busy_cores - used / (after.at - before.at)), check=check,
+            confirmed_one_at_a_time=len(one_at_a_time(workload)), check=check,
+            **busy_between(before, after, used)._asdict(),
         )  # fmt: skip
 
 
@@ -121,13 +121,3 @@ def agreed(order_ids: list[str], told: list[bool], ledger: list[Decision]) -> An
     pairs = zip(order_ids, told, strict=True)
     twice = [order_id for order_id, yes in pairs if order_id in said and said[order_id].confirmed != yes]
     return Answers(said, twice, [decision.order_id for decision in ledger])
-
-
-def wait_until(answers: Callable[[], bool], alive: Callable[[], None], seconds: float) -> None:
-    """`BenchError` if the server does not answer in time."""
-    until = time.monotonic() + seconds
-    while not answers():
-        alive()
-        if time.monotonic() > until:
-            raise BenchError(f"the server does not answer after {seconds:.0f} s")
-        time.sleep(0.05)

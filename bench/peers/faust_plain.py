@@ -10,21 +10,22 @@ memory of what it answered, so a redelivered message is applied twice. Does not 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
-from bench.children import BenchError, PythonChild
-from bench.peers.peer import READY_SECONDS, Decision
+from bench.children import PythonChild
+from bench.peers.peer import READY_SECONDS, Decision, LogPeer, make_topics
 from bench.workload import Order
 from streams.reader import read_to_end
-from streams.settings import PARTITIONS_DEFAULT, Settings, client_config
+from streams.settings import PARTITIONS_DEFAULT, Settings
 
 ORDERS, STOCK, DECISIONS = "faust-orders", "faust-stock", "faust-decisions"
 LEVELS = "faust-stock-levels"  # the stock table
@@ -101,38 +102,27 @@ def build(bootstrap: str, prefix: str, folder: Path) -> Any:
     return app
 
 
-class FaustPeer:
+class FaustPeer(LogPeer):
     name = "faust"
     orders = ORDERS
     stock = STOCK
     decisions = DECISIONS
-    inputs: tuple[str, ...] = (ORDERS, STOCK)
-
-    def missing(self) -> str:
-        return ""
-
-    def key(self, name: str) -> bytes:
-        return name.encode()
+    inputs = (ORDERS, STOCK)
 
     def prepare(self, settings: Settings) -> None:
-        admin = AdminClient(client_config(settings))
         app = settings.prefix + APP
         names = [settings.prefix + x for x in (ORDERS, STOCK, DECISIONS)]
         names += [f"{app}-{settings.prefix}{table}-changelog" for table in (LEVELS, OPEN)]
-        for future in admin.create_topics([NewTopic(n, PARTITIONS_DEFAULT, 1) for n in names]).values():
-            future.result(30)
+        make_topics(settings, [NewTopic(name, PARTITIONS_DEFAULT, 1) for name in names])
 
-    def start(self, settings: Settings, folder: Path) -> PythonChild:
+    @contextlib.contextmanager
+    def start(self, settings: Settings, folder: Path) -> Iterator[PythonChild]:
         data = folder / "faust"
         data.mkdir(parents=True)
         arguments = ["-m", "bench.peers.faust_plain", settings.bootstrap, settings.prefix, str(data)]
-        child = PythonChild(arguments, folder / "faust.log")
-        try:
-            self._until_ready(child, data / READY_FILE)
-        except BaseException:
-            child.stop()
-            raise
-        return child
+        with PythonChild(arguments, folder / "faust.log") as child:
+            child.wait_until((data / READY_FILE).exists, READY_SECONDS)
+            yield child
 
     def group(self, settings: Settings) -> str:
         return settings.prefix + APP
@@ -155,14 +145,6 @@ class FaustPeer:
             for message in batch:
                 found[_plain(message.key())] = msgspec.json.decode(message.value())
         return found
-
-    def _until_ready(self, child: PythonChild, ready: Path) -> None:
-        until = time.monotonic() + READY_SECONDS
-        while not ready.exists():
-            child.expect_alive()
-            if time.monotonic() > until:
-                raise BenchError(f"the Faust worker is not ready after {READY_SECONDS:.0f} s (its log: {child.log})")
-            time.sleep(0.1)
 
 
 def _plain(key: bytes) -> str:

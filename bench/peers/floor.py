@@ -18,11 +18,11 @@ from pathlib import Path
 
 import msgspec
 from confluent_kafka import OFFSET_STORED, Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 from msgspec import Struct
 
 from bench.children import Child, PythonChild
-from bench.peers.peer import Decision
+from bench.peers.peer import Decision, LogPeer, make_topics
 from bench.workload import Order
 from streams.reader import read_to_end
 from streams.settings import PARTITIONS_DEFAULT, Settings, client_config, from_environment, producer_config
@@ -119,25 +119,19 @@ def run(settings: Settings) -> None:
     consumer.close()
 
 
-class FloorPeer:
+class FloorPeer(LogPeer):
     name = "floor"
     orders = ORDERS
     stock = STOCK
     decisions = DECISIONS
-    inputs: tuple[str, ...] = (ORDERS, STOCK)
-
-    def missing(self) -> str:
-        return ""
+    inputs = (ORDERS, STOCK)
 
     def prepare(self, settings: Settings) -> None:
-        admin = AdminClient(client_config(settings))
         names = {ORDERS: PARTITIONS_DEFAULT, STOCK: PARTITIONS_DEFAULT, LEVELS: PARTITIONS_DEFAULT, DECISIONS: 1}
-        topics = [
+        make_topics(settings, [
             NewTopic(settings.prefix + name, count, 1, config={"cleanup.policy": "compact"} if name == LEVELS else {})
             for name, count in names.items()
-        ]
-        for future in admin.create_topics(topics).values():
-            future.result(30)
+        ])  # fmt: skip
 
     def start(self, settings: Settings, folder: Path) -> Child:
         embedded = "embedded" if settings.embedded else "kafka"
@@ -146,9 +140,6 @@ class FloorPeer:
 
     def group(self, settings: Settings) -> str:
         return settings.prefix + GROUP
-
-    def key(self, name: str) -> bytes:
-        return name.encode()
 
     def order(self, order: Order) -> bytes:
         return msgspec.json.encode(Placed(order.order_id, list(order.lines)))

@@ -12,16 +12,13 @@ from pathlib import Path
 from bench.decided import Answers, judge
 from bench.machine import busy_between, look
 from bench.measured import Measured, Size, p50_and_p99
-from bench.peers.peer import Decision
+from bench.peers.peer import AlonePeer, Decision
 from bench.workload import Reference, WorkloadName, make, one_at_a_time, summed
 
 
-class MemoryPeer:
+class MemoryPeer(AlonePeer):
     name = "memory"
     shop = Reference
-
-    def missing(self) -> str:
-        return ""
 
     def run(
         self, workload_name: WorkloadName, size: Size, seed: int, folder: Path, say: Callable[[str], None]
@@ -42,13 +39,11 @@ class MemoryPeer:
             order.order_id: Decision(order.order_id, yes, summed(order) if yes else {})
             for order, yes in zip(workload.orders, said, strict=True)
         }
-        busy = busy_between(before, after)
         p50_ms, p99_ms = p50_and_p99(late[size.warm_up :]) if size.steady else (None, None)
         return Measured(
             cpu_s_per_1000=used * 1000 / size.burst, broker_cpu_s_per_1000=None, clients_cpu_s_per_1000=None,
             all_cpu_s_per_1000=used * 1000 / size.burst, orders_s=size.burst / seconds, settled_s=0.0,
             p50_ms=p50_ms, p99_ms=p99_ms, steady_cpu_s_per_1000=None, confirmed=sum(said),
-            confirmed_one_at_a_time=len(one_at_a_time(workload)), load_1m=busy.load_1m, busy_cores=busy.busy_cores,
-            steal_cores=busy.steal_cores, others_cores=max(0.0, busy.busy_cores - used / seconds),
+            confirmed_one_at_a_time=len(one_at_a_time(workload)), **busy_between(before, after, used)._asdict(),
             check=judge(workload, Answers(decisions, [], [x.order_id for x in workload.orders]), shop.left),
         )  # fmt: skip

@@ -5,16 +5,20 @@ Does not belong here: how a round is measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from bench.children import Child
 from bench.measured import Measured, Size
 from bench.workload import Order, WorkloadName
-from streams.settings import Settings
+from streams.settings import Settings, client_config
 
 READY_SECONDS = 90.0
+TOPIC_SECONDS = 30.0
 
 
 class Decision(NamedTuple):
@@ -30,6 +34,7 @@ class Peer(Protocol):
 
     def missing(self) -> str:
         """Why it cannot run here and what to install, as one line; empty if it can."""
+        return ""
 
 
 class LogPeer(Peer, Protocol):
@@ -45,9 +50,10 @@ class LogPeer(Peer, Protocol):
 
     def key(self, name: str) -> bytes:
         """Key of a record about this order id or SKU."""
+        return name.encode()
 
-    def start(self, settings: Settings, folder: Path) -> Child:
-        """Start the worker process; returns when it reads every partition, or will without being asked."""
+    def start(self, settings: Settings, folder: Path) -> AbstractContextManager[Child]:
+        """Its worker process: reads every partition, or will without being asked; gone at the end of its `with`."""
 
     def group(self, settings: Settings) -> str:
         """Its consumer group."""
@@ -69,3 +75,9 @@ class AlonePeer(Peer, Protocol):
     def run(
         self, workload_name: WorkloadName, size: Size, seed: int, folder: Path, say: Callable[[str], None]
     ) -> Measured: ...
+
+
+def make_topics(settings: Settings, topics: Sequence[NewTopic]) -> None:
+    admin = AdminClient(client_config(settings))  # named: a client that nobody holds ends, and its futures fail
+    for future in admin.create_topics(list(topics)).values():
+        future.result(TOPIC_SECONDS)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.children import BenchError, Child
-from bench.peers.called import CalledPeer, Line, Server, wait_until
+from bench.peers.called import CalledPeer, Line, Server
 from bench.peers.peer import Decision
 from bench.workload import Order, summed
 from streams.brokers.process import free_port
@@ -65,7 +65,7 @@ class PostgresPeer(CalledPeer):
             command: list[str | Path] = [programs / "postgres", "-D", data, "-p", str(port), *options]
             at_once = signal.SIGQUIT  # nobody wants its last checkpoint
             with Child(command, folder / "postgres.log", user=user, end_signal=at_once) as child:
-                wait_until(lambda: _answers(address), child.expect_alive, READY_SECONDS)
+                child.wait_until(lambda: _answers(address), READY_SECONDS)
                 yield Server(child.pid, address)
 
     def fill(self, address: str, received: dict[str, int]) -> None:

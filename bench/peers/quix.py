@@ -21,14 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
 from bench.children import BenchError, Child, PythonChild
-from bench.peers.peer import Decision
+from bench.peers.peer import Decision, LogPeer, make_topics
 from bench.workload import Order
 from streams.brokers.kafka import cache_folder
 from streams.reader import read_to_end
-from streams.settings import Settings, client_config
+from streams.settings import Settings
 
 VERSION = "3.28.1"  # quix.lock pins the same
 LOCK = Path(__file__).with_name("quix.lock")
@@ -40,12 +40,12 @@ ANSWER = "order:"  # as in the worker: not a SKU
 INSTALL_SECONDS = 600.0
 
 
-class QuixPeer:
+class QuixPeer(LogPeer):
     name = "quix"
     orders = ORDERS
     stock = ORDERS  # another topic would be another state
     decisions = DECISIONS
-    inputs: tuple[str, ...] = (ORDERS,)
+    inputs = (ORDERS,)
 
     def missing(self) -> str:
         try:
@@ -55,10 +55,8 @@ class QuixPeer:
         return ""
 
     def prepare(self, settings: Settings) -> None:
-        admin = AdminClient(client_config(settings))
         names = (settings.prefix + ORDERS, settings.prefix + DECISIONS)
-        for future in admin.create_topics([NewTopic(name, 1, 1, config=RETENTION) for name in names]).values():
-            future.result(30)
+        make_topics(settings, [NewTopic(name, 1, 1, config=RETENTION) for name in names])
 
     def start(self, settings: Settings, folder: Path) -> Child:
         names = [self.group(settings), settings.prefix + ORDERS, settings.prefix + DECISIONS]

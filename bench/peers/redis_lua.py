@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.children import Child
-from bench.peers.called import CalledPeer, Line, Server, wait_until
+from bench.peers.called import CalledPeer, Line, Server
 from bench.peers.peer import Decision
 from bench.workload import Order, summed
 from streams.brokers.process import free_port
@@ -74,7 +74,7 @@ class RedisPeer(CalledPeer):
         command = ["redis-server", "--bind", host, "--port", str(port), "--dir", str(folder), "--save", "",
                    "--appendonly", "yes", "--appendfsync", "everysec", "--protected-mode", "yes"]  # fmt: skip
         with Child(command, folder / "redis.log") as child, contextlib.closing(_client(address)) as client:
-            wait_until(lambda: _answers(client), child.expect_alive, READY_SECONDS)
+            child.wait_until(lambda: _answers(client), READY_SECONDS)
             yield Server(child.pid, address)
 
     def fill(self, address: str, received: dict[str, int]) -> None:

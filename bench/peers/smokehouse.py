@@ -5,18 +5,18 @@ Reads its `reservations` and `stock-levels`. Does not belong here: how a round i
 
 from __future__ import annotations
 
+import contextlib
 import json
-import time
-import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from bench.children import BenchError, PythonChild
-from bench.peers.peer import READY_SECONDS, Decision
+from bench.children import PythonChild
+from bench.peers.peer import READY_SECONDS, Decision, LogPeer
 from bench.workload import LOCATION, Order
-from streams import logs
+from streams import addresses, logs
 from streams.reader import is_contiguous, read_to_end
 from streams.settings import Settings
 from streams.topics import LOGS, ORDERS, RESERVATIONS, STOCK_LEVELS, WAREHOUSE
@@ -26,7 +26,7 @@ from tables.codec import encode
 GROUP = "smokehouse"  # `streams.wiring` names it; imported there it would bring Faust into the bench
 
 
-class SmokehousePeer:
+class SmokehousePeer(LogPeer):
     name = "smokehouse"
     orders = ORDERS.name
     stock = WAREHOUSE.name
@@ -37,27 +37,19 @@ class SmokehousePeer:
         self._decode = msgspec.json.Decoder(r.OrderDecided).decode
         self._partitions = 0
 
-    def missing(self) -> str:
-        return ""
-
-    def key(self, name: str) -> bytes:
-        return name.encode()
-
     def prepare(self, settings: Settings) -> None:
         self._partitions = logs.apply(settings).partitions
 
-    def start(self, settings: Settings, folder: Path) -> PythonChild:
+    @contextlib.contextmanager
+    def start(self, settings: Settings, folder: Path) -> Iterator[PythonChild]:
         env = {
             "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
             "SMOKEHOUSE_PREFIX": settings.prefix,
         }  # fmt: skip
-        child = PythonChild(["-m", "streams.cli", "worker", "--loglevel", "warning"], folder / "worker.log", env)
-        try:
-            self._until_ready(child, settings)
-        except BaseException:
-            child.stop()
-            raise
-        return child
+        arguments = ["-m", "streams.cli", "worker", "--loglevel", "warning"]
+        with PythonChild(arguments, folder / "worker.log", env) as child:
+            child.wait_until(lambda: self._is_ready(child, settings), READY_SECONDS)
+            yield child
 
     def group(self, settings: Settings) -> str:
         return settings.prefix + GROUP
@@ -95,18 +87,10 @@ class SmokehousePeer:
             for sku, level in newest.items()
         }
 
-    def _until_ready(self, child: PythonChild, settings: Settings) -> None:
-        address = settings.run_dir / f"worker-{child.pid}.json"
-        wanted = self._partitions * len(LOGS)
-        until = time.monotonic() + READY_SECONDS
-        while time.monotonic() < until:
-            child.expect_alive()
-            try:
-                url = json.loads(address.read_text())["url"]
-                with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
-                    if len(json.load(answer)["partitions"]) == wanted:
-                        return
-            except (OSError, urllib.error.URLError):
-                pass  # not there yet, or 503: it recovers
-            time.sleep(0.1)
-        raise BenchError(f"the worker is not ready after {READY_SECONDS:.0f} s (its log: {child.log})")
+    def _is_ready(self, child: PythonChild, settings: Settings) -> bool:
+        try:
+            url = json.loads(addresses.file_of(settings.run_dir, child.pid).read_text())["url"]
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
+                return len(json.load(answer)["partitions"]) == self._partitions * len(LOGS)
+        except OSError:
+            return False  # not there yet, or 503: it recovers

@@ -95,8 +95,7 @@ def test_a_server_that_is_not_there_is_named_with_what_to_install(tmp_path: Path
 def test_every_server_says_of_itself_that_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("bench.peers.postgres.DEBIAN", tmp_path)
-    told = {name: CALLED[name]().missing() for name in CALLED}
-    assert {name: reason.partition(":")[0] for name, reason in told.items()} == {
-        "redis": "no Redis", "redis_pipelined": "no Redis", "postgres": "no PostgreSQL", "postgres_batch":
-        "no PostgreSQL",
+    assert {name: peer().missing().partition(":")[0] for name, peer in CALLED.items()} == {
+        "redis": "no Redis", "redis_pipelined": "no Redis",
+        "postgres": "no PostgreSQL", "postgres_batch": "no PostgreSQL",
     }  # fmt: skip

@@ -20,7 +20,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
-from streams import logs
+from streams import addresses, logs
 from streams.reader import ReadError, read_to_end
 from streams.settings import Settings, producer_config
 from tables import records as r
@@ -65,7 +65,7 @@ class System:
     def told_by(self, name: str) -> dict[str, Any] | None:
         """What this one worker says about itself, at once; None while it does not answer."""
         with suppress(OSError, ValueError):
-            file = self.settings.run_dir / f"worker-{self.workers[name].pid}.json"
+            file = addresses.file_of(self.settings.run_dir, self.workers[name].pid)
             url = json.loads(file.read_text())["url"]
             with urllib.request.urlopen(f"{url}/status", timeout=3) as answer:
                 return json.loads(answer.read())
@@ -79,8 +79,13 @@ class System:
         """Until each of these workers has partitions, all open."""
         self.wait(lambda: all((self.told_by(name) or {}).get("ready") for name in names), seconds)
 
+    def said(self, name: str) -> str:
+        """All that the workers of this name wrote to their log."""
+        return (self.settings.home / f"{name}.log").read_text()
+
     def log(self, name: str) -> str:
-        return (self.settings.home / f"{name}.log").read_text()[-3000:]
+        """The end of it, to be shown: what is looked for may stand before."""
+        return self.said(name)[-3000:]
 
     def send(self, topic: str, key: str, record: Any) -> None:
         self.send_raw(topic, key.encode(), encode(record))

@@ -47,7 +47,7 @@ def test_a_worker_whose_disk_fails_while_it_opens_ends_and_its_orders_are_decide
     disk = Disk(system, preloaded("files"), plan)
     system.start("one", **disk.env)
     assert system.workers["one"].wait(40) == RECOVERY_READ, system.log("one")
-    assert "cannot be opened" in system.log("one")
+    assert "cannot be opened" in system.said("one")
     print(f"injected: {disk.injected} errors ({plan})")
     assert disk.injected
     assert system.decisions() == {}
@@ -68,7 +68,7 @@ def test_a_worker_that_cannot_close_its_stores_says_so_and_they_are_never_used_a
     disk.does(plan)
     system.signal("one", signal.SIGTERM)
     assert system.workers["one"].wait(60) == AGENT_ERROR, system.log("one")
-    assert "cannot be closed" in system.log("one")
+    assert "cannot be closed" in system.said("one")
     print(f"injected: {disk.injected} errors ({plan})")
     assert disk.injected
     system.start("two")
@@ -92,7 +92,7 @@ def test_a_store_that_cannot_be_read_again_is_not_used(embedded_system, preloade
     system.until_holding("one", seconds=60)
     print(f"injected: {disk.injected} errors (read 1)")
     assert disk.injected
-    assert "local store kept" not in system.log("one")
+    assert "local store kept" not in system.said("one")
     _place(system, "late")
     assert system.until_decided(2 * ORDERS) == {"confirmed": 2 * ORDERS}
     assert system.audit()["ok"]

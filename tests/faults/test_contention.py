@@ -17,12 +17,8 @@ from tables.murmur2 import partition_of
 BUYERS, UNITS = 10_000, 100
 PARTITIONS = 4
 DROP = "DROP"
-FAULTS = (
-    ("kill", True),
-    ("sleep", True),
-    ("sleep", False),
-    ("kill", False),
-)  # on whoever has the units; else on the other
+# Whether it falls on whoever has the units; else on the other.
+FAULTS = (("kill", True), ("sleep", True), ("sleep", False), ("kill", False))
 BUYERS_A_SECOND = 100.0
 LAST_BUYERS = 1_000  # come when the last fault is over
 ASLEEP_SECONDS = 8.5  # past the session of 6 s: all it has is given to others

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 600 if os.environ.get("SMOKEHOUSE_NIGHTLY") == "1" else 20
 BYTES_MAX = 4_096
 RUNS_MIN = 10_000
+PLAIN = {inspect.IntType: 1, inspect.StrType: "2026-03-02", inspect.BoolType: True, inspect.BytesType: b"12345678"}
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None, reason="no atheris: it has wheels for Linux and Python 3.11 to 3.13"
@@ -56,18 +57,15 @@ def _value(kind, full):
             return _value(next(t for t in kind.types if isinstance(t, inspect.NoneType) != full), full)
         case inspect.ListType() | inspect.VarTupleType():
             one = kind.item_type
-            return (
-                [_value(t, full) for t in (one.types if isinstance(one, inspect.UnionType) else [one])] if full else []
-            )
+            types = one.types if isinstance(one, inspect.UnionType) else [one]
+            return [_value(t, full) for t in types] if full else []
         case inspect.TupleType():
             return [_value(item, full) for item in kind.item_types]
         case inspect.LiteralType():
             return kind.values[0]
         case inspect.NoneType():
             return None
-    return {inspect.IntType: 1, inspect.StrType: "2026-03-02", inspect.BoolType: True, inspect.BytesType: b"12345678"}[
-        type(kind)
-    ]
+    return PLAIN[type(kind)]
 
 
 @pytest.mark.timeout(SECONDS + 100)
@@ -91,8 +89,6 @@ def test_a_decoder_raises_nothing_but_what_it_says(name, tmp_path):
     )  # fmt: skip
     assert told.returncode == 0, told.stdout[-2000:] + told.stderr[-4000:]
     runs = int(re.search(r"number_of_executed_units: (\d+)", told.stderr)[1])
-    print(
-        f"injected: {runs:,} byte strings into {name} in {SECONDS} s, from {len(seeds)}; "
-        f"{len(list(corpus.iterdir()))} kept"
-    )
+    kept = len(list(corpus.iterdir()))
+    print(f"injected: {runs:,} byte strings into {name} in {SECONDS} s, from {len(seeds)}; {kept} kept")
     assert runs >= RUNS_MIN

@@ -70,7 +70,7 @@ def _then(system, limit, reasons, *, must_lack, orders=ORDERS):
         return "decided all" if len(system.decisions()) >= orders else None
 
     how = system.wait(found, 90)
-    reason = next((x for x in reasons if x in (system.settings.home / "one.log").read_text()), "nothing")
+    reason = next((x for x in reasons if x in system.said("one")), "nothing")
     print(f"injected: {limit}: it {how}; it said: {reason}")
     assert (how == "decided all") == (reason == "nothing"), system.log("one")
     assert not (must_lack and how == "decided all")

@@ -6,7 +6,8 @@ recovered, and an owner has what one reader of its log would have; in the end th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator
 from random import Random
 from typing import Any, ClassVar
 
@@ -64,74 +65,73 @@ class Simulated(RuleBasedStateMachine):
 
     @rule(place=PLACE, records=st.sampled_from((100, 1, 3)))
     def reads(self, place: int, records: int) -> None:
-        self._so("reads", lambda: self.world.handle(self._owner(place), records))
+        with self._so("reads"):
+            self.world.handle(self._owner(place), records)
 
     @rule(place=PLACE, lane=st.sampled_from((None, ANSWERS, ROWS)), some=st.none() | CHANCE)
     def lands(self, place: int, lane: int | None, some: int | None) -> None:
         """All of it, or by chance some of every queue."""
-        self._so("lands", lambda: self._owner(place).sending.land(None if some is None else Random(some), lane))
+        with self._so("lands"):
+            self._owner(place).sending.land(None if some is None else Random(some), lane)
 
     @rule(place=PLACE)
     def begins_to_write(self, place: int) -> None:
-        self._so("begins to write", lambda: self.world.begin(self._owner(place)))
+        with self._so("begins to write"):
+            self.world.begin(self._owner(place))
 
     @rule(place=PLACE)
     def commits(self, place: int) -> None:
-        self._so("commits", lambda: self.world.end(self._owner(place)))
+        with self._so("commits"):
+            self.world.end(self._owner(place))
 
     @rule(place=PLACE, machine=st.integers(0, 1))
     def dies(self, place: int, machine: int) -> None:
         """What is on its way is lost; another owner takes over."""
-        self._so("dies", lambda: self._dies(self._owner(place), machine))
+        with self._so("dies"):
+            owner = self._owner(place)
+            owner.sending.lose()
+            self.world.open(owner.where, machine, owner.committed)
 
     @rule(place=PLACE, machine=st.integers(0, 1))
     @precondition(lambda self: len(self.world.zombies) < CALM.zombies_max)
     def stands_still(self, place: int, machine: int) -> None:
         """It is a zombie from now on."""
-        self._so("stands still", lambda: self._stands_still(self._owner(place), machine))
+        with self._so("stands still"):
+            owner = self._owner(place)
+            self.world.zombies.append(owner)
+            self.world.open(owner.where, machine, owner.committed)
 
     def _owner(self, place: int) -> Owner:
         return self.world.owners[self.world.places[place % len(self.world.places)]]
 
-    def _dies(self, owner: Owner, machine: int) -> None:
-        owner.sending.lose()
-        self.world.open(owner.where, machine, owner.committed)
-
-    def _stands_still(self, owner: Owner, machine: int) -> None:
-        self.world.zombies.append(owner)
-        self.world.open(owner.where, machine, owner.committed)
-
-    def _happens(self, kind: str, chance: int) -> None:
-        self.world.chance.seed(chance)
-        self._so(kind, lambda: self.world.happen(kind))
-
-    def _so(self, name: str, happens: Callable[[], Any]) -> None:
-        """It happens; what breaks is judged once, here and not at the end again."""
+    @contextlib.contextmanager
+    def _so(self, name: str) -> Iterator[None]:
+        """One step, which happens inside."""
         self.played.append(name)
         self.world.step_number += 1
-        try:
-            happens()
-        except Exception:
-            self._breaks()
-            raise
+        with self._judged():
+            yield
 
-    def _breaks(self) -> None:
-        self.broken = True
-        for line in self.trace:
-            note(line)
+    @contextlib.contextmanager
+    def _judged(self) -> Iterator[None]:
+        """What breaks inside is told with its trace, and judged once: not at the end again."""
+        try:
+            yield
+        except Exception:
+            self.broken = True
+            for line in self.trace:
+                note(line)
+            raise
 
     # ---- what holds all the time
 
     @invariant()
     def holds(self) -> None:
-        try:
+        with self._judged():
             for where, owner in self.world.owners.items():
                 self._committed_can_be_recovered(where, owner)
                 if owner.caught_up and owner.partition.next_offset != self.compared.get(where):
                     self._is_what_one_reader_has(where, owner)
-        except Exception:
-            self._breaks()
-            raise
 
     def _committed_can_be_recovered(self, where: Where, owner: Owner) -> None:
         """P5: offsets go forward, and the rows of what is committed are there, whoever dies now."""
@@ -154,17 +154,16 @@ class Simulated(RuleBasedStateMachine):
         """The faults stop: everything settles to what one reader has, and the auditor finds nothing."""
         if not hasattr(self, "world") or self.broken:
             return
-        try:
+        with self._judged():
             settle(self.world)
             check(self.world, audited=True)
-        except Exception:
-            self._breaks()
-            raise
 
 
 def _rule(kind: str) -> Any:
     def happens(self: Simulated, chance: int) -> None:
-        self._happens(kind, chance)
+        self.world.chance.seed(chance)
+        with self._so(kind):
+            self.world.happen(kind)
 
     happens.__name__ = kind
     made = rule(chance=CHANCE)(happens)

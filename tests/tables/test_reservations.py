@@ -11,23 +11,11 @@ from tables import records as r
 from tables.outcome import ORDERS, Outcome, place_of
 from tables.rows import demand_key, stock_key
 
-DAY_MS = 86_400_000
-KEEP_MS = r.Limits().reservation_keep_seconds * 1000
-
 
 def answer(outcome: Outcome) -> r.ReserveAnswered:
     """What the order hears."""
     (send,) = (send for send in outcome.sends if send.topic == ORDERS)
     return send.record
-
-
-def reasons(outcome: Outcome) -> list[str]:
-    return [line.reason for line in answer(outcome).refused]
-
-
-def parts(outcome: Outcome) -> list[tuple[str, int, str]]:
-    """(SKU, units, location) of what was taken."""
-    return [(part.sku, part.quantity, part.location) for part in answer(outcome).parts]
 
 
 # -- moving ------------------------------------------------------------------------------------------------------------
@@ -285,7 +273,7 @@ def test_another_attempt_is_another_command(stock_log: Any) -> None:
     stock_log.receive(5)
     stock_log.reserve(("A", 3))
     stock_log.command(r.Release)
-    assert reasons(stock_log.reserve(("A", 4), attempt=2)) == []
+    assert answer(stock_log.reserve(("A", 4), attempt=2)).refused == []
     assert stock_log.stock().claimed == 4
 
 
