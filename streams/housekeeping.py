@@ -27,8 +27,8 @@ from tables.store import split_changelog_key
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
-LOOK_ROWS = 1_000  # per partition and look
+LOOK_SECONDS = 1.0  # from partition to partition: while one is looked at, orders wait
+LOOK_ROWS = 250  # per partition and look; 2 ms
 ROUND_SECONDS = 10.0  # a round over few rows need not begin again at once
 WATCH_SECONDS = 60.0
 WATCH_ROWS = 2_000
@@ -40,10 +40,9 @@ FORGETS = {ORDERS.name: "order|", WAREHOUSE.name: "res|"}  # keys of the rows th
 async def run_housekeeping(owner: PartitionOwner) -> None:
     """For ever."""
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        for owned in owner.live():
+        async for owned in owner.each_live(LOOK_SECONDS):
             look(owned, owner)
-        owner.outbox.leave()
+            owner.outbox.leave()
 
 
 async def run_watch(owner: PartitionOwner) -> None:

@@ -66,7 +66,7 @@ def _stock(owner: PartitionOwner) -> Iterator[Owned]:
 async def _of_partition(owner: PartitionOwner, owned: Owned, lot: str, traces: bool) -> AsyncIterator[bytes]:
     partition, table = owned.partition, owned.partition.table
     state = partition.state
-    if state is None or not _is_ours(owner, owned):
+    if state is None or not owner.is_live(owned):
         return
     until = partition.next_offset << INDEX_BITS  # P: what comes from here on is left out
     lots: list[LotRow] = [replace(table.get(key), moves=()) for key in table.lots_of(lot)]
@@ -88,7 +88,7 @@ async def _of_partition(owner: PartitionOwner, owned: Owned, lot: str, traces: b
         comma = b","
     after = ""
     while traces:
-        if not _is_ours(owner, owned):
+        if not owner.is_live(owned):
             yield b'],"whole":false}'
             return
         rows = owned.store.slice(prefix, after, SLICE_ROWS)
@@ -101,10 +101,6 @@ async def _of_partition(owner: PartitionOwner, owned: Owned, lot: str, traces: b
         after = rows[-1][0]
         await asyncio.sleep(0)
     yield b'],"whole":true}'
-
-
-def _is_ours(owner: PartitionOwner, owned: Owned) -> bool:
-    return any(one is owned for one in owner.live())
 
 
 def _recall(table: Table, lot: str) -> RecallRow | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -184,11 +184,10 @@ class PartitionOwner:
     async def run_views(self) -> None:
         """For ever: what has changed is published, at most `VIEW_SECONDS` late."""
         while True:
-            await asyncio.sleep(VIEW_SECONDS)
-            for owned in self.live():
+            async for owned in self.each_live(VIEW_SECONDS):
                 self._publish(owned)
                 self._sweep(owned)
-            self.outbox.leave()
+                self.outbox.leave()
 
     async def run_ticks(self) -> None:
         """For ever: tell the time to the logs that wait for it."""
@@ -209,12 +208,13 @@ class PartitionOwner:
             done: list[tuple[TP, Owned, int, list[bytes]]] = []
             for tp, owned in list(self._owned.items()):
                 partition = owned.partition
-                if partition.halt is not None:
+                if partition.halt is not None or self._owned.get(tp) is not owned:
                     continue
                 if partition.next_offset > owned.committed or partition.table.dirty:
                     replaced = self._write(owned)  # 1
                     done.append((tp, owned, partition.next_offset, replaced))
                 self._publish(owned)  # 2
+                await asyncio.sleep(0)  # orders go on between two partitions: what they change is the next checkpoint's
             if not done:
                 return
             await self.outbox.barrier()  # 3
@@ -232,6 +232,20 @@ class PartitionOwner:
         """The partitions that are ours and move."""
         opened = self.seam.opened()
         return [o for tp, o in self._owned.items() if o.partition.halt is None and tp in opened]
+
+    def is_live(self, owned: Owned) -> bool:
+        """Whether it is among the partitions that are ours and move: it may be lost at any `await`."""
+        return any(one is owned for one in self.live())
+
+    async def each_live(self, seconds: float) -> AsyncIterator[Owned]:
+        """Each partition that is ours and moves, spread over so many seconds: orders go on between two of them."""
+        live = self.live()
+        for owned in live:
+            await asyncio.sleep(seconds / len(live))
+            if self.is_live(owned):
+                yield owned
+        if not live:
+            await asyncio.sleep(seconds)
 
     # ---- what others may know
 

@@ -17,6 +17,8 @@ from tables.rows import LotRow, OrderRow
 
 RECENT_MAX = 100_000
 _STAY = "spck"  # first letters of the kinds that stay in memory: stock, sku | partition | channel, count | kit
+_WHOLE = "ck"  # those of them that are in memory from the start: most questions are about rules nobody has set
+_WHOLE_PREFIXES = ("channel|", "count|", "kit|")
 
 
 class Store(Protocol):
@@ -56,12 +58,16 @@ class Table:
             self._deadlines.note(row)
         for key, row in self._store.scan("lot|"):
             self._lots.note(key, row)
+        for prefix in _WHOLE_PREFIXES:
+            for key, _ in self._store.scan(prefix):
+                self._stay[key] = self._store.get(key)  # asked for, so that the store notes whose copy it is
 
     def get(self, key: str) -> Any:
         """The row of this key, or None."""
-        here = self._stay if key[0] in _STAY else self._recent
+        kind = key[0]
+        here = self._stay if kind in _STAY else self._recent
         row = here.get(key)
-        if row is None:
+        if row is None and kind not in _WHOLE:
             row = self._older.get(key) or self._store.get(key)
             if row is not None:
                 here[key] = row

@@ -276,9 +276,9 @@ class Run:
         calm_seconds = handled - calm
         traffic.wait(self.size.orders / self.size.rate + TRAFFIC_SECONDS)
         self._wait(self._caught_up, CONVERGE_SECONDS, "everything handled and committed at the end")
-        status = self._status()
         audited = self._command("audit", "--json", "--settle", "20", seconds=AUDIT_SECONDS)
         audit = json.loads(audited.stdout) if audited.stdout else {"ok": False, "findings": [audited.stderr[-2000:]]}
+        self._wait(lambda: self._status()["ready"], BACK_SECONDS, "ready at the end")
         sent = json.loads((self.home / "traffic.json").read_text() or "{}")
         decided, times = self._decisions()
         kills = sorted(at for worker in self.workers.values() for at in worker.killed_at)
@@ -295,11 +295,10 @@ class Run:
             "orders": orders, "decisions": sum(decided.values()), "decided": dict(decided), "undecided": undecided,
             "after_a_kill": summaries(felt), "after_a_kill_apart": summaries(felt, self.tally.outages),
             "kills": [[round(x, 2) for x in kill] for kill in felt],
-            "converged_seconds": round(calm_seconds, 1), "ready": status["ready"],
+            "converged_seconds": round(calm_seconds, 1),
             "audit": {"ok": audit["ok"], "findings": audit["findings"], "checked": audit.get("checked", {}),
                       "orders": audit.get("orders", {})},
-            "green": bool(audit["ok"] and status["ready"] and not self.tally.errors and orders >= self.size.orders
-                          and undecided == 0),
+            "green": bool(audit["ok"] and not self.tally.errors and orders >= self.size.orders and undecided == 0),
         }  # fmt: skip
 
     def _caught_up(self) -> bool:

@@ -270,10 +270,10 @@ def test_sigterm_during_a_recovery_exits_0(embedded_stage: Stage) -> None:
 def test_a_revocation_cancels_the_recovery_of_what_moves(embedded_stage: Stage) -> None:
     stage = embedded_stage
     stage.write(40)
-    stage.start("a", open_seconds=8.0)
+    stage.start("a", open_seconds=14.0)
     stage.wait(lambda: stage.events("opening"))
     stage.start("b")
-    stage.wait(stage.all_handled, 40)
+    stage.wait(stage.all_handled, 60)
     stage.wait(lambda: stage.owned_by("a", "b"))
     assert len(stage.events("opening", worker="a")) == 2 * PARTITIONS
     assert len(stage.events("open", worker="a")) < 2 * PARTITIONS
