@@ -42,42 +42,56 @@ def recover(settings: Settings, changelog: str, partition: int, path: Path, writ
     end = last_offsets(settings, changelog)[partition]
     if mark is not None and mark.changelog_end <= end:
         newer = _read(settings, changelog, partition, mark.changelog_end)
-        only_ours = all(writers == {mark.writer.encode()} for _, _, writers in newer.values())
+        only_ours = all(newer.writers(key) == {mark.writer.encode()} for key in newer.best)
         if only_ours and (kept := reopen(path, writer, mark)) is not None:
             return Recovered(kept, 0, kept=True, end=end)
     drop(path)
-    best = _read(settings, changelog, partition, None)
-    ended = _ended(best)
+    found = _read(settings, changelog, partition, None)
+    ended = _ended(found)
     store = RowStore(path, writer)
-    rows = [(key, value, who, sorted(writers - {who})) for key, (value, who, writers) in best.items() if value]
+    rows = [(key, value, who, found.further(key)) for key, (value, who) in found.best.items() if value]
     for start in range(0, len(rows), FILL_ROWS):
         store.fill(rows[start : start + FILL_ROWS])
     newest = place_in(max((value for _, value, _, _ in rows), default=b""))
     return Recovered(store, len(rows), False, newest, end, tuple(ended))
 
 
-def _ended(best: _Best) -> list[bytes]:
+class _Found(NamedTuple):
+    """What a changelog holds: per row key its newest value and that one's writer; and `copies`, every writer with a
+    live copy, of the few rows that more than one has written, or from which a copy was taken away."""
+
+    best: dict[bytes, tuple[bytes, bytes]]
+    copies: dict[bytes, set[bytes]]
+
+    def writers(self, key: bytes) -> set[bytes]:
+        return self.copies[key] if key in self.copies else {self.best[key][1]}
+
+    def further(self, key: bytes) -> list[bytes]:
+        """Writers of a live copy beside the newest."""
+        return sorted(self.copies[key] - {self.best[key][1]}) if key in self.copies else []
+
+
+def _ended(found: _Found) -> list[bytes]:
     """Take out the rows whose mark has stood for its day; the changelog keys of all their copies."""
+    best = found.best
     partition_row = best.get(PARTITION_KEY.encode())
     if partition_row is None:
         return []
     log: PartitionRow = decode(PARTITION_KEY, partition_row[0][VERSION_BYTES:])
     ended: list[bytes] = []
-    for key, (value, newest, writers) in list(best.items()):
+    for key, (value, newest) in list(best.items()):
         if not key.startswith(_MARKED_KINDS) or _MARK not in value:
             continue
         row = decode(key.decode(), value[VERSION_BYTES:])
         if row.state == DELETED and is_past(row.forget_ms, log):
-            ended += [key + b"|" + writer for writer in (*sorted(writers - {newest}), newest)]
+            ended += [key + b"|" + writer for writer in (*found.further(key), newest)]
             del best[key]
     return ended
 
 
-_Best = dict[bytes, tuple[bytes, bytes, set[bytes]]]  # row key -> (value, its writer, every writer with a live copy)
-
-
-def _read(settings: Settings, changelog: str, partition: int, start: int | None) -> _Best:
-    best: _Best = {}
+def _read(settings: Settings, changelog: str, partition: int, start: int | None) -> _Found:
+    best: dict[bytes, tuple[bytes, bytes]] = {}
+    copies: dict[bytes, set[bytes]] = {}
     contiguous = is_contiguous(settings, changelog)
     places = None if start is None else {partition: start}
     for batch in read_to_end(settings, changelog, [partition], places, contiguous=contiguous):
@@ -85,20 +99,22 @@ def _read(settings: Settings, changelog: str, partition: int, start: int | None)
             key, writer = split_changelog_key(message.key())
             value = message.value()
             known = best.get(key)
-            if value is None:  # an old writer's copy was taken away; the version it had lives on under another
-                if known is not None:
-                    known[2].discard(writer)
-                continue
             if known is None:
-                best[key] = (value, writer, {writer})
+                if value is not None:
+                    best[key] = (value, writer)
                 continue
-            known[2].add(writer)
-            ours, theirs = known[0][:VERSION_BYTES], value[:VERSION_BYTES]
+            newest, of = known
+            if value is None:  # an old writer's copy was taken away; the version it had lives on under another
+                copies.setdefault(key, {of}).discard(writer)
+                continue
+            if writer != of or key in copies:
+                copies.setdefault(key, {of}).add(writer)
+            ours, theirs = newest[:VERSION_BYTES], value[:VERSION_BYTES]
             if theirs > ours:
-                best[key] = (value, writer, known[2])
-            elif theirs == ours and value != known[0]:
+                best[key] = (value, writer)
+            elif theirs == ours and value != newest:
                 raise TwoStates(
                     f"{changelog}[{partition}]: row {key.decode(errors='replace')} has two contents of one version, "
-                    f"by {known[1].decode()} and {writer.decode()} (offset {message.offset()})"
+                    f"by {of.decode()} and {writer.decode()} (offset {message.offset()})"
                 )
-    return best
+    return _Found(best, copies)

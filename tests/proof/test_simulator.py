@@ -250,14 +250,14 @@ def test_recovery_is_the_workers_recovery(monkeypatch: pytest.MonkeyPatch, tmp_p
                 log = world.broker.topics.get((topic, partition), [])
                 monkeypatch.setattr(recovery, "is_contiguous", lambda *_: True)
                 monkeypatch.setattr(recovery, "read_to_end", lambda *_, log=log, **__: [[Message(x) for x in log]])
-                theirs = recovery._read(nowhere(tmp_path), topic, partition, None)
+                found = recovery._read(nowhere(tmp_path), topic, partition, None)
                 ours = recover(Discipline(), log)
                 assert ours == {
                     key.decode(): Kept(
                         decode(key.decode(), value[VERSION_BYTES:]), who.decode(),
-                        tuple(sorted(x.decode() for x in writers - {who})),
+                        tuple(x.decode() for x in found.further(key)),
                     )
-                    for key, (value, who, writers) in theirs.items()
+                    for key, (value, who) in found.best.items()
                 }  # fmt: skip
                 compared += len(ours)
     assert compared > 500
