@@ -23,6 +23,7 @@ from api import explanations, health, live, orders, planning, problems, recalls,
 from api.explanations import Explainer, Look
 from api.feed import Feed
 from api.live import Live
+from api.quick import Quick
 from api.workers import Workers
 from streams.settings import Settings
 
@@ -73,6 +74,7 @@ def build_app(settings: Settings, explain: Look | None = None, past: Look | None
     app.add_api_route("/", page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(problems.BodyLimit)
+    app.add_middleware(Quick, feed=feed)
     app.add_middleware(SafeHeaders)
     return app
 

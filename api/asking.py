@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, Response
 
 from api.feed import Feed
-from api.models import AsOf
 from api.problems import Problem
 from tables.codec import instant
 from tables.murmur2 import partition_of
 from tables.records import SKU_PATTERN
 
 PAGE_MAX = 500
+ENVELOPE = ("type", "id", "time")
+_encode = msgspec.json.Encoder().encode
 
 
 async def _feed(request: Request) -> Feed:
@@ -41,8 +42,8 @@ SkuFilter = Annotated[str | None, Query(pattern=SKU_PATTERN)]
 PlacePath = Annotated[str, Path(pattern=SKU_PATTERN)]
 
 
-def as_of(feed: Feed, topic: str, key: str | None = None) -> list[AsOf]:
-    """How fresh what the view holds of `topic` is: of the partition of `key`, or of all of them."""
+def as_of(feed: Feed, topic: str, key: str | None = None) -> list[dict[str, Any]]:
+    """How fresh what the view holds of `topic` is: of the partition of `key`, or of all of them (`models.AsOf`)."""
     progress = feed.progress
     partitions = sorted(partition for name, partition in progress.positions if name == topic)
     if key is not None and partitions:
@@ -51,13 +52,10 @@ def as_of(feed: Feed, topic: str, key: str | None = None) -> list[AsOf]:
     for partition in partitions:
         last = feed.view.applied.get((topic, partition))
         found.append(
-            AsOf(
-                topic=topic,
-                partition=partition,
-                lag=progress.lag(topic, partition),
-                offset=last.offset if last else None,
-                time=instant(last.time_ms) if last else None,
-            )
+            {
+                "topic": topic, "partition": partition, "offset": last.offset if last else None,
+                "time": instant(last.time_ms) if last else None, "lag": progress.lag(topic, partition),
+            }
         )
     return found
 
@@ -65,6 +63,16 @@ def as_of(feed: Feed, topic: str, key: str | None = None) -> list[AsOf]:
 def plain(record: Any) -> Any:
     """A published record as the JSON it is."""
     return msgspec.to_builtins(record)
+
+
+def bare(record: msgspec.Struct) -> dict[str, Any]:
+    """What a published record says, without what belongs to its transport."""
+    return {name: getattr(record, name) for name in record.__struct_fields__ if name not in ENVELOPE}
+
+
+def answered(body: dict[str, Any]) -> Response:
+    """For long answers: the framework does not look at them again."""
+    return Response(_encode(body), media_type="application/json")
 
 
 def unknown(feed: Feed, kind: str, detail: str) -> Problem:

@@ -377,6 +377,9 @@ class DemandDay(BaseModel):
     location: str
     day: str
     ordered: int
+    cancelled: int = Field(0, description="Of ordered: promised, and given back on whatever day")
+    shipped: int = Field(0, description="Left on this day")
+    returned: int = Field(0, description="Came back on this day")
     orders: int
     refused: int
     stockout_hours: list[int]

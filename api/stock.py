@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from api import models as m
-from api.asking import After, Asked, Limit, PlacePath, SkuPath, as_of, plain, unknown
+from api.asking import After, Asked, Limit, PlacePath, SkuPath, answered, as_of, bare, plain, unknown
 from api.problems import responses
 from tables import records as r
 from tables.records import QUANTITY_MAX, SKU_PATTERN
@@ -24,13 +24,13 @@ router = APIRouter(prefix="/v1", tags=["stock"])
 @router.get("/stock", response_model=m.StockOfMany, responses=responses(422, 503))
 def stock_of_many(
     feed: Asked, sku: Annotated[list[m.OneSku], Query(min_length=1, max_length=m.MANY_MAX, description="Repeat it")]
-) -> dict:
+) -> Response:
     """Stock of several SKUs."""
     return _many(feed, sku)
 
 
 @router.post("/stock/query", response_model=m.StockOfMany, responses=responses(400, 413, 422, 503))
-def query_stock(feed: Asked, query: m.StockQuery) -> dict:
+def query_stock(feed: Asked, query: m.StockQuery) -> Response:
     """Stock of up to 500 SKUs, for lists that do not fit a URL."""
     return _many(feed, query.skus)
 
@@ -130,13 +130,13 @@ def stock_of_location(feed: Asked, location: PlacePath, limit: Limit = 100, afte
     return {"location": location, "items": items, "next": following, "as_of": fresh}
 
 
-def _many(feed: Asked, wanted: list[str]) -> dict:
+def _many(feed: Asked, wanted: list[str]) -> Response:
     with feed.view.lock:
         found = {sku: feed.view.stock.get(sku) for sku in wanted}
         fresh = as_of(feed, "stock-levels")
     partitions = {record.partition for record in found.values() if record is not None}
-    return {
-        "items": [plain(record.value) for record in found.values() if record is not None],
+    return answered({
+        "items": [bare(record.value) for record in found.values() if record is not None],
         "unknown": [sku for sku, record in found.items() if record is None],
-        "as_of": [one for one in fresh if one.partition in partitions] if all(found.values()) else fresh,
-    }
+        "as_of": [one for one in fresh if one["partition"] in partitions] if all(found.values()) else fresh,
+    })  # fmt: skip

@@ -50,7 +50,7 @@ class Series:
 @dataclass(slots=True)
 class _Day:
     version: tuple[int, int, int]
-    ordered: int
+    wanted: int  # ordered, and not cancelled
     out_hours: int
 
 
@@ -73,14 +73,17 @@ class DemandHistory:
         day = _checked_day(record)
         out_hours = len({hour for hour in record.stockout_hours if 0 <= hour < HOURS_PER_DAY})
         key = (record.sku, record.location)
-        days = self._days.setdefault(key, {})
+        days = self._days.get(key, {})
         known = days.get(day)
         if known is not None and record.version <= known.version:
             return None
-        days[day] = _Day(record.version, record.ordered, out_hours)
         if day > self._latest.get(key, 0):
             self._latest[key] = day
-        if known is not None and (known.ordered, known.out_hours) == (record.ordered, out_hours):
+        if known is None and not record.ordered and not out_hours:
+            return None  # it tells of shipments or returns alone: no series begins with them
+        wanted = max(record.ordered - record.cancelled, 0)
+        self._days.setdefault(key, days)[day] = _Day(record.version, wanted, out_hours)
+        if known is not None and (known.wanted, known.out_hours) == (wanted, out_hours):
             return None
         return day
 
@@ -123,7 +126,7 @@ class DemandHistory:
 def _value(day: _Day | None) -> int | None:
     if day is None:
         return 0
-    return None if day.out_hours >= UNKNOWN_OUT_HOURS else day.ordered
+    return None if day.out_hours >= UNKNOWN_OUT_HOURS else day.wanted
 
 
 def _checked_day(record: Demand) -> int:

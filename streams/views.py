@@ -185,7 +185,7 @@ def _promise(now: int, coming: list[IncomingRow]) -> list[r.Promise]:
 def demand(table: Table, key: str, log: PartitionRow) -> r.Demand:
     """One day's demand of a SKU at a location; a day may have none, and be known for its stock-out alone."""
     _, sku, location, day = key.split("|")
-    row: DemandRow = table.get(key) or DemandRow(0, sku, location, day, 0, 0, 0, 0)
+    row: DemandRow = table.get(key) or DemandRow(0, sku, location, day)
     stock: StockRow | None = table.get(stock_key(sku, location))
     hours = {hour for hour in range(24) if row.hours >> hour & 1}
     closed_at = 0
@@ -196,7 +196,8 @@ def demand(table: Table, key: str, log: PartitionRow) -> r.Demand:
     return r.Demand(
         id=f"{sku}|{location}|{day}:{at}", time=instant(log.state_ms) if log.state_ms else "", sku=sku,
         location=location, day=day, ordered=row.ordered, orders=row.orders, refused=row.refused,
-        stockout_hours=sorted(hours), version=version_of(log.log_id, at),
+        stockout_hours=sorted(hours), version=version_of(log.log_id, at), cancelled=row.cancelled, shipped=row.shipped,
+        returned=row.returned,
     )  # fmt: skip
 
 

@@ -96,6 +96,24 @@ def digest(record: Any) -> bytes:
     return blake2b(encode(replace(record, time="") if record.time else record), digest_size=8).digest()
 
 
+def utc(occurred_at: str | None) -> str:
+    """Their time in UTC, so that days and hours of demand mean the same everywhere; "" if they gave none."""
+    if not occurred_at:
+        return ""
+    try:
+        if occurred_at.endswith("Z"):
+            datetime.fromisoformat(occurred_at)
+            return occurred_at
+        return datetime.fromisoformat(occurred_at).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        return ""  # a day that no calendar has: what happened counts, its date does not
+
+
+def utc_day(occurred_at: str | None, ms: int) -> str:
+    """The UTC day of their time, or else of the broker's (milliseconds since 1970)."""
+    return (utc(occurred_at) or instant(ms))[:10]
+
+
 @lru_cache(maxsize=4096)
 def instant(ms: int) -> str:
     """Milliseconds since 1970 -> RFC 3339 in UTC."""

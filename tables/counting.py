@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from tables import ledger
 from tables import records as r
 from tables.outcome import At, InvariantBroken, View
@@ -35,6 +37,7 @@ def count_change(
 ) -> None:  # fmt: skip
     """Count `change` in stock and queue rows; what they are now is put into `rows`."""
     older: set[str] = set()
+    counted: set[str] = set()  # demand rows
     for n, amount in enumerate(change.amounts):
         if not amount:
             continue
@@ -51,6 +54,8 @@ def count_change(
             rows[key] = _count_in_stock(stock, row, line, change, amount, fenced, log, alerts)
         if line.back:
             _count_in_queue(view, rows, row, line, n, change, amount)
+        if change.after == "released" and change.before != "claimed" and row.day:
+            _count_cancelled(view, rows, row, line, change, amount, counted)
 
 
 def _count_in_stock(
@@ -98,6 +103,20 @@ def _count_in_queue(
     rows[key] = QueueRow(change.at, line.sku, line.location, row.order_id, row.attempt, units)
 
 
+def _count_cancelled(
+    view: View, rows: dict[str, Any], row: ReservationRow, line: ReservedLine, change: Change, amount: int,
+    counted: set[str],
+) -> None:  # fmt: skip
+    """Units that were promised and are given back count with the day on which they were asked for."""
+    key = demand_key(line.sku, line.location, row.day)
+    demand: DemandRow = rows.get(key) or view.get(key) or DemandRow(0, line.sku, line.location, row.day)
+    if key not in counted and demand.at >= change.at:
+        rows[key] = demand
+        return
+    counted.add(key)
+    rows[key] = replace(demand, at=change.at, cancelled=demand.cancelled + amount)
+
+
 def count_demand(view: View, rows: dict[str, Any], row: ReservationRow, at: At) -> None:
     """Count what a command asked for as demand, granted or not, in the day rows that are older than it."""
     older: set[str] = set()
@@ -112,7 +131,7 @@ def count_demand(view: View, rows: dict[str, Any], row: ReservationRow, at: At) 
         key = demand_key(line.sku, location, row.day)
         demand: DemandRow | None = rows.get(key) or view.get(key)
         if demand is None:
-            demand = DemandRow(0, line.sku, location, row.day, 0, 0, 0, 0)
+            demand = DemandRow(0, line.sku, location, row.day)
         elif key not in older and demand.at >= at.place:
             rows[key] = demand
             continue
@@ -121,5 +140,5 @@ def count_demand(view: View, rows: dict[str, Any], row: ReservationRow, at: At) 
             at.place, line.sku, location, row.day, demand.ordered + line.quantity,
             demand.orders + first,
             demand.refused + (line.quantity if line.reason == "insufficient" else 0),
-            demand.hours | (1 << row.hour if line.out else 0),
+            demand.hours | (1 << row.hour if line.out else 0), demand.cancelled, demand.shipped, demand.returned,
         )  # fmt: skip

@@ -18,6 +18,8 @@ from tables.rows import (
     BatchRow,
     CountEffect,
     CountRow,
+    DemandEffect,
+    DemandRow,
     Effect,
     Floor,
     IncomingEffect,
@@ -126,6 +128,13 @@ def count(row: CountRow | None, effect: CountEffect, at: At) -> CountRow:
     return CountRow(
         at.place, effect.sku, effect.location, counts + 1, exact + (effect.off == 0), units + effect.units,
         off + effect.off,
+    )  # fmt: skip
+
+
+def demand(row: DemandRow | None, effect: DemandEffect, at: At) -> DemandRow:
+    row = row or DemandRow(0, effect.sku, effect.location, effect.day)
+    return replace(
+        row, at=at.place, shipped=row.shipped + effect.shipped, returned=row.returned + effect.returned
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from tables.outcome import At, InvariantBroken, Outcome, Send, View
 from tables.rows import (
     BatchEffect,
     CountEffect,
+    DemandEffect,
     Effect,
     FactRow,
     FillEffect,
@@ -36,6 +37,7 @@ from tables.rows import (
     TraceEffect,
     batch_key,
     count_key,
+    demand_key,
     fact_key,
     incoming_key,
     lot_key,
@@ -153,6 +155,8 @@ def _targets(effect: Effect, number: int, at: At) -> tuple[str, ...]:
         return (incoming_key(effect.sku, effect.location, effect.reference),)
     if isinstance(effect, CountEffect):
         return (count_key(effect.sku, effect.location),)
+    if isinstance(effect, DemandEffect):
+        return (demand_key(effect.sku, effect.location, effect.day),)
     return (stock_key(effect.sku, effect.location),)
 
 
@@ -169,6 +173,8 @@ def _counted(
         return effects.incoming(these[-1], at)
     if kind is CountEffect:
         return effects.count(row, these[0], at)
+    if kind is DemandEffect:
+        return effects.demand(row, these[0], at)
     if kind is FillEffect and key[0] == "s":
         return backorders.taken(row, these, rows, at, log, alerts)
     if kind not in (LotEffect, ShipEffect, FillEffect):

@@ -6,12 +6,10 @@ Does not belong here: what stock answers (`order_answers`).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from msgspec.structs import replace
 
 from tables import records as r
-from tables.codec import digest
+from tables.codec import digest, utc
 from tables.murmur2 import murmur2, partition_of_sku
 from tables.order_states import TRANSITIONS, deadline, decide, whole
 from tables.outcome import At, View
@@ -53,7 +51,7 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
         row, state=TRANSITIONS[row.state, "place"], channel=record.channel, digest=content,
         payment=_payment(row.payment, record.payment),
         payment_seconds=record.payment_seconds or log.limits.payment_seconds,
-        checks=tuple(dict.fromkeys((*row.checks, *record.checks))), occurred_at=_utc(record.occurred_at),
+        checks=tuple(dict.fromkeys((*row.checks, *record.checks))), occurred_at=utc(record.occurred_at),
         policy=record.policy or (rules.policy if rules else "all_or_nothing"),
         locations=tuple(dict.fromkeys(record.locations)) or (rules.locations if rules else ()),
         kits=tuple(kits.values()), exchange_of=record.exchange_of or "",
@@ -129,16 +127,3 @@ def ask_again(row: OrderRow, record: r.AskAgain, at: At, log: PartitionRow) -> O
         turned = replace(waits, at=at.place, hops=waits.hops - 1)
         return replace(row, entries=(*row.entries[:n], turned, *row.entries[n + 1 :]))
     return ask(row, record.attempt, at, log)
-
-
-def _utc(occurred_at: str | None) -> str:
-    """Their time in UTC, so that days and hours of demand mean the same everywhere; "" if they gave none."""
-    if not occurred_at:
-        return ""
-    try:
-        if occurred_at.endswith("Z"):
-            datetime.fromisoformat(occurred_at)
-            return occurred_at
-        return datetime.fromisoformat(occurred_at).astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError):
-        return ""  # a day that no calendar has: the order counts, its date does not

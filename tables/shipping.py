@@ -11,11 +11,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from tables import records as r
+from tables.codec import utc_day
 from tables.lots import UNKNOWN_LOT, shippable_on, take
 from tables.movements import Decision, Movements
 from tables.outcome import At, InvariantBroken, View
 from tables.pruning import forget_at
-from tables.rows import Floor, PartitionRow, ReservationRow, ReservedLine, ShipEffect, reservation_key
+from tables.rows import DemandEffect, Floor, PartitionRow, ReservationRow, ReservedLine, ShipEffect, reservation_key
 
 
 def picked(view: View, fact: r.Picked, at: At, log: PartitionRow) -> Decision:
@@ -48,6 +49,7 @@ def shipped(view: View, fact: r.Shipped, at: At, log: PartitionRow) -> Decision:
         channel=fact.channel or (row.channel if row else ""),
     )  # fmt: skip
     m.leave(fact.sku, fact.location, fact.quantity, fact.lot, "shipped", known=fact.known)
+    m.add(DemandEffect(fact.sku, fact.location, utc_day(fact.occurred_at, at.ms), shipped=fact.quantity))
     if row is None or row.state != "allocated":
         return m.decision()
     left = fact.quantity
@@ -92,6 +94,7 @@ _TRACED = {"scrap": "scrapped", "to_supplier": "to_supplier"}  # dispositions th
 def returned(view: View, fact: r.Returned, at: At, log: PartitionRow) -> Decision:
     """Only what may be sold today is sold again; the rest is set apart, or never becomes stock."""
     m = Movements(view, at, log, occurred_at=fact.occurred_at, order_id=fact.order_id)
+    m.add(DemandEffect(fact.sku, fact.location, utc_day(fact.occurred_at, at.ms), returned=fact.quantity))
     lot = m.lot(fact.sku, fact.location, fact.lot or UNKNOWN_LOT)
     if fact.disposition in _TRACED:
         m.trace(lot, fact.quantity, _TRACED[fact.disposition])

@@ -206,6 +206,9 @@ class Alert(Record, tag="alert"):
 class Demand(Record, tag="demand"):
     """`demand`: units asked for on one day (first attempts only), and the UTC hours of it in which there was no stock:
     those in which an order met none, and those of stock-outs that are over (an open one: `stock-levels`, `out_since`).
+
+    `cancelled`: of `ordered`, units that were promised and given back, on whatever day. `shipped` and `returned`: units
+    that left and came back on this day. Days are those on which it happened, told late or not.
     """
 
     sku: str
@@ -216,6 +219,9 @@ class Demand(Record, tag="demand"):
     refused: int
     stockout_hours: list[int]
     version: tuple[int, int, int]
+    cancelled: int = 0
+    shipped: int = 0
+    returned: int = 0
 
 
 class Forecast(Record, tag="forecast"):

@@ -22,6 +22,7 @@ from tables.rows.catalogue import (
 from tables.rows.effects import (
     BatchEffect,
     CountEffect,
+    DemandEffect,
     Effect,
     FactRow,
     FillEffect,
@@ -100,6 +101,7 @@ __all__ = [
     "CountEffect",
     "CountRow",
     "Cover",
+    "DemandEffect",
     "DemandRow",
     "Edit",
     "Effect",

@@ -108,6 +108,16 @@ class CountEffect(Struct, frozen=True, gc=False, array_like=True, tag="k"):
     off: int
 
 
+class DemandEffect(Struct, frozen=True, gc=False, array_like=True, tag="d"):
+    """Units that left, or came back, on one day."""
+
+    sku: str
+    location: str
+    day: str
+    shipped: int = 0
+    returned: int = 0
+
+
 class TraceEffect(Struct, frozen=True, gc=False, array_like=True, tag="t"):
     """A movement to remember (`trace|LOT|PLACE.N`, N: the effect's place among its record's)."""
 
@@ -125,7 +135,7 @@ class TraceEffect(Struct, frozen=True, gc=False, array_like=True, tag="t"):
 
 Effect = (
     StockEffect | LotEffect | ShipEffect | FillEffect | PolicyEffect | ShareEffect | BatchEffect | IncomingEffect
-    | CountEffect | TraceEffect
+    | CountEffect | DemandEffect | TraceEffect
 )  # fmt: skip
 
 

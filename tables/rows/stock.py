@@ -186,12 +186,19 @@ class KitRow(Row):
 
 
 class DemandRow(Row):
-    """`demand|SKU|LOCATION|DAY`: units asked for, first attempts only. `hours`: bit h = ran out in UTC hour h."""
+    """`demand|SKU|LOCATION|DAY`: units asked for, first attempts only. `hours`: bit h = ran out in UTC hour h.
+
+    `cancelled`: units of that day's orders that were given back after they were promised, whenever that was. `shipped`
+    and `returned`: units that left and came back on that day.
+    """
 
     sku: str
     location: str
     day: str
-    ordered: int
-    orders: int
-    refused: int
-    hours: int
+    ordered: int = 0
+    orders: int = 0
+    refused: int = 0
+    hours: int = 0
+    cancelled: int = 0
+    shipped: int = 0
+    returned: int = 0

@@ -16,12 +16,13 @@ KEY = ("TERIYAKI-BAG-50G", "MAIN")
 
 
 def demand(
-    ahead: int, ordered: int, *, offset: int = 1, out_hours: int = 0, sku: str = KEY[0], day: str | None = None
-) -> Demand:
+    ahead: int, ordered: int, *, offset: int = 1, out_hours: int = 0, sku: str = KEY[0], day: str | None = None,
+    **more: int,
+) -> Demand:  # fmt: skip
     day = day or (MONDAY + timedelta(days=ahead)).isoformat()
     return Demand(
         id=f"{sku}|{day}|{offset}", sku=sku, location=KEY[1], day=day, ordered=ordered, orders=ordered, refused=0,
-        stockout_hours=list(range(out_hours)), version=(1, offset, 0),
+        stockout_hours=list(range(out_hours)), version=(1, offset, 0), **more,
     )  # fmt: skip
 
 
@@ -51,6 +52,18 @@ def test_days_of_a_stock_out_that_is_not_over_are_unknown_and_known_again_once_i
 
 def test_days_without_a_record_are_zero_and_the_open_day_is_left_out():
     assert units(history(demand(0, 3), demand(3, 5), demand(5, 9))) == [3, 0, 0, 5, 0]
+
+
+def test_what_was_cancelled_was_not_wanted_and_a_day_that_loses_all_of_it_is_a_day_without_customers():
+    found = history(demand(0, 3), demand(1, 74_215, cancelled=74_215), demand(2, 8, cancelled=3), demand(3, 1))
+    assert units(found) == [3, 0, 5]
+    assert found.add(demand(0, 3, offset=2, cancelled=1)) is not None, "a cancellation later changes the past"
+    assert units(found) == [2, 0, 5]
+
+
+def test_a_series_does_not_begin_with_what_only_left_or_came_back_but_its_day_has_come():
+    found = history(demand(0, 0, returned=2), demand(2, 3), demand(4, 0, shipped=3))
+    assert units(found) == [3, 0]
 
 
 def test_a_day_wholly_out_of_stock_is_unknown_not_zero_and_a_shorter_stockout_counts_as_asked():
