@@ -1,8 +1,9 @@
 """`smokehouse tell`: say what happened, or ask for something, onto the right log: one record, or a file of them.
 
-Reads fields from the command line; writes `orders`, `warehouse` and `planning`. Guarantees: what is wrong is named field
-by field, and then nothing is written; the ids of what was written stand on stdout, one a line. The same id told again is the same
-record and changes nothing. Exit codes: 1 not (all) written, 2 something is wrong with what was given, 3 no log is open.
+Reads fields from the command line; writes `orders`, `warehouse`, `planning`. Guarantees: what is wrong is named field
+by field, and then nothing is written; the ids of what was written stand on stdout, one a line. The same id told again
+is the same record and changes nothing. Exit codes: 1 not (all) written, 2 something is wrong with what was given, 3 no
+log is open.
 Does not belong here: which records there are, and what they may hold (`vocabulary`); files (`telling_file`).
 """
 

@@ -1,8 +1,9 @@
 """`smokehouse tell --json FILE`: many records at once, out of JSON lines.
 
 Reads a file or stdin; writes both logs and `planning`. Guarantees: every line is checked before the first record is
-written, and one that is wrong, named by its number, means that nothing is. Bounded: a million lines, of at most a record's size; checked
-lines wait on disk. Does not belong here: what a record may say (`vocabulary`), how it is made (`composing`).
+written, and one that is wrong, named by its number, means that nothing is. Bounded: a million lines, of at most a
+record's size; checked lines wait on disk. Does not belong here: what a record may say (`vocabulary`), how it is made
+(`composing`).
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class SupplierTerms(Record, tag="supplier_terms"):
     """How a supplier takes and delivers orders: days, minimum of an order, and what may be spent there in a period.
 
     Empty weekdays: every day. `closed`: days on which neither orders are taken nor goods arrive. `review_days`: how
-    often it is ordered from; `budget_cents` is for one such period (they are counted from a Monday). Minimum: in units, in
-    money, or both. `lead_days` are days from the order to the goods, before weekdays and closed days.
+    often it is ordered from; `budget_cents` is for one such period (they are counted from a Monday). Minimum: in units,
+    in money, or both. `lead_days` are days from the order to the goods, before weekdays and closed days.
     """
 
     supplier: Reference
@@ -74,7 +74,11 @@ class PromotionPlanned(Record, tag="promotion_planned"):
 
 
 class ReorderDecision(Record, tag="reorder_decision"):
-    """What somebody decided about a recommendation: `quantity` units were taken where `recommended` were advised."""
+    """What somebody decided about a recommendation: `quantity` units were taken where `recommended` were advised.
+
+    `log_id`, `offset`: where the order or transfer stands in the SKU's partition of the stock log, so that a forecaster
+    knows whether a stock level has seen it already.
+    """
 
     sku: Sku
     location: Location
@@ -90,6 +94,8 @@ class ReorderDecision(Record, tag="reorder_decision"):
     by: Text = ""
     reason: Text = ""
     decided_at: Instant | None = None  # None: when it was written
+    log_id: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] = 0  # 0: nothing was ordered
+    offset: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
 
 
 class ServiceSet(Record, tag="service_set"):

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.reader import read_to_end
 from streams.settings import Settings, client_config, producer_config
-from streams.topics import DEAD_LETTERS, DEMAND, FORECASTS, REORDERS, STOCK_LEVELS
+from streams.topics import DEAD_LETTERS, DEMAND, FORECAST_ALERTS, FORECASTS, PLANNING, REORDERS, STOCK_LEVELS
 from tables.codec import encode
 from tables.murmur2 import partition_of
 from tables.records import Demand, Forecast, LocationLevel, Reorder, StockLevels
@@ -37,8 +37,8 @@ COMMAND = ("-m", "streams.cli", "forecast", "--every", "0.3")
 def topics(settings: Settings) -> Settings:
     admin = AdminClient(client_config(settings))
     wanted = [
-        NewTopic(settings.prefix + topic.name, PARTITIONS, 1)
-        for topic in (DEMAND, STOCK_LEVELS, FORECASTS, REORDERS, DEAD_LETTERS)
+        NewTopic(settings.prefix + topic.name, topic.partitions or PARTITIONS, 1)
+        for topic in (DEMAND, STOCK_LEVELS, FORECASTS, REORDERS, FORECAST_ALERTS, PLANNING, DEAD_LETTERS)
     ]
     for made in admin.create_topics(wanted).values():
         made.result(20)
