@@ -306,7 +306,7 @@ def test_a_stock_out_to_come_is_told_once_and_again_when_it_is_averted(topics: S
     with forecaster(topics, "--partitions", "0,1,2,3"):
         [raised] = alerts(1)
         assert (raised.state, raised.day, raised.until, raised.stock) == ("raised", "2026-03-25", "2026-03-29", 12)
-        assert raised.probability > 0.9
+        assert raised.probability > 0.8
     with forecaster(topics, "--partitions", "0,1,2,3"):
         until_started(topics, 2)
         stock(topics, SKUS[0], 100, offset=2)
