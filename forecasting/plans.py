@@ -29,30 +29,47 @@ class Plans:
     _accepted: dict[str, dict[str, r.ReorderDecision]] = field(default_factory=dict)  # SKU -> key of the decision
     _spent: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)  # supplier -> ... -> (day, cents)
     _by_supplier: dict[str, set[str]] = field(default_factory=dict)  # -> SKUs
+    _moved: set[str] = field(default_factory=set)
+    _moved_suppliers: set[str] = field(default_factory=set)
+    _moved_everything: bool = False
 
-    def take(self, record: r.PlanningRecord) -> Collection[str] | None:
-        """Take a record in; the SKUs whose advice may change for it. `None`: all of them."""
+    def take(self, record: r.PlanningRecord) -> None:
+        """Take a record in, and note whose advice may change for it."""
         match record:
             case r.Supply():
                 before = self.supply(record.sku).supplier
-                if before:
+                if before and before != record.supplier:
                     self._by_supplier[before].discard(record.sku)
+                    self._moved_suppliers.add(before)
                 if record.supplier:
                     self._by_supplier.setdefault(record.supplier, set()).add(record.sku)
                 self._supply[record.sku] = record
-                return self.together([record.sku]) | self._of(before)
+                self._moved.add(record.sku)
             case r.SupplierTerms():
                 self._suppliers[record.supplier] = record
-                return self._of(record.supplier)
+                self._moved_suppliers.add(record.supplier)
             case r.ReorderDecision():
                 self._decided(record)
-                return self.together([record.sku]) | self._of(record.supplier)
+                self._moved.add(record.sku)
+                if record.supplier:
+                    self._moved_suppliers.add(record.supplier)
             case r.PromotionPlanned():
                 self.promotions[record.promotion] = record
-                return ()
             case r.ServiceSet():
                 self.service = record.service
-                return None
+                self._moved_everything = True
+
+    @property
+    def has_moved(self) -> bool:
+        return self._moved_everything or bool(self._moved or self._moved_suppliers)
+
+    def moved(self, skus: Collection[str]) -> set[str]:
+        """Those of these SKUs whose advice may have changed since the last call."""
+        found = set(skus) if self._moved_everything else self._moved.intersection(skus)
+        for name in self._moved_suppliers:
+            found |= self._of(name).intersection(skus)
+        self._moved, self._moved_suppliers, self._moved_everything = set(), set(), False
+        return found
 
     def supply(self, sku: str) -> r.Supply:
         return self._supply.get(sku) or r.Supply(id="none", sku=sku)
@@ -60,28 +77,19 @@ class Plans:
     def supplier(self, name: str | None) -> r.SupplierTerms | None:
         return self._suppliers.get(name) if name else None
 
-    def together(self, skus: Iterable[str]) -> Set[str]:
-        """These SKUs, and all that share a budget or a minimum with one of them."""
-        found = set(skus)
-        for name in {self.supply(sku).supplier for sku in found}:
-            terms = self.supplier(name)
-            if terms is not None and (terms.budget_cents is not None or terms.minimum_units or terms.minimum_cents):
-                found |= self._of(name)
-        return found
-
     def groups(self, skus: Iterable[str]) -> Iterator[list[str]]:
         """These SKUs, and those they share a budget or a minimum with, in lists that can be planned one by one."""
         alone: list[str] = []
-        shared: dict[str, set[str]] = {}
+        sharing: set[str] = set()
         for sku in sorted(skus):
-            others = self.together([sku])
-            if others == {sku}:
-                alone.append(sku)
+            terms = self.supplier(self.supply(sku).supplier)
+            if terms is not None and (terms.budget_cents is not None or terms.minimum_units or terms.minimum_cents):
+                sharing.add(terms.supplier)
             else:
-                shared.setdefault(self.supply(sku).supplier or "", set(others))
+                alone.append(sku)
         for start in range(0, len(alone), BATCH):
             yield alone[start : start + BATCH]
-        yield from (sorted(theirs) for theirs in shared.values())
+        yield from (sorted(self._of(name)) for name in sorted(sharing))
 
     def budget_left(self, supplier: r.SupplierTerms, day: int) -> int | None:
         """Cents that may still be spent here in the period of this day; `None`: no limit."""

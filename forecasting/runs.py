@@ -108,8 +108,7 @@ class Forecaster:
         elif isinstance(record, ForecastAlert):
             self._watching.take(record)
         else:
-            skus = self.plans.take(record)
-            self._restocked |= self._levels.keys() & skus if skus is not None else self._levels.keys()
+            self.plans.take(record)
 
     def day_closed(self) -> bool:
         """Whether demand has reached a newer day than the last run's."""
@@ -119,7 +118,8 @@ class Forecaster:
         return bool(self._stale)
 
     def has_moved_stock(self) -> bool:
-        return bool(self._restocked)
+        """Or plans: advice may differ."""
+        return bool(self._restocked) or self.plans.has_moved
 
     def score(self, watch: Watch) -> Iterator[tuple[SeriesKey, SeriesForecast]]:
         """A run: every series when a day has closed (all evidence is pooled anew), else those whose past changed.
@@ -151,7 +151,7 @@ class Forecaster:
 
     def advise(self, watch: Watch, *, everything: bool) -> Iterator[tuple[SeriesKey, Advice]]:
         """Recommendations for SKUs that were scored or whose stock or plans moved: news only, or `everything`."""
-        moved, self._restocked = self._restocked, set()
+        moved, self._restocked = self._restocked | self.plans.moved(self._levels.keys()), set()
         outlooks = self._outlooks()
         for group in self.plans.groups(sku for sku in moved if sku in outlooks and sku in self._levels):
             watch()

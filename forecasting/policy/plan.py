@@ -1,6 +1,6 @@
 """From forecasts, stock and plans to a recommendation per SKU and location: the order of the steps, and nothing else.
 
-Pure. SKUs that share a supplier with a budget or a minimum must come together (`Plans.together` says which do).
+Pure. SKUs that share a supplier with a budget or a minimum must come together (`Plans.groups` says which do).
 Guarantees: the same input gives the same words, in whatever order SKUs and places come.
 """
 

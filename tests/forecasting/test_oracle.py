@@ -1,4 +1,4 @@
-"""SES and TSB, the levels of a policy and what stock would miss equal the public libraries', where they are installed."""
+"""SES and TSB, a policy's levels and what stock would miss equal the public libraries', where these are installed."""
 
 from __future__ import annotations
 

@@ -92,21 +92,29 @@ def test_skus_of_a_supplier_belong_together_only_where_something_is_shared():
         plans.take(supply(sku))
     plans.take(supply("C", "OTHER"))
     plans.take(terms())
-    assert plans.together(["A"]) == {"A"}
     assert [sorted(group) for group in plans.groups("ABC")] == [["A", "B", "C"]]
     plans.take(terms(budget_cents=100))
-    assert plans.together(["A", "C"]) == {"A", "B", "C"}
+    assert list(plans.groups("AC")) == [["C"], ["A", "B"]]
+    plans.take(terms(minimum_units=1))
     assert list(plans.groups("AC")) == [["C"], ["A", "B"]]
 
 
-def test_a_record_names_the_skus_whose_advice_it_may_change():
+def moved(plans: Plans, record: Any) -> set[str]:
+    plans.moved("ABC")
+    plans.take(record)
+    return plans.moved("ABC")
+
+
+def test_a_record_names_the_skus_whose_advice_it_may_change_once():
     plans = Plans()
-    assert plans.take(supply("A")) == {"A"}
-    plans.take(supply("B"))
-    assert set(plans.take(terms(budget_cents=1)) or ()) == {"A", "B"}
-    assert set(plans.take(decision(supplier="ACME")) or ()) == {"A", "B"}
-    assert set(plans.take(supply("A", "OTHER")) or ()) == {"A", "B"}, "the others of the supplier it leaves, too"
-    assert plans.take(r.ServiceSet(id="s", service=0.9)) is None
+    assert moved(plans, supply("A")) == {"A"}
+    assert moved(plans, supply("B")) == {"B"}
+    assert moved(plans, terms(budget_cents=1)) == {"A", "B"}
+    assert moved(plans, decision(supplier="ACME", sku="Z")) == {"A", "B"}, "what others spend is spent"
+    assert moved(plans, supply("A", "OTHER")) == {"A", "B"}, "the others of the supplier it leaves, too"
+    assert moved(plans, r.ServiceSet(id="s", service=0.9)) == {"A", "B", "C"}
+    assert plans.moved("ABC") == set()
+    assert not plans.has_moved
 
 
 # ---- what it leads to
