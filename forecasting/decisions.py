@@ -86,7 +86,8 @@ def decision_fields(
         "id": f"{decision_key(reorder.sku, reorder.location, reorder.run)}:{decision}", "sku": reorder.sku,
         "location": reorder.location, "run": reorder.run, "decision": decision, "quantity": quantity,
         "recommended": reorder.quantity, "kind": reorder.kind, "supplier": reorder.supplier or None,
-        "from_location": reorder.from_location or None, "cost_cents": cents, "by": by, "reason": reason,
+        "from_location": reorder.from_location or None, "order_by": reorder.order_by or None, "cost_cents": cents,
+        "by": by, "reason": reason,
         "reference": reference_of(reorder) if decision == "accepted" else None,
     }  # fmt: skip
 

@@ -70,6 +70,8 @@ def _senseless(record: r.PlanningRecord) -> Iterator[str]:
     elif isinstance(record, r.ReorderDecision):
         if not _is_day(record.run[:10]):
             yield "run: begins with no day of the calendar"
+        if record.order_by is not None and not _is_day(record.order_by):
+            yield "order_by: not a day of the calendar"
         if record.decision == "accepted" and not record.quantity:
             yield "quantity: nothing is accepted"
         if (record.kind == "transfer") != (record.from_location is not None):

@@ -1,7 +1,7 @@
 """What a forecaster knows of plans: the newest record of each, what is spent, and what was ordered a moment ago.
 
-Reads records of `planning`; no topics, no clock. The day of a decision is that of the run it answers, so that replayed
-and simulated days work. Does not belong here: quantities (`policy`), bytes (`planning`).
+Reads records of `planning`; no topics, no clock. The day of a decision is the one it was advised for, so that
+replayed and simulated days work. Does not belong here: quantities (`policy`), bytes (`planning`).
 """
 
 from __future__ import annotations
@@ -125,12 +125,12 @@ class Plans:
         if x.decision == "accepted":
             self._accepted.setdefault(x.sku, {})[key] = x
             if x.kind == "purchase" and x.supplier:
-                self._spent.setdefault(x.supplier, {})[key] = day_of(x.run), x.cost_cents
+                self._spent.setdefault(x.supplier, {})[key] = ordered_on(x), x.cost_cents
 
     def _of(self, supplier: str | None) -> Set[str]:
         return self._by_supplier.get(supplier or "", set())
 
 
-def day_of(run: str) -> int:
-    """The day a run speaks on: the one after the last closed day, which it is named after."""
-    return date.fromisoformat(run[:10]).toordinal() + 1
+def ordered_on(x: r.ReorderDecision) -> int:
+    """The day the order was advised for; without one the run's: the day after the closed one that names it."""
+    return date.fromisoformat(x.order_by).toordinal() if x.order_by else date.fromisoformat(x.run[:10]).toordinal() + 1

@@ -252,8 +252,8 @@ def forecast_record(key: SeriesKey, forecast: SeriesForecast, run: str, time: st
 
 def reorder_record(key: SeriesKey, advice: Advice, run: str, time: str) -> Reorder:
     return Reorder(
-        id=record_id(*key, run, str(advice.position)), time=time, sku=key[0], location=key[1], run=run,
-        quantity=advice.quantity, order_by=advice.order_by, reorder_point=advice.reorder_point,
+        id=record_id(*key, run, str(advice.position), str(advice.quantity)), time=time, sku=key[0], location=key[1],
+        run=run, quantity=advice.quantity, order_by=advice.order_by, reorder_point=advice.reorder_point,
         order_up_to=advice.order_up_to, position=advice.position, lead_days=advice.lead_days, reason=advice.reason,
         kind=advice.kind, supplier=advice.supplier, from_location=advice.from_location, needed=advice.needed,
         cost_cents=advice.cost_cents, expected=advice.expected,

@@ -49,7 +49,7 @@ def alert_record(key: SeriesKey, concern: Concern, raised: bool, run: str, time:
     sku, location = key
     state = "raised" if raised else "cleared"
     return ForecastAlert(
-        id=f"{sku}|{location}|{concern.kind}|{run}|{state}", time=time, sku=sku, location=location,
+        id=f"{sku}|{location}|{concern.kind}|{run}|{state}|{concern.day}", time=time, sku=sku, location=location,
         kind=concern.kind, state=state, run=run, probability=concern.probability, units=concern.units,
         stock=concern.stock, day=concern.day, until=concern.until, note=concern.note,
     )  # fmt: skip

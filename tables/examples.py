@@ -212,9 +212,9 @@ PLANNING: tuple[r.Record, ...] = (
     ),
     r.ReorderDecision(
         id=f"decision:{SKU}|{AUSTIN}|2026-03-02.001", time=STAMP, sku=SKU, location=AUSTIN, run="2026-03-02.001",
-        decision="accepted", quantity=48, recommended=60, kind="transfer", supplier="Hill Country Beef",
-        from_location="RENO", cost_cents=11520, reference="RO-2026-03-02.001", by="Ada", reason="the shelf is narrow",
-        decided_at=OCCURRED, log_id=LOG_ID, offset=18,
+        decision="accepted", quantity=48, recommended=60, order_by="2026-03-05", kind="transfer",
+        supplier="Hill Country Beef", from_location="RENO", cost_cents=11520, reference="RO-2026-03-02.001",
+        by="Ada", reason="the shelf is narrow", decided_at=OCCURRED, log_id=LOG_ID, offset=18,
     ),
     r.ServiceSet(id="service:1", time=STAMP, service=0.9, wanted_fill=0.97, replayed_fill=0.974),
 )  # fmt: skip

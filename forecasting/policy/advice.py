@@ -39,7 +39,7 @@ class Advice:
         """Whether a buyer would act differently than on `before`."""
         if before is None or (self.quantity > 0) != (before.quantity > 0) or self.order_by != before.order_by:
             return True
-        if (self.kind, self.supplier, self.from_location) != (before.kind, before.supplier, before.from_location):
+        if self._how() != before._how() or self.cost_cents * before.quantity != before.cost_cents * self.quantity:
             return True
         least = max(1.0, CHANGE_WORTH_SAYING * max(self.order_up_to, before.order_up_to))
         return (
@@ -47,6 +47,9 @@ class Advice:
             or abs(self.reorder_point - before.reorder_point) >= least
             or abs(self.order_up_to - before.order_up_to) >= least
         )
+
+    def _how(self) -> tuple[str, str, str, str]:
+        return self.kind, self.supplier, self.from_location, self.expected
 
 
 def advice_of(draft: Draft, terms: Terms, supplier: SupplierTerms | None) -> Advice:

@@ -89,6 +89,7 @@ class ReorderDecision(Record, tag="reorder_decision"):
     kind: Literal["purchase", "transfer"] = "purchase"
     supplier: Reference | None = None
     from_location: Location | None = None
+    order_by: Day | None = None  # the day it was advised to be ordered on: whose budget it is of; None: that of the run
     cost_cents: Cents = 0  # of what was taken
     reference: Reference | None = None  # of the purchase order or the transfer
     by: Text = ""

@@ -44,6 +44,7 @@ def test_a_plan_is_read_as_it_was_written_and_has_its_key(record: Any):
     (r.PromotionPlanned, {"first_day": "2026-02-30"}, "days of the calendar"),
     (r.ReorderDecision, {"run": "today"}, "run"),
     (r.ReorderDecision, {"run": "2026-13-01.001"}, "run"),
+    (r.ReorderDecision, {"order_by": "2026-02-30"}, "order_by: not a day"),
     (r.ReorderDecision, {"quantity": 0}, "nothing is accepted"),
     (r.ReorderDecision, {"from_location": None}, "of a transfer"),
     (r.ServiceSet, {"service": 1.0}, "service"),

@@ -194,6 +194,9 @@ def test_what_was_accepted_in_the_period_is_spent_whoever_advised_it():
     plans.take(decided(9_000, "2026-02-28.001"))  # a run of the Saturday speaks on Sunday, the period before
     plans.take(decided(9_000, "2026-03-01.002", decision="dismissed"))
     assert one(plans).cost_cents == 6_000
+    plans.take(decided(9_000, "2026-02-28.001", order_by="2026-03-03", sku="C"))
+    assert one(plans).cost_cents == 0, "decided before the period, for a day in it"
+    plans.take(decided(0, "2026-02-28.001", decision="dismissed", sku="C"))
     plans.take(decided(0, decision="dismissed"))
     assert one(plans).cost_cents == 10_000, "a decision may be taken back"
 
