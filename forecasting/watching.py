@@ -16,10 +16,14 @@ from tables.records import ForecastAlert
 class Watching:
     def __init__(self) -> None:
         self._raised: dict[SeriesKey, dict[str, Concern]] = {}
+        self._said: set[tuple[SeriesKey, str]] = set()  # since the start: what comes back of it is no news
 
     def take(self, record: ForecastAlert) -> None:
         """Our own former words; whatever was said since holds."""
-        kinds = self._raised.setdefault((record.sku, record.location), {})
+        key = (record.sku, record.location)
+        if (key, record.kind) in self._said:
+            return
+        kinds = self._raised.setdefault(key, {})
         kinds.pop(record.kind, None)
         if record.state == "raised":
             kinds[record.kind] = Concern(
@@ -39,9 +43,12 @@ class Watching:
         else:
             self._raised.pop(key, None)
         for kind in sorted(before.keys() | after.keys()):
+            if kind in after and not after[kind].is_news_after(before.get(kind)):
+                continue
+            self._said.add((key, kind))
             if kind not in after:
                 yield before[kind], False
-            elif after[kind].is_news_after(before.get(kind)):
+            else:
                 yield after[kind], True
 
 

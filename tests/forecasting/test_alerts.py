@@ -124,3 +124,12 @@ def test_after_a_restart_nothing_is_said_twice(raised: bool):
         watching.take(alert_record(KEY, one, False, "2026-03-01.002", ""))
     assert watching.raised(KEY) == (frozenset({STOCKOUT}) if raised else frozenset())
     assert list(watching.renew(KEY, [one] if raised else [])) == []
+
+
+def test_what_comes_back_of_our_own_words_changes_nothing_that_was_said_since():
+    watching = Watching()
+    one = found(Stock(available=35))[STOCKOUT]
+    list(watching.renew(KEY, [one]))
+    list(watching.renew(KEY, []))
+    watching.take(alert_record(KEY, one, True, "2026-03-01.001", ""))
+    assert watching.raised(KEY) == frozenset()
