@@ -298,7 +298,10 @@ def test_a_stock_out_to_come_is_told_once_and_again_when_it_is_averted(topics: S
     stock(topics, SKUS[0], 12)
 
     def alerts(count: int) -> list[ForecastAlert]:
-        found = until(topics, FORECAST_ALERTS.name, count)
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while len(found := messages(topics, FORECAST_ALERTS.name)) < count:
+            assert time.monotonic() < limit, (topics.home / "forecaster.log").read_text()[-2000:]
+            time.sleep(0.1)
         assert {message.key() for message in found} == {f"{SKUS[0]}|MAIN|stockout_predicted".encode()}
         assert {message.partition() for message in found} == {partition_of(SKUS[0], PARTITIONS)}
         return [msgspec.json.decode(message.value(), type=ForecastAlert) for message in found]
