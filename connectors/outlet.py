@@ -31,6 +31,7 @@ class Outlet:
         self._producer = Producer(producer_config(settings))
         self._failed: str = ""
         self.acknowledged = 0  # copies: one for every partition counts once for each
+        self._last_offsets: dict[str, int] = {}
         self._settings = settings
         self._partitions: dict[str, list[int]] = {}
 
@@ -70,9 +71,14 @@ class Outlet:
         if left:
             raise DeliveryFailed(f"no answer for {left} records in {FLUSH_SECONDS:.0f} s; {self._there()}")
 
+    def last_offset(self, topic: Topic) -> int:
+        """Of the last copy that this topic has acknowledged; `KeyError` if there is none."""
+        return self._last_offsets[self._prefix + topic.name]
+
     def _delivered(self, error: Any, message: Any) -> None:
         if error is None:
             self.acknowledged += 1
+            self._last_offsets[message.topic()] = message.offset()
         elif not self._failed:
             self._failed = f"{message.topic()}: {error.str()}"
 

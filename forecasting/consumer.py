@@ -1,12 +1,12 @@
-"""The loop round the forecaster: read `demand` and `stock-levels`, publish `forecasts` and `reorders`.
+"""The loop round the forecaster: read `demand`, `stock-levels` and all of `planning`, publish what follows from them.
 
-Reads also its own `reorders`, to go on where it stopped. Keeps nothing on disk: a start, and each change of its
-partitions, re-reads these topics from the beginning (they are compacted, hence bounded by series x days).
+Reads also its own `reorders` and `forecast-alerts`, to go on where it stopped. Keeps nothing on disk: a start, and each
+change of its partitions, re-reads these topics from the beginning (they are compacted, hence bounded by series x days).
 Guarantees: at least once, same words for the same demand; a record that cannot be read is a dead letter and stops
-nothing; a run that was not acknowledged ends the process. It stops within 3 s of being asked.
-When it runs: a newer day has appeared, or a closed day has changed, or stock has moved; at most every `every_seconds`
-and a tenth of its time. Further runs of the same day wait twice as long each time (a shop's first day would otherwise
-fill the topic). Does not belong here: figures (`runs`), sharing out (`ownership`), bytes (`publish`).
+nothing; a run that was not acknowledged ends the process. It stops within 3 s of being asked. When it runs: a newer day
+has appeared, or a closed day has changed, or stock or plans have moved; at most every `every_seconds` and a tenth of
+its time. Further runs of the same day wait twice as long each time (a shop's first day would otherwise fill the topic).
+Does not belong here: figures (`runs`), sharing out (`ownership`), bytes (`publish`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from threading import Event
 
 from confluent_kafka import Message
 
-from forecasting.ownership import READ, Ownership
+from forecasting.ownership import PLANS, READ, Ownership
 from forecasting.policy import Terms
 from forecasting.publish import Publisher, now
 from forecasting.runs import Forecaster, forecast_record, read, reorder_record
+from forecasting.watching import alert_record
 from streams.reader import Follower, Place, bounds, is_contiguous
 from streams.settings import Settings
 from tables.codec import Unreadable
@@ -80,13 +81,15 @@ class _Shift:
         self._settings, self._ownership, self._publisher = settings, ownership, publisher
         self._owned, self._count, self._every_seconds, self._say = owned, count, every_seconds, say
         self._forecaster = Forecaster(terms)
+        self._forecaster.plans.share = len(owned) / count
         found = {(topic, p): ends for topic in READ for p, ends in bounds(settings, topic, sorted(owned)).items()}
+        found[PLANS] = bounds(settings, PLANS[0], [PLANS[1]])[PLANS[1]]
         self._behind: dict[Place, int] = {place: high for place, (low, high) in found.items() if high > low}
         self._reported = ownership.reported(list(found))
         self._follower = Follower(
             settings,
             {place: low for place, (low, _) in found.items()},
-            {topic: is_contiguous(settings, topic) for topic in READ},
+            {topic: is_contiguous(settings, topic) for topic in (*READ, PLANS[0])},
         )
         self._not_before = time.monotonic()
         self._same_day_not_before = 0.0
@@ -120,12 +123,13 @@ class _Shift:
             return
         try:
             record = read(topic, value)
-            expected = partition_of_sku(record.sku, self._count)
+            expected = PLANS[1] if topic == PLANS[0] else partition_of_sku(record.sku, self._count)
             if expected != message.partition():
                 raise Unreadable(f"in partition {message.partition()}, but this SKU belongs to {expected}")
             self._forecaster.take(record)
         except Unreadable as unreadable:
-            if message.offset() >= self._reported.get((topic, message.partition()), 0):
+            place = (topic, message.partition())
+            if self._answers_for(place) and message.offset() >= self._reported.get(place, 0):
                 self._letters += 1
                 self._publisher.dead_letter(topic, message, str(unreadable))
                 self._say(f"dead letter: {topic}/{message.partition()} at {message.offset()}: {unreadable}")
@@ -134,8 +138,12 @@ class _Shift:
         """Dead letters are acknowledged first, then noted as reported."""
         if self._letters:
             self._publisher.flush(watch=watch)
-            self._ownership.report(self._follower.positions())
+            positions = self._follower.positions()
+            self._ownership.report({place: positions[place] for place in positions if self._answers_for(place)})
             self._letters = 0
+
+    def _answers_for(self, place: Place) -> bool:
+        return place != PLANS or PLANS[1] in self._owned
 
     def _is_behind(self) -> bool:
         """Whether part of what was there at the start is still unread: half a history gives wrong forecasts."""
@@ -176,4 +184,6 @@ class _Shift:
         for key, advice in self._forecaster.advise(watch, everything=everything):
             self._publisher.reorder(reorder_record(key, advice, self._forecaster.run, now()))
             count += 1
+        for key, concern, raised in self._forecaster.warn(watch):
+            self._publisher.alert(alert_record(key, concern, raised, self._forecaster.run, now()))
         return count

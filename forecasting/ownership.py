@@ -17,10 +17,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.reader import Place
 from streams.settings import Settings, client_config
-from streams.topics import DEMAND, FORECASTS, REORDERS, STOCK_LEVELS
+from streams.topics import DEMAND, FORECAST_ALERTS, FORECASTS, PLANNING, REORDERS, STOCK_LEVELS
 
 GROUP = "smokehouse-forecast"
-READ = (DEMAND.name, STOCK_LEVELS.name, REORDERS.name)
+READ = (DEMAND.name, STOCK_LEVELS.name, REORDERS.name, FORECAST_ALERTS.name)
+PLANS: Place = (PLANNING.name, 0)  # everybody reads all of it; who has partition 0 answers for what is unreadable in it
 TOPICS_SECONDS = 30.0  # `up` makes the topics while the forecaster starts
 ASK_SECONDS = 5.0
 BROKER_LOST_SECONDS = 60.0  # then the process ends and whoever supervises it decides
@@ -73,7 +74,8 @@ class Ownership:
 
     def wait_for_topics(self, give_up: float = TOPICS_SECONDS) -> int:
         """The partition count that all our topics share, once they are there."""
-        wanted = [self._prefix + name for name in (*READ, FORECASTS.name)]
+        shared = [self._prefix + name for name in (*READ, FORECASTS.name)]
+        wanted = [*shared, self._prefix + PLANNING.name]
         until = time.monotonic() + give_up
         while True:
             try:
@@ -88,10 +90,10 @@ class Ownership:
             if time.monotonic() > until:
                 raise NotOurs(f"not there after {give_up:.0f} s: {missing} (`smokehouse topics apply` makes topics)")
             time.sleep(0.2)
-        counts = {name: len(found[name].partitions) for name in wanted}
+        counts = {name: len(found[name].partitions) for name in shared}
         if len(set(counts.values())) > 1:
             raise NotOurs(f"these topics must have the same number of partitions: {counts}")
-        return counts[wanted[0]]
+        return counts[shared[0]]
 
     def reported(self, places: Collection[Place]) -> dict[Place, int]:
         """Per place the offset up to which unreadable records are reported already."""

@@ -1,9 +1,9 @@
 """Forecasts, reorders and dead letters on their way to the broker.
 
-Reads nothing; writes `forecasts`, `reorders`, `dead-letters`. Guarantees: the partition is the SKU's, so that whoever
-reads stock and forecasts side by side finds both in one partition; `flush` returns only when all is acknowledged, or
-raises `PublishFailed`. Published records carry CloudEvents binary-mode headers.
-Does not belong here: what to say.
+Reads nothing; writes `forecasts`, `reorders`, `forecast-alerts`, `dead-letters`. Guarantees: the partition is the
+SKU's, so that whoever reads stock and forecasts side by side finds both in one partition; `flush` returns only when all
+is acknowledged, or raises `PublishFailed`. Published records carry CloudEvents binary-mode headers. Does not belong
+here: what to say.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Callable
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.settings import Settings, producer_config
-from streams.topics import DEAD_LETTERS, FORECASTS, REORDERS
+from streams.topics import DEAD_LETTERS, FORECAST_ALERTS, FORECASTS, REORDERS
 from tables.codec import encode, instant
 from tables.murmur2 import partition_of_sku
-from tables.records import Forecast, Reorder
+from tables.records import Forecast, ForecastAlert, Reorder
 
 SOURCE = "smokehouse/forecasting"
 FLUSH_STEP_SECONDS = 0.2
@@ -48,6 +48,10 @@ class Publisher:
     def reorder(self, record: Reorder) -> None:
         self._say(REORDERS.name, f"{record.sku}|{record.location}", record, "smokehouse.reorder")
 
+    def alert(self, record: ForecastAlert) -> None:
+        key = f"{record.sku}|{record.location}|{record.kind}"
+        self._say(FORECAST_ALERTS.name, key, record, "smokehouse.forecast_alert")
+
     def dead_letter(self, topic: str, message: Message, reason: str) -> None:
         """Pass on a record nobody can use, as it came, with where it stood and why (Kafka Connect's header names)."""
         headers = {
@@ -68,7 +72,7 @@ class Publisher:
         if self._failed:
             raise PublishFailed(self._failed)
 
-    def _say(self, topic: str, key: str, record: Forecast | Reorder, kind: str) -> None:
+    def _say(self, topic: str, key: str, record: Forecast | Reorder | ForecastAlert, kind: str) -> None:
         headers = {
             "ce_specversion": "1.0",
             "ce_type": kind,

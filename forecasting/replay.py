@@ -1,9 +1,10 @@
 """What levels would have cost: every day's demand against stock ordered up to a level, lost sales, fixed lead time.
 
 Reads demand and levels as matrices (series, days); writes nothing. A day: what is due arrives, demand takes what there
-is and the rest is lost, then the position (stock + on order) is ordered up to the day's level; it arrives `lead_days`
-days later, before that day's demand of the next morning. Fractions of a unit are not ordered.
-Does not belong here: where levels come from.
+is and the rest is lost, then, every `review_days`, the position (stock + on order) is ordered up to the day's level
+(with `points`: only where it is at or under the day's reorder point); it arrives `lead_days` days later, before that
+day's demand of the next morning. Fractions of a unit are not ordered. `watch_risk` plays the same and judges stock-out
+alerts. Does not belong here: where levels come from.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecasting.panel import Floats
+
+Bools = NDArray[np.bool_]
 
 LEAD_DAYS = 7
 REVIEW_DAYS = 1
@@ -29,8 +33,47 @@ class Outcome:
     stock_days: float
 
 
-def replay(demand: Floats, levels: Floats, lead_days: int = LEAD_DAYS, warm_up_days: int = WARM_UP_DAYS) -> Outcome:
-    """Play all days; every series starts with its first level on hand. Unknown demand counts as none."""
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Demand of the next 1, 2, ... days, up to the lead time, stays at or under `raised` and `cleared` but for the
+    chance that raises an alert, and the lower one that clears it: (days ahead, series, days)."""
+
+    raised: Floats
+    cleared: Floats
+
+
+@dataclass(slots=True)
+class Judged:
+    """Stock-out alerts of a play. `alerts`: raised; `right`: sales were lost before the next possible receipt;
+    `lead_days`: from the alert to the first lost sale, summed over the right ones; `outs`: stock-outs, `told`: that an
+    alert stood for at the end of the day before."""
+
+    alerts: int = 0
+    right: int = 0
+    lead_days: int = 0
+    outs: int = 0
+    told: int = 0
+
+    def figures(self) -> dict[str, float | int | None]:
+        return {
+            "alerts": self.alerts,
+            "precision": round(self.right / self.alerts, 3) if self.alerts else None,
+            "lead_days": round(self.lead_days / self.right, 1) if self.right else None,
+            "stockouts": self.outs,
+            "told_before": round(self.told / self.outs, 3) if self.outs else None,
+        }
+
+
+def replay(
+    demand: Floats, levels: Floats, lead_days: int = LEAD_DAYS, warm_up_days: int = WARM_UP_DAYS, *,
+    points: Floats | None = None, review_days: int = REVIEW_DAYS,
+    risk: Risk | None = None, judged: Judged | None = None,
+) -> Outcome:  # fmt: skip
+    """Play all days; every series starts with its first level on hand. Unknown demand counts as none.
+
+    With `risk`, alerts are raised at each day's end and counted into `judged`.
+    """
+    watch = None if risk is None or judged is None else _Watch(risk, judged, len(demand), lead_days, warm_up_days)
     demand = np.nan_to_num(demand).astype(np.float64)
     levels = np.ceil(levels - 1e-9)
     count, days = demand.shape
@@ -43,7 +86,13 @@ def replay(demand: Floats, levels: Floats, lead_days: int = LEAD_DAYS, warm_up_d
         on_order -= arriving[:, day]
         taken = np.minimum(stock, demand[:, day])
         stock -= taken
-        ordered = np.maximum(levels[:, day] - stock - on_order, 0.0)
+        if watch is not None:
+            watch.day(day, demand[:, day] - taken > 0, stock, arriving[:, day + 1 : day + 1 + lead_days])
+        ordered = np.zeros(count)
+        if day % review_days == 0:
+            ordered = np.maximum(levels[:, day] - stock - on_order, 0.0)
+            if points is not None:
+                ordered[stock + on_order > points[:, day]] = 0.0
         arriving[:, day + lead_days + 1] += ordered
         on_order += ordered
         if day >= warm_up_days:
@@ -51,6 +100,36 @@ def replay(demand: Floats, levels: Floats, lead_days: int = LEAD_DAYS, warm_up_d
             held += float(stock.sum())
     asked = max(float(demand[:, warm_up_days:].sum()), 1e-9)
     return Outcome(sold / asked, held / asked)
+
+
+class _Watch:
+    """Alerts of a play, all series at once."""
+
+    def __init__(self, risk: Risk, judged: Judged, count: int, lead_days: int, warm_up_days: int) -> None:
+        self._risk, self._judged, self._lead_days, self._warm_up = risk, judged, lead_days, warm_up_days
+        self._standing = np.zeros(count, dtype=bool)
+        self._since = np.full(count, -1)  # the day of an alert that is not judged yet
+        self._out = np.zeros(count, dtype=bool)
+
+    def day(self, day: int, lost: Bools, stock: Floats, arriving: Floats) -> None:
+        """`lost`: sales were lost today; `stock`: at the day's end; `arriving`: (series, days ahead)."""
+        judged = self._judged
+        waiting = self._since >= 0
+        hit = waiting & lost
+        judged.right += int(hit.sum())
+        judged.lead_days += int((day - self._since[hit]).sum())
+        self._since[hit | (waiting & (day - self._since >= self._lead_days))] = -1
+        begun = lost & ~self._out
+        if day >= self._warm_up:
+            judged.outs += int(begun.sum())
+            judged.told += int((begun & self._standing).sum())
+        self._out = lost
+        there = stock + np.cumsum(arriving, axis=1).T  # (days ahead, series)
+        raised = ~self._standing & (there < self._risk.raised[:, :, day]).any(axis=0)
+        self._standing = np.where(self._standing, (there < self._risk.cleared[:, :, day]).any(axis=0), raised)
+        if day >= self._warm_up:
+            judged.alerts += int(raised.sum())
+            self._since[raised] = day
 
 
 def stock_at_fill(outcomes: Sequence[Outcome], fill: float) -> float | None:

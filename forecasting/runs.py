@@ -1,6 +1,7 @@
 """What a forecaster knows and says: records in, forecasts and recommendations out. No topics, no clock, no I/O.
 
-Reads values of `demand`, `stock-levels` and (its own former words) `reorders`; returns records to publish.
+Reads values of `demand`, `stock-levels`, `planning` and (its own former words) `reorders` and `forecast-alerts`;
+returns records to publish.
 Guarantees: what it says depends on the records taken in alone, not on their order or on when it was asked.
 A run is named `DAY.NNN`: the last closed day, and how many runs that day has had; names of one day sort in order.
 Does not belong here: when to run, where to publish, how often to try.
@@ -9,7 +10,7 @@ Does not belong here: when to run, where to publish, how often to try.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
 from typing import Any
@@ -17,11 +18,25 @@ from typing import Any
 import msgspec
 
 from forecasting.model import HORIZON_DAYS, MODEL, Fitted, SeriesForecast, fit
-from forecasting.policy import Advice, Stock, Terms, advise
+from forecasting.planning import PLANNING as PLANS
+from forecasting.plans import Plans
+from forecasting.policy import Advice, Place, Terms, plan
+from forecasting.policy.alerts import Concern, concerns
+from forecasting.policy.plan import receipt_day
 from forecasting.series import BadDemand, DemandHistory, Series, SeriesKey
-from streams.topics import DEMAND, REORDERS, STOCK_LEVELS
+from forecasting.stock import Level, level_of
+from forecasting.watching import Watching
+from streams.topics import DEMAND, FORECAST_ALERTS, PLANNING, REORDERS, STOCK_LEVELS
 from tables.codec import Unreadable
-from tables.records import RECORD_BYTES_MAX, Demand, Forecast, Reorder, StockLevels
+from tables.records import (
+    RECORD_BYTES_MAX,
+    Demand,
+    Forecast,
+    ForecastAlert,
+    PlanningRecord,
+    Reorder,
+    StockLevels,
+)
 
 RUN_NUMBER_DIGITS = 3
 ID_CHARACTERS_MAX = 128  # of a record's id; a longer one is hashed
@@ -30,9 +45,10 @@ _DECODERS: dict[str, Any] = {
     DEMAND.name: msgspec.json.Decoder(Demand),
     STOCK_LEVELS.name: msgspec.json.Decoder(StockLevels),
     REORDERS.name: msgspec.json.Decoder(Reorder),
+    FORECAST_ALERTS.name: msgspec.json.Decoder(ForecastAlert),
 }
 
-Known = Demand | StockLevels | Reorder
+Known = Demand | StockLevels | Reorder | ForecastAlert | PlanningRecord
 Watch = Callable[[], None]  # called every few hundred series; raises to break off
 
 
@@ -40,17 +56,12 @@ def read(topic: str, value: bytes) -> Known:
     """A value of `topic` as its record; `Unreadable` says why it is none."""
     if len(value) > RECORD_BYTES_MAX:
         raise Unreadable(f"{len(value)} bytes; the limit is {RECORD_BYTES_MAX}")
+    if topic == PLANNING.name:
+        return PLANS.read(value)
     try:
         return _DECODERS[topic].decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise Unreadable((str(error).splitlines() or [type(error).__name__])[0][:300]) from error
-
-
-@dataclass(slots=True)
-class _Level:
-    version: tuple[int, int, int]
-    discontinued: bool
-    stock: dict[str, Stock]  # per location
 
 
 class Forecaster:
@@ -59,7 +70,10 @@ class Forecaster:
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._history = DemandHistory()
-        self._levels: dict[str, _Level] = {}
+        self._levels: dict[str, Level] = {}
+        self.plans = Plans()
+        self._watching = Watching()
+        self._to_watch: set[str] = set()  # SKUs that were advised since their warnings were looked at
         self._fitted: Fitted | None = None
         self._forecasts: dict[SeriesKey, SeriesForecast] = {}
         self._open_only: set[SeriesKey] = set()
@@ -89,8 +103,12 @@ class Forecaster:
             self._take_demand(record)
         elif isinstance(record, StockLevels):
             self._take_level(record)
-        else:
+        elif isinstance(record, Reorder):
             self._take_reorder(record)
+        elif isinstance(record, ForecastAlert):
+            self._watching.take(record)
+        else:
+            self.plans.take(record)
 
     def day_closed(self) -> bool:
         """Whether demand has reached a newer day than the last run's."""
@@ -100,7 +118,8 @@ class Forecaster:
         return bool(self._stale)
 
     def has_moved_stock(self) -> bool:
-        return bool(self._restocked)
+        """Or plans: advice may differ."""
+        return bool(self._restocked) or self.plans.has_moved
 
     def score(self, watch: Watch) -> Iterator[tuple[SeriesKey, SeriesForecast]]:
         """A run: every series when a day has closed (all evidence is pooled anew), else those whose past changed.
@@ -131,17 +150,48 @@ class Forecaster:
         self._stale.clear()
 
     def advise(self, watch: Watch, *, everything: bool) -> Iterator[tuple[SeriesKey, Advice]]:
-        """Recommendations for SKUs that were scored or whose stock moved: news only, or `everything`."""
-        moved, self._restocked = self._restocked, set()
-        for key in watched([key for key in self._forecasts if key[0] in moved], watch):
-            level = self._levels.get(key[0])
-            if level is None:  # nothing is known about its stock: no advice is better than "buy everything"
-                continue
-            stock = level.stock.get(key[1], Stock(discontinued=level.discontinued))
-            advice = advise(self._forecasts[key], stock, self._terms)
-            if everything or advice.is_news_after(self._advice.get(key)):
-                self._advice[key] = advice
-                yield key, advice
+        """Recommendations for SKUs that were scored or whose stock or plans moved: news only, or `everything`."""
+        moved, self._restocked = self._restocked | self.plans.moved(self._levels.keys()), set()
+        outlooks = self._outlooks()
+        for group in self.plans.groups(sku for sku in moved if sku in outlooks and sku in self._levels):
+            watch()
+            # Nothing is known about a SKU's stock: no advice is better than "buy everything".
+            places = {sku: self._places(sku, outlooks[sku]) for sku in group if sku in outlooks and sku in self._levels}
+            self._to_watch |= places.keys()
+            for key, advice in plan(places, self.plans, self._terms_now()).items():
+                if everything or advice.is_news_after(self._advice.get(key)):
+                    self._advice[key] = advice
+                    yield key, advice
+
+    def warn(self, watch: Watch) -> Iterator[tuple[SeriesKey, Concern, bool]]:
+        """What is news about stock to come, of SKUs advised since the last time, and whether it is raised or over."""
+        skus, self._to_watch = self._to_watch, set()
+        terms, outlooks = self._terms_now(), self._outlooks()
+        for key in watched(sorted((sku, place) for sku in skus for place in outlooks.get(sku, ())), watch):
+            sku, location = key
+            outlook, supply = outlooks[sku][location], self.plans.supply(sku)
+            stock = self._levels[sku].at(location, self.plans)
+            receipt = receipt_day(outlook.first_day, location, supply, self.plans, terms)
+            found = concerns(outlook, stock, receipt, supply.shelf_life_days, self._watching.raised(key))
+            for concern, raised in self._watching.renew(key, found):
+                yield key, concern, raised
+
+    def _outlooks(self) -> dict[str, dict[str, SeriesForecast]]:
+        found: dict[str, dict[str, SeriesForecast]] = {}
+        for (sku, location), forecast in self._forecasts.items():
+            found.setdefault(sku, {})[location] = forecast
+        return found
+
+    def _places(self, sku: str, outlooks: dict[str, SeriesForecast]) -> dict[str, Place]:
+        level = self._levels[sku]
+        return {
+            location: Place(level.at(location, self.plans), outlooks.get(location))
+            for location in sorted(level.stock.keys() | outlooks.keys())
+        }
+
+    def _terms_now(self) -> Terms:
+        service = self.plans.service
+        return self._terms if service is None else replace(self._terms, service=service)
 
     def _series(self, keys: Iterable[SeriesKey], today: int) -> Iterator[Series]:
         for key in keys:
@@ -167,16 +217,10 @@ class Forecaster:
         known = self._levels.get(record.sku)
         if known is not None and record.version <= known.version:
             return
-        stock = {
-            place.location: Stock(
-                place.available, place.shortage, sum(x.quantity for x in place.incoming), place.backordered,
-                record.discontinued,
-            )
-            for place in record.locations
-        }  # fmt: skip
-        if known is None or (known.stock, known.discontinued) != (stock, record.discontinued):
+        level = level_of(record)
+        if known is None or (known.stock, known.discontinued) != (level.stock, level.discontinued):
             self._restocked.add(record.sku)
-        self._levels[record.sku] = _Level(record.version, record.discontinued, stock)
+        self._levels[record.sku] = level
         for place in record.locations:
             self._history.is_out((record.sku, place.location), place.out_since)
 
@@ -190,7 +234,9 @@ class Forecaster:
             self._advice[key] = Advice(
                 quantity=record.quantity, order_by=record.order_by, reorder_point=record.reorder_point,
                 order_up_to=record.order_up_to, safety_stock=0, position=record.position,
-                lead_days=record.lead_days, reason=record.reason,
+                lead_days=record.lead_days, reason=record.reason, kind=record.kind, supplier=record.supplier,
+                from_location=record.from_location, needed=record.needed, cost_cents=record.cost_cents,
+                expected=record.expected,
             )  # fmt: skip
 
 
@@ -206,9 +252,11 @@ def forecast_record(key: SeriesKey, forecast: SeriesForecast, run: str, time: st
 
 def reorder_record(key: SeriesKey, advice: Advice, run: str, time: str) -> Reorder:
     return Reorder(
-        id=record_id(*key, run, str(advice.position)), time=time, sku=key[0], location=key[1], run=run,
-        quantity=advice.quantity, order_by=advice.order_by, reorder_point=advice.reorder_point,
+        id=record_id(*key, run, str(advice.position), str(advice.quantity)), time=time, sku=key[0], location=key[1],
+        run=run, quantity=advice.quantity, order_by=advice.order_by, reorder_point=advice.reorder_point,
         order_up_to=advice.order_up_to, position=advice.position, lead_days=advice.lead_days, reason=advice.reason,
+        kind=advice.kind, supplier=advice.supplier, from_location=advice.from_location, needed=advice.needed,
+        cost_cents=advice.cost_cents, expected=advice.expected,
     )  # fmt: skip
 
 

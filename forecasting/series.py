@@ -109,7 +109,7 @@ class DemandHistory:
                     return latest[place]
         return latest[0]
 
-    def series(self, key: SeriesKey, today: int) -> Series | None:
+    def series(self, key: SeriesKey, today: int, days_max: int = HISTORY_DAYS_MAX) -> Series | None:
         """The closed days of one series; its open day alone when that is all there is; `None` without either."""
         days = self._days.get(key)
         first_day = min((day for day in days if day <= today), default=None) if days else None
@@ -117,7 +117,7 @@ class DemandHistory:
             return None
         open_only = first_day == today
         last_day = today if open_only else today - 1
-        start = max(first_day, last_day - HISTORY_DAYS_MAX + 1)
+        start = max(first_day, last_day - days_max + 1)
         out_since = self._out_since.get(key, last_day)
         units = [None if day > out_since else _value(days.get(day)) for day in range(start, last_day + 1)]
         return Series(key[0], key[1], last_day, units, open_only)

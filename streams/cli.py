@@ -28,6 +28,7 @@ _COMMANDS = {
     "stock": "reading:stock_app",
     "orders": "reading:orders_app",
     "shortages": "shortages:shortages",
+    "reorders": "reorders:reorders_app",
     "pick-list": "picking:pick_list",
     "explain": "explaining:explain",
     "replay": "replaying:replay",

@@ -1,7 +1,8 @@
 """Makes the topics and opens the logs: `topics apply`, and what `up` does first on a broker that keeps nothing.
 
 Writes topics and the first record of every partition of both logs. Guarantees: what exists is checked, never changed
-behind anybody's back; a log is opened once, and every partition by the same record; the partition count is one for all.
+behind anybody's back; a log is opened once, and every partition by the same record; the partition count is one for all
+but the topics whose number the catalogue fixes.
 Does not belong here: who reads the topics.
 """
 
@@ -15,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.ends import bounds
 from streams.settings import PARTITIONS_DEFAULT, Settings, client_config, producer_config
-from streams.topics import CATALOGUE, LOGS, ORDERS, Topic
+from streams.topics import CATALOGUE, LOGS, ORDERS, Topic, topic
 from tables.codec import encode
 from tables.log import LOGIC_VERSION
 from tables.records import Limits, LogOpened
@@ -38,9 +39,9 @@ def apply(settings: Settings, partitions: int = 0, replication: int = 1, limits:
     """Create what is missing and open what is not opened. `partitions` 0: as there are, else the default."""
     admin = AdminClient(client_config(settings))
     there = partition_counts(settings, admin)
-    known = {count for name, count in there.items()}
-    if len(known) > 1:
-        raise TopicsWrong(f"topics differ in their number of partitions: {there}; they must all have the same")
+    if wrong := misfits(there):
+        raise TopicsWrong(wrong)
+    known = set(shared(there).values())
     count = partitions or (known.pop() if known else PARTITIONS_DEFAULT)
     if known and known != {count}:
         raise TopicsWrong(
@@ -64,14 +65,32 @@ def partition_counts(settings: Settings, admin: AdminClient | None = None) -> di
     return {names[n]: len(m.partitions) for n, m in topics.items() if n in names and not m.error}
 
 
+def shared(there: dict[str, int]) -> dict[str, int]:
+    """Of these counts those of the topics that have as many partitions as the log."""
+    return {name: count for name, count in there.items() if not topic(name).partitions}
+
+
+def misfits(there: dict[str, int]) -> str:
+    """What is wrong with these counts; empty: nothing."""
+    if len(set(shared(there).values())) > 1:
+        return f"topics differ in their number of partitions: {shared(there)}; they must all have the same"
+    fixed = {name: topic(name).partitions for name in there.keys() - shared(there).keys()}
+    wrong = [f"{name} has {there[name]} partitions, it must have {count}" for name, count in fixed.items()
+             if there[name] != count]  # fmt: skip
+    return "; ".join(wrong)
+
+
 def _create(admin: AdminClient, settings: Settings, missing: list[Topic], count: int, replication: int) -> list[str]:
     """The topics that were made by this call, and by no other at the same time."""
     if not missing:
         return []
     wanted = [
-        NewTopic(settings.prefix + t.name, num_partitions=count, replication_factor=replication, config=t.config())
+        NewTopic(
+            settings.prefix + t.name, num_partitions=t.partitions or count, replication_factor=replication,
+            config=t.config(),
+        )
         for t in missing
-    ]
+    ]  # fmt: skip
     created: list[str] = []
     for name, future in admin.create_topics(wanted, request_timeout=APPLY_SECONDS).items():
         try:
@@ -87,7 +106,7 @@ def _wait_until_there(settings: Settings, admin: AdminClient, count: int) -> Non
     until = time.monotonic() + APPLY_SECONDS
     while True:
         there = partition_counts(settings, admin)
-        if len(there) == len(CATALOGUE) and set(there.values()) == {count}:
+        if len(there) == len(CATALOGUE) and set(shared(there).values()) == {count} and not misfits(there):
             return
         if time.monotonic() > until:
             raise TopicsWrong(f"the broker shows {there} after {APPLY_SECONDS:.0f} s; every topic needs {count}")
@@ -114,9 +133,9 @@ def _open(settings: Settings, limits: Limits, count: int) -> list[str]:
     failed: list[str] = []
     # A broker that is just up says once that its coordinator loads, and is asked again: no news.
     producer = Producer(producer_config(settings) | {"log_level": 3})
-    for topic, partition in empty:
+    for log, partition in empty:
         producer.produce(
-            settings.prefix + topic.name, encode(record), partition=partition,
+            settings.prefix + log.name, encode(record), partition=partition,
             on_delivery=lambda error, _: failed.append(error.str()) if error else None,
         )  # fmt: skip
     if producer.flush(APPLY_SECONDS) or failed:

@@ -10,12 +10,13 @@ from typing import Literal
 
 DAY_MS = 86_400_000
 ROW_BYTES_MAX = 4 << 20  # in a changelog: an order or a reservation of 2,000 lines, and all that became of it
-Kind = Literal["log", "published", "changelog", "dead"]
+Kind = Literal["log", "published", "planning", "changelog", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`partitioned_by`: the part of the key whose murmur2 chooses the partition (the whole key, if empty)."""
+    """`partitioned_by`: the part of the key whose murmur2 chooses the partition (the whole key, if empty).
+    `partitions`: how many this topic has, whatever the log has; 0: as many as the log."""
 
     name: str
     key: str
@@ -25,6 +26,7 @@ class Topic:
     cleanup: Literal["delete", "compact", "compact,delete"]
     retention_ms: int = -1
     partitioned_by: str = ""
+    partitions: int = 0
 
     def config(self) -> dict[str, str]:
         """The broker's settings for this topic. It stamps records itself, where it can: a worker whose clock is wrong
@@ -65,6 +67,15 @@ FORECASTS = Topic(
 REORDERS = Topic(
     "reorders", "sku|location", "recommended purchases", "forecaster", "published", "compact", partitioned_by="sku"
 )
+FORECAST_ALERTS = Topic(
+    "forecast-alerts", "sku|location|kind", "stock-outs, overstock and expiry to come", "forecaster",
+    "published", "compact", partitioned_by="sku",
+)  # fmt: skip
+PLANNING = Topic(
+    "planning", "supplier|NAME, supply|SKU, promotion|ID, decision|SKU|LOCATION|RUN, service|",
+    "terms of suppliers and SKUs, promotions, decisions on reorders", "whoever plans", "planning", "compact",
+    partitions=1,
+)  # fmt: skip
 ORDER_CHANGELOG = Topic(
     "order-changelog", "row key|writer", "rows of the order agent", "order agent", "changelog", "compact"
 )
@@ -78,6 +89,7 @@ DEAD_LETTERS = Topic(
 
 CATALOGUE: tuple[Topic, ...] = (
     ORDERS, WAREHOUSE, RESERVATIONS, ORDER_STATUS, STOCK_LEVELS, ALERTS, DEMAND, FORECASTS, REORDERS,
+    FORECAST_ALERTS, PLANNING,
     ORDER_CHANGELOG, STOCK_CHANGELOG, DEAD_LETTERS,
 )  # fmt: skip
 LOGS = (ORDERS, WAREHOUSE)

@@ -186,13 +186,42 @@ PUBLISHED: tuple[r.Record, ...] = (
     r.Reorder(
         id=f"{SKU}|{AUSTIN}|2026-03-02", time=STAMP, sku=SKU, location=AUSTIN, run="2026-03-02", quantity=60,
         order_by="2026-03-05", reorder_point=20, order_up_to=80, position=20, lead_days=7,
-        reason="20 units cover 6 days, delivery takes 7",
+        reason="20 units cover 6 days, delivery takes 7", kind="transfer", supplier="Hill Country Beef",
+        from_location="RENO", needed=60, cost_cents=14400, expected="2026-03-12",
     ),
+    r.ForecastAlert(
+        id=f"{SKU}|{AUSTIN}|2026-03-02.001|stockout_predicted", time=STAMP, sku=SKU, location=AUSTIN,
+        kind="stockout_predicted", state="raised", run="2026-03-02.001", probability=0.6, units=8, stock=20,
+        day="2026-03-07", until="2026-03-12", note="20 there or coming, 28 expected",
+    ),
+)  # fmt: skip
+
+PLANNING: tuple[r.Record, ...] = (
+    r.SupplierTerms(
+        id="supplier:hcb", time=STAMP, supplier="Hill Country Beef", lead_days=7, order_weekdays=["mon", "thu"],
+        arrival_weekdays=["tue", "fri"], closed=["2026-12-25"], minimum_units=100, minimum_cents=50000,
+        budget_cents=900000, review_days=7,
+    ),
+    r.Supply(
+        id=f"supply:{SKU}", time=STAMP, sku=SKU, supplier="Hill Country Beef", case_pack=24, minimum_quantity=48,
+        unit_cost_cents=240, shelf_life_days=180, central=AUSTIN, transfer_days=3,
+    ),
+    r.PromotionPlanned(
+        id="promotion:1", time=STAMP, promotion="SPRING", sku=SKU, first_day="2026-03-20", last_day="2026-03-27",
+        depth=0.25, location=AUSTIN,
+    ),
+    r.ReorderDecision(
+        id=f"decision:{SKU}|{AUSTIN}|2026-03-02.001", time=STAMP, sku=SKU, location=AUSTIN, run="2026-03-02.001",
+        decision="accepted", quantity=48, recommended=60, order_by="2026-03-05", kind="transfer",
+        supplier="Hill Country Beef", from_location="RENO", cost_cents=11520, reference="RO-2026-03-02.001",
+        by="Ada", reason="the shelf is narrow", decided_at=OCCURRED, log_id=LOG_ID, offset=18,
+    ),
+    r.ServiceSet(id="service:1", time=STAMP, service=0.9, wanted_fill=0.97, replayed_fill=0.974),
 )  # fmt: skip
 
 PACKED = r.Packed(items=[Raw(encode(record)) for record in STOCK_LOG[-4:]])
 
-_BY_TYPE: dict[type, Any] = {type(x): x for x in (*BOTH_LOGS, *ORDER_LOG, *STOCK_LOG, *PUBLISHED, PACKED)}
+_BY_TYPE: dict[type, Any] = {type(x): x for x in (*BOTH_LOGS, *ORDER_LOG, *STOCK_LOG, *PUBLISHED, *PLANNING, PACKED)}
 
 
 def example(kind: type[T], **changes: Any) -> T:

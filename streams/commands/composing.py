@@ -14,6 +14,7 @@ import msgspec
 
 from connectors.open_log import require_open_logs
 from connectors.outlet import Outlet
+from forecasting.planning import PLANNING
 from streams.commands import vocabulary as v
 from streams.commands.output import fail
 from streams.reader import ReadError
@@ -22,7 +23,7 @@ from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable, encode, instant
 
 CANNOT_READ = 3
-_CODECS = {v.ORDERS: ORDER_LOG, v.WAREHOUSE: STOCK_LOG}
+_CODECS = {v.ORDERS: ORDER_LOG, v.WAREHOUSE: STOCK_LOG, v.PLANNING: PLANNING}
 
 
 class Wrong(Exception):

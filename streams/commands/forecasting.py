@@ -1,8 +1,8 @@
 """`smokehouse forecast`: run a forecaster until it is asked to stop.
 
-Reads `demand` and `stock-levels`; writes `forecasts`, `reorders`, `dead-letters`; talks on stderr. Exit codes: 0
-stopped as asked, 71 the broker did not take what was sent, 74 topics or group cannot be read, 2 unusable arguments.
-Does not belong here: the loop itself.
+Reads `demand`, `stock-levels`, `planning`; writes `forecasts`, `reorders`, `forecast-alerts`, `dead-letters`; talks on
+stderr. Exit codes: 0 stopped as asked, 71 the broker did not take what was sent, 74 topics or group cannot be read, 2
+unusable arguments. Does not belong here: the loop itself.
 """
 
 from __future__ import annotations

@@ -100,8 +100,8 @@ def worker(
     missing = [t.name for t in CATALOGUE if t.name not in there]
     if missing:
         fail(f"topics are missing: {', '.join(missing)}. Make them: smokehouse topics apply")
-    if len(set(there.values())) > 1:
-        fail(f"topics differ in their number of partitions: {there}")
+    if wrong := logs.misfits(there):
+        fail(wrong)
     try:
         wiring.run(settings, role, name, loglevel)
     except SettingError as error:

@@ -1,8 +1,9 @@
 """`smokehouse tell`: say what happened, or ask for something, onto the right log: one record, or a file of them.
 
-Reads fields from the command line; writes `orders` and `warehouse`. Guarantees: what is wrong is named field by field,
-and then nothing is written; the ids of what was written stand on stdout, one a line. The same id told again is the same
-record and changes nothing. Exit codes: 1 not (all) written, 2 something is wrong with what was given, 3 no log is open.
+Reads fields from the command line; writes `orders`, `warehouse`, `planning`. Guarantees: what is wrong is named field
+by field, and then nothing is written; the ids of what was written stand on stdout, one a line. The same id told again
+is the same record and changes nothing. Exit codes: 1 not (all) written, 2 something is wrong with what was given, 3 no
+log is open.
 Does not belong here: which records there are, and what they may hold (`vocabulary`); files (`telling_file`).
 """
 
@@ -24,6 +25,11 @@ from streams.commands.telling_file import refuse, tell_file
 from tables import records as r
 from tables.examples import example
 
+PLANNING_KEYS: dict[type[r.Record], str] = {
+    r.SupplierTerms: "supplier", r.Supply: "sku", r.PromotionPlanned: "promotion",
+    r.ReorderDecision: "sku, location, run", r.ServiceSet: "(one)",
+}  # fmt: skip
+
 
 def tell(
     type_: Annotated[str, Parameter(name="TYPE")] = "",
@@ -33,7 +39,7 @@ def tell(
     id: str = "",
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Write a record of the order log or the stock log, or a file of them. Without FIELD=VALUE: which there are.
+    """Write a record of a log or of the plans, or a file of them. Without FIELD=VALUE: which there are.
 
     Parameters
     ----------
@@ -113,6 +119,8 @@ def _list_types() -> None:
 def _key_name(kind: type[r.Record]) -> str:
     if issubclass(kind, r.EVERYWHERE):
         return "(every partition)"
+    if v.logs_of(kind) == [v.PLANNING]:
+        return PLANNING_KEYS[kind]
     return "order_id" if v.logs_of(kind) == [v.ORDERS] else "sku"
 
 

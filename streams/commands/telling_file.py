@@ -1,8 +1,9 @@
 """`smokehouse tell --json FILE`: many records at once, out of JSON lines.
 
-Reads a file or stdin; writes both logs. Guarantees: every line is checked before the first record is written, and one
-that is wrong, named by its number, means that nothing is. Bounded: a million lines, of at most a record's size; checked
-lines wait on disk. Does not belong here: what a record may say (`vocabulary`), how it is made (`composing`).
+Reads a file or stdin; writes both logs and `planning`. Guarantees: every line is checked before the first record is
+written, and one that is wrong, named by its number, means that nothing is. Bounded: a million lines, of at most a
+record's size; checked lines wait on disk. Does not belong here: what a record may say (`vocabulary`), how it is made
+(`composing`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tables.codec import encode
 LINES_MAX = 1_000_000
 COMPLAINTS_MAX = 20
 SPOOL_BYTES = 16 << 20  # of checked lines in memory; the rest waits on disk
-_told = msgspec.json.Decoder(r.OrderRecord | r.StockRecord)
+_told = msgspec.json.Decoder(r.OrderRecord | r.StockRecord | r.PlanningRecord)
 
 
 def tell_file(name: str, kind: type[r.Record] | None, given: dict[str, str], *, dry_run: bool) -> None:

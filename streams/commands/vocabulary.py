@@ -1,4 +1,4 @@
-"""Which records a person or a channel may tell the two logs, what each field may hold, and what is wrong with a value.
+"""Which records a person or a channel may tell the logs and `planning`, what each field may hold, and what is wrong.
 
 Pure; made of the types in `tables.records`. Guarantees: a record without a complaint here is one its log's codec reads;
 a complaint names its field (`lines[0].quantity`) and what is allowed there, and quotes no more than a few characters.
@@ -15,13 +15,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from streams.topics import ORDERS, WAREHOUSE, Topic
+from forecasting import planning
+from streams.topics import ORDERS, PLANNING, WAREHOUSE, Topic
 from tables import records as r
 
 OURS = ("id", "time", "type")  # every record has them
 ID_MAX = 256  # characters
 LOG_RECORDS: dict[Topic, tuple[type[r.Record], ...]] = {
-    ORDERS: get_args(r.OrderRecord), WAREHOUSE: get_args(r.StockRecord),
+    ORDERS: get_args(r.OrderRecord), WAREHOUSE: get_args(r.StockRecord), PLANNING: get_args(r.PlanningRecord),
 }  # fmt: skip
 # What the system says to itself, and the word that is meant for others where there is one.
 ITS_OWN: dict[type[r.Record], str] = {
@@ -84,6 +85,8 @@ def key_of(record: r.Record) -> str | None:
     """The key its partition is chosen by; None: it is for every partition."""
     if isinstance(record, r.EVERYWHERE):
         return None
+    if isinstance(record, r.PlanningRecord):
+        return planning.key_of(record)
     return str(getattr(record, "order_id" if logs_of(type(record)) == [ORDERS] else "sku"))
 
 
@@ -135,6 +138,8 @@ def _leaf(info: Any) -> str:
             edge = f", from {low:,} on" if low is not None else f" up to {high:,}" if high is not None else ""
             return f"a whole number{edge}"
         return f"a whole number, {low:,} to {high:,}"
+    if isinstance(info, msgspec.inspect.FloatType):
+        return "a number" if info.ge is None else f"a number, {info.ge:g} to {info.le:g}"
     if isinstance(info, msgspec.inspect.LiteralType):
         return "one of: " + ", ".join(str(value) for value in info.values if value != "")
     if isinstance(info, msgspec.inspect.UnionType):

@@ -1,4 +1,4 @@
-"""Every record of the two logs and of the published topics: the words this system speaks.
+"""Every record of the two logs, of the plans and of the published topics: the words this system speaks.
 
 Facts are past tense and never refused (`received`); commands are imperative and may be (`reserve`). Values on the wire
 are JSON objects with `type`, `id` (the idempotency key), `time` (RFC 3339, ours) and flat fields.
@@ -63,6 +63,17 @@ from tables.records.orders import (
     ShippedLine,
     TrackingUpdated,
 )
+from tables.records.planning import (
+    CENTS_MAX,
+    Cents,
+    PlanningRecord,
+    PromotionPlanned,
+    ReorderDecision,
+    ServiceSet,
+    SupplierTerms,
+    Supply,
+    Weekday,
+)
 from tables.records.published import (
     Accuracy,
     Alert,
@@ -70,6 +81,7 @@ from tables.records.published import (
     DecidedLine,
     Demand,
     Forecast,
+    ForecastAlert,
     FulfilmentStatus,
     IncomingLevel,
     LocationLevel,
@@ -153,6 +165,7 @@ from tables.records.types import (
 )
 
 __all__ = [
+    "CENTS_MAX",
     "CLOCK",
     "EVERYWHERE",
     "ITEMS_MAX",
@@ -173,6 +186,7 @@ __all__ = [
     "BackorderFilled",
     "CancelLine",
     "CancelRequested",
+    "Cents",
     "ChannelLevel",
     "ChannelSet",
     "ChannelStockSet",
@@ -191,6 +205,7 @@ __all__ = [
     "EditLine",
     "FillBackorders",
     "Forecast",
+    "ForecastAlert",
     "FulfilmentStatus",
     "Hold",
     "IncomingLevel",
@@ -237,9 +252,11 @@ __all__ = [
     "PaymentVoided",
     "Picked",
     "PickedLine",
+    "PlanningRecord",
     "Policy",
     "PolicySet",
     "Promise",
+    "PromotionPlanned",
     "Prune",
     "Pruned",
     "PurchaseClosed",
@@ -255,6 +272,7 @@ __all__ = [
     "Release",
     "ReleaseLine",
     "Reorder",
+    "ReorderDecision",
     "ReservationOverdue",
     "Reserve",
     "ReserveAnswered",
@@ -264,6 +282,7 @@ __all__ = [
     "ReturnStatus",
     "Returned",
     "Seconds",
+    "ServiceSet",
     "Shipped",
     "ShippedLine",
     "Short",
@@ -274,6 +293,8 @@ __all__ = [
     "StatusLine",
     "StockLevels",
     "StockRecord",
+    "SupplierTerms",
+    "Supply",
     "Text",
     "Tick",
     "TickContinued",
@@ -283,5 +304,6 @@ __all__ = [
     "TransferredOut",
     "Units",
     "Wanted",
+    "Weekday",
     "WindowContinued",
 ]

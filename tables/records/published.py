@@ -241,7 +241,11 @@ class Forecast(Record, tag="forecast"):
 
 
 class Reorder(Record, tag="reorder"):
-    """`reorders`: what to buy, when, and why, in words with its figures."""
+    """`reorders`: what to buy or move, when, and why, in words with its figures.
+
+    `kind` transfer: bring `quantity` units from `from_location`. `cost_cents`: of `quantity`; 0: not known.
+    `needed`: units up to `order_up_to`, before packs, minimum, shelf life, budget and what the centre has.
+    """
 
     sku: str
     location: str
@@ -253,3 +257,30 @@ class Reorder(Record, tag="reorder"):
     position: int
     lead_days: int
     reason: str
+    kind: Literal["purchase", "transfer"] = "purchase"
+    supplier: str = ""
+    from_location: str = ""
+    needed: int = 0
+    cost_cents: int = 0
+    expected: str = ""  # the day it would be there
+
+
+class ForecastAlert(Record, tag="forecast_alert"):
+    """`forecast-alerts`: what is going to be wrong with the stock of a SKU at a location, as it stands.
+
+    stockout_predicted: `probability` that stock does not last until the next possible receipt (`until`); `day`: when it
+    is expected to be gone. overstock: `units` more than would sell within shelf life, or the days the forecaster
+    allows. expiring_before_sold: `units` of lots up to best-before `until` that are not expected to sell until then.
+    """
+
+    sku: str
+    location: str
+    kind: Literal["stockout_predicted", "overstock", "expiring_before_sold"]
+    state: Literal["raised", "cleared"]
+    run: str
+    probability: float = 0.0
+    units: int = 0
+    stock: int = 0
+    day: str = ""
+    until: str = ""
+    note: str = ""

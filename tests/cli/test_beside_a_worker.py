@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
+from streams.reader import last_offsets
 from tables import records as r
 
 
@@ -48,3 +51,35 @@ def test_stock_orders_tail_and_export_agree_on_what_was_decided(shop):
     assert (document["order"]["status"], document["decision"]["status"]) == ("rejected", "rejected")
     assert document["decision"]["lines"][0]["reason"] == "insufficient"
     assert document["decision"]["partition"] == shop.partition("o-2")
+
+
+def test_what_is_accepted_is_incoming_once_however_often_it_is_said(shop):
+    shop.publish("warehouse", "BJ-1", r.Received(id="in-1", sku="BJ-1", location="W2", quantity=50, lot="L1"))
+    bought = r.Reorder(
+        id="1", sku="BJ-1", location="W1", run="2026-03-01.001", quantity=60, order_by="2026-03-02", reorder_point=20,
+        order_up_to=80, position=20, lead_days=7, reason="Buy.", supplier="ACME", expected="2026-03-09",
+    )  # fmt: skip
+    brought = msgspec.structs.replace(
+        bought, id="2", run="2026-03-02.001", quantity=8, kind="transfer", from_location="W2", supplier="",
+        expected="2026-03-04",
+    )  # fmt: skip
+    with (shop.settings.home / "worker.log").open("wb") as log:
+        shop.start("worker", stdout=log, stderr=log)
+        for reorder in (bought, brought):
+            shop.publish("reorders", "BJ-1|W1", reorder, partition=shop.partition("BJ-1"))
+            shop.run("reorders", "accept", "BJ-1", "W1")
+            shop.send("planning", None, key=f"decision|BJ-1|W1|{reorder.run}".encode())  # as if it had never arrived
+            shop.run("reorders", "accept", "BJ-1", "W1")
+
+        def there():
+            [levels] = json.loads(shop.run("stock", "get", "BJ-1", "--json").stdout)
+            at = {x["location"]: x for x in levels["locations"]}
+            return at if len(at.get("W1", {}).get("incoming", ())) == 2 else None
+
+        at = shop.wait_for(there)
+        shop.publish("warehouse", "BJ-1", r.Received(id="in-2", sku="BJ-1", location="W2", quantity=1, lot="L1"))
+        shop.wait_for(lambda: (x := there()) and x["W2"]["on_hand"] == 43 and x)
+    assert sorted((x["kind"], x["quantity"], x["expected"]) for x in at["W1"]["incoming"]) == [
+        ("purchase", 60, "2026-03-09"), ("transfer", 8, "2026-03-04"),
+    ]  # fmt: skip
+    assert sum(last_offsets(shop.settings, "dead-letters").values()) == 0, "the same words, not others under one id"

@@ -220,3 +220,46 @@ def test_stdin_is_read_to_its_end(shop):
 def test_an_empty_file_and_an_id_for_many_are_refused(shop):
     assert "not one record" in tell_lines(shop, "\n", "received", code=2).stderr
     assert "each line has its own" in tell_lines(shop, "{}", "received", "--id", "x", code=2).stderr
+
+
+# ---- plans
+
+
+def plans(shop):
+    return [
+        (message.partition(), message.key(), json.loads(message.value()))
+        for batch in read_to_end(shop.settings, "planning", contiguous=True)
+        for message in batch
+    ]
+
+
+def test_a_plan_stands_under_its_key_in_the_one_partition_and_on_no_log(shop):
+    shop.run("tell", "supplier_terms", "supplier=Hill Country", "lead_days=7", "order_weekdays=mon,thu", "--id", "s-1")
+    shop.run("tell", "promotion_planned", "promotion=P1", "sku=BJ-1", "first_day=2026-03-02", "last_day=2026-03-03",
+             "depth=0.25")  # fmt: skip
+    (first, key, terms), (second, other, _) = plans(shop)
+    assert (first, key, second, other) == (0, b"supplier|Hill Country", 0, b"promotion|P1")
+    assert terms.pop("time")
+    assert terms == {"type": "supplier_terms", "id": "s-1", "supplier": "Hill Country", "lead_days": 7,
+                     "order_weekdays": ["mon", "thu"]}  # fmt: skip
+    assert written(shop) == []
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (("supplier_terms", "supplier=A", "lead_days=400"), "lead_days: 400 is not allowed; give a whole number, 0 to 365"),
+    (("supplier_terms", "supplier=A", "lead_days=1", "order_weekdays=monday"), "give one of: fri, mon, sat"),
+    (("supply", "sku=BJ-1", "case_pack=0"), "case_pack: 0 is not allowed"),
+    (("promotion_planned", "promotion=P", "sku=S", "first_day=2026-03-02", "last_day=2026-03-03", "depth=2"),
+     "depth: 2 is not allowed; give a number, 0 to 1"),
+    (("promotion_planned", "promotion=P", "sku=S", "first_day=2026-03-02", "last_day=2026-03-01", "depth=0.5"),
+     "last_day: before first_day"),
+])  # fmt: skip
+def test_a_plan_that_is_wrong_is_refused_and_nothing_is_written(shop, words, sentence):
+    assert sentence in shop.run("tell", *words, code=2).stderr
+    assert plans(shop) == []
+
+
+def test_lines_of_a_file_may_be_plans(shop):
+    lines = ['{"type": "supply", "sku": "BJ-1", "supplier": "A", "case_pack": 12}', '{"type": "supply", "sku": "BJ-2"}']
+    tell_lines(shop, "\n".join(lines))
+    assert [key for _, key, _ in plans(shop)] == [b"supply|BJ-1", b"supply|BJ-2"]

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,10 +20,20 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.reader import read_to_end
 from streams.settings import Settings, client_config, producer_config
-from streams.topics import DEAD_LETTERS, DEMAND, FORECASTS, REORDERS, STOCK_LEVELS
+from streams.topics import DEAD_LETTERS, DEMAND, FORECAST_ALERTS, FORECASTS, PLANNING, REORDERS, STOCK_LEVELS
 from tables.codec import encode
 from tables.murmur2 import partition_of
-from tables.records import Demand, Forecast, LocationLevel, Reorder, StockLevels
+from tables.records import (
+    Demand,
+    Forecast,
+    ForecastAlert,
+    LocationLevel,
+    Reorder,
+    ServiceSet,
+    StockLevels,
+    SupplierTerms,
+    Supply,
+)
 
 PARTITIONS = 4
 FIRST = date(2026, 3, 2)
@@ -37,8 +47,8 @@ COMMAND = ("-m", "streams.cli", "forecast", "--every", "0.3")
 def topics(settings: Settings) -> Settings:
     admin = AdminClient(client_config(settings))
     wanted = [
-        NewTopic(settings.prefix + topic.name, PARTITIONS, 1)
-        for topic in (DEMAND, STOCK_LEVELS, FORECASTS, REORDERS, DEAD_LETTERS)
+        NewTopic(settings.prefix + topic.name, topic.partitions or PARTITIONS, 1)
+        for topic in (DEMAND, STOCK_LEVELS, FORECASTS, REORDERS, FORECAST_ALERTS, PLANNING, DEAD_LETTERS)
     ]
     for made in admin.create_topics(wanted).values():
         made.result(20)
@@ -105,6 +115,14 @@ def stock(settings: Settings, sku: str, available: int, *, offset: int = 1) -> N
         gtin="", discontinued=False, locations=[place], version=(1, offset, 0),
     )  # fmt: skip
     produce(settings, STOCK_LEVELS.name, sku, encode(record), partition_of(sku, PARTITIONS))
+
+
+def until_started(settings: Settings, times: int) -> None:
+    """Until the command has begun its work so many times: before that a signal ends it as it would any process."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while (settings.home / "forecaster.log").read_text().count("forecasting partitions") < times:
+        assert time.monotonic() < limit
+        time.sleep(0.1)
 
 
 def messages(settings: Settings, topic: str) -> list[Message]:
@@ -197,9 +215,11 @@ def test_what_cannot_be_read_is_a_dead_letter_once_and_stops_nothing(topics: Set
     produce(topics, DEMAND.name, "deleted", None, home)
     [good] = [m.value() for m in messages(topics, DEMAND.name) if m.key() == f"{sku}|MAIN|2026-03-02".encode()]
     produce(topics, DEMAND.name, f"{sku}|MAIN|2026-03-02", good, elsewhere)
-    letters = len(garbage) + 2
-    for _ in range(2):
+    produce(topics, PLANNING.name, "supply|X", b'{"type":"supply"}', 0)
+    letters = len(garbage) + 3
+    for starts in (1, 2):
         with forecaster(topics, "--partitions", "0,1,2,3"):
+            until_started(topics, starts)
             until(topics, FORECASTS.name, 1)
             limit = time.monotonic() + PATIENCE_SECONDS
             while len(messages(topics, DEAD_LETTERS.name)) < letters:
@@ -210,11 +230,11 @@ def test_what_cannot_be_read_is_a_dead_letter_once_and_stops_nothing(topics: Set
     assert len(found) == letters, "a restart reads them again and says nothing new"
     told = [headers(message) for message in found]
     assert {one["__connect.errors.topic"] for one in told} == {
-        topics.prefix + DEMAND.name, topics.prefix + STOCK_LEVELS.name,
+        topics.prefix + DEMAND.name, topics.prefix + STOCK_LEVELS.name, topics.prefix + PLANNING.name,
     }  # fmt: skip
     assert all(one["__connect.errors.offset"].isdigit() for one in told)
     assert all(one["__connect.errors.exception.message"] for one in told)
-    assert {message.value() for message in found} == {*garbage, b"nothing", good}
+    assert {message.value() for message in found} == {*garbage, b"nothing", good, b'{"type":"supply"}'}
     assert any(one["__connect.errors.partition"] == str(elsewhere) for one in told)
 
 
@@ -238,3 +258,60 @@ def test_two_forecasters_share_the_skus_and_one_takes_over_the_others_share(topi
             while not wanted <= {message.key() for message in messages(topics, FORECASTS.name)}:
                 assert time.monotonic() < limit, log.read_text()[-3000:]
                 time.sleep(0.2)
+
+
+def tell(settings: Settings, key: str, record: Supply | SupplierTerms | ServiceSet) -> None:
+    produce(settings, PLANNING.name, key, encode(record), 0)
+
+
+def newest_reorder(settings: Settings, wanted: Callable[[Reorder], bool]) -> Reorder:
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = [msgspec.json.decode(message.value(), type=Reorder) for message in messages(settings, REORDERS.name)]
+        if found and wanted(found[-1]):
+            return found[-1]
+        assert time.monotonic() < limit, found[-1:]
+        time.sleep(0.1)
+
+
+def test_plans_that_are_told_while_it_runs_change_the_advice(topics: Settings):
+    sell(topics, SKUS[0], 0, 20)
+    stock(topics, SKUS[0], 0)
+    with forecaster(topics, "--partitions", "0,1,2,3"):
+        plain = newest_reorder(topics, lambda x: x.quantity > 0)
+        assert (plain.supplier, plain.cost_cents) == ("", 0)
+        tell(topics, f"supply|{SKUS[0]}", Supply(id="1", sku=SKUS[0], supplier="ACME", case_pack=50,
+                                                unit_cost_cents=20))  # fmt: skip
+        packed = newest_reorder(topics, lambda x: x.supplier == "ACME")
+        assert packed.quantity == -(-plain.quantity // 50) * 50
+        assert packed.cost_cents == 20 * packed.quantity
+        tell(topics, "supplier|ACME", SupplierTerms(id="2", supplier="ACME", lead_days=7, budget_cents=1100))
+        cut = newest_reorder(topics, lambda x: x.cost_cents <= 1100)
+        assert (cut.quantity, cut.needed) == (50, packed.needed)
+        assert "Budget: 11.00 left for ACME" in cut.reason
+        tell(topics, "service|", ServiceSet(id="3", service=0.6))
+        assert newest_reorder(topics, lambda x: "60% quantile" in x.reason).reorder_point < cut.reorder_point
+
+
+def test_a_stock_out_to_come_is_told_once_and_again_when_it_is_averted(topics: Settings):
+    sell(topics, SKUS[0], 0, 20)
+    stock(topics, SKUS[0], 12)
+
+    def alerts(count: int) -> list[ForecastAlert]:
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while len(found := messages(topics, FORECAST_ALERTS.name)) < count:
+            assert time.monotonic() < limit, (topics.home / "forecaster.log").read_text()[-2000:]
+            time.sleep(0.1)
+        assert {message.key() for message in found} == {f"{SKUS[0]}|MAIN|stockout_predicted".encode()}
+        assert {message.partition() for message in found} == {partition_of(SKUS[0], PARTITIONS)}
+        return [msgspec.json.decode(message.value(), type=ForecastAlert) for message in found]
+
+    with forecaster(topics, "--partitions", "0,1,2,3"):
+        [raised] = alerts(1)
+        assert (raised.state, raised.day, raised.until, raised.stock) == ("raised", "2026-03-25", "2026-03-29", 12)
+        assert raised.probability > 0.8
+    with forecaster(topics, "--partitions", "0,1,2,3"):
+        until_started(topics, 2)
+        stock(topics, SKUS[0], 100, offset=2)
+        [_, cleared] = alerts(2)
+        assert cleared.state == "cleared"

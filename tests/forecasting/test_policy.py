@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -105,6 +106,9 @@ def test_only_a_change_a_buyer_would_act_on_is_news():
     assert first.is_news_after(None)
     assert not with_stock(19).is_news_after(first), "one unit more of two hundred"
     assert with_stock(1000).is_news_after(first)
+    assert replace(first, supplier="ACME").is_news_after(first)
+    assert replace(first, cost_cents=100).is_news_after(first)
+    assert replace(first, expected="2026-03-20").is_news_after(first)
 
 
 @pytest.mark.parametrize("wrong", [{"lead_days": -1}, {"review_days": 0}, {"service": 1.0}, {"service": 0.2}])

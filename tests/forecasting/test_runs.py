@@ -185,6 +185,17 @@ def test_what_is_published_can_be_read_back(forecaster: Forecaster):
     assert msgspec.json.decode(encode(reorder), type=Reorder) == reorder
 
 
+def test_a_recommendation_of_before_there_were_suppliers_is_still_read():
+    old = (
+        b'{"type":"reorder","id":"x","sku":"A","location":"MAIN","run":"2026-03-31.001","quantity":6,"order_by":"",'
+        b'"reorder_point":1,"order_up_to":7,"position":1,"lead_days":7,"reason":"Buy."}'
+    )
+    record = read("reorders", old)
+    assert isinstance(record, Reorder)
+    assert (record.kind, record.supplier, record.from_location, record.cost_cents) == ("purchase", "", "", 0)
+    Forecaster(Terms()).take(record)
+
+
 def test_ids_of_the_longest_names_fit_a_record():
     assert record_id("A", "B", "C") == "A|B|C"
     assert len(record_id("S" * 64, "L" * 64, "2026-03-31.001")) <= 128

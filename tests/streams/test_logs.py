@@ -47,7 +47,9 @@ def test_another_number_of_partitions_is_refused_and_nothing_is_made(topics):
     logs.apply(topics.settings, 2)
     with pytest.raises(logs.TopicsWrong, match=r"the log has 2 partitions, not 4: .* use another SMOKEHOUSE_PREFIX"):
         logs.apply(topics.settings, 4)
-    assert set(logs.partition_counts(topics.settings).values()) == {2}
+    there = logs.partition_counts(topics.settings)
+    assert set(logs.shared(there).values()) == {2}
+    assert there["planning"] == 1, "however many the log has"
     assert logs.apply(topics.settings).partitions == 2, "without a number: as there are"
 
 
@@ -57,6 +59,13 @@ def test_topics_that_differ_are_refused_and_nothing_is_made(topics):
     with pytest.raises(logs.TopicsWrong, match="differ in their number of partitions"):
         topics.apply()
     assert logs.partition_counts(topics.settings) == {"orders": 4, "warehouse": 2}
+
+
+def test_plans_of_several_partitions_are_refused_because_every_forecaster_reads_the_one(topics):
+    topics.make("planning", partitions=2)
+    with pytest.raises(logs.TopicsWrong, match="planning has 2 partitions, it must have 1"):
+        topics.apply()
+    assert logs.partition_counts(topics.settings) == {"planning": 2}
 
 
 def test_a_log_with_some_partitions_empty_was_cut_and_is_not_opened(topics):

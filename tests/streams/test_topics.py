@@ -9,7 +9,7 @@ from tables import outcome
 
 DESIGNED = {
     "orders", "warehouse", "reservations", "order-status", "stock-levels", "alerts", "demand", "forecasts", "reorders",
-    "order-changelog", "stock-changelog", "dead-letters",
+    "forecast-alerts", "planning", "order-changelog", "stock-changelog", "dead-letters",
 }  # fmt: skip
 each = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 

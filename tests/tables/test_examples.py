@@ -36,7 +36,7 @@ def test_an_example_of_the_stock_log_is_read_as_it_was_written(record: Any) -> N
     assert STOCK_LOG.items(encode(record)) == [record]
 
 
-@pytest.mark.parametrize("record", examples.PUBLISHED, ids=name)
+@pytest.mark.parametrize("record", [*examples.PUBLISHED, *examples.PLANNING], ids=name)
 def test_a_published_example_is_read_as_it_was_written(record: Any) -> None:
     assert msgspec.json.decode(encode(record), type=type(record)) == record
 

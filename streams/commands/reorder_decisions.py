@@ -1,0 +1,77 @@
+"""Writes what was decided about a recommendation: the order or transfer to the stock log, then the decision.
+
+Guarantees: an order is acknowledged before its decision is written, so a decision never speaks of an order that is not
+there; after a failure the same decision again is the same order. What may not be written is refused field by field.
+Does not belong here: which recommendation, and whether it may still be decided.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.outlet import DeliveryFailed
+from forecasting.decisions import decision_fields, order_fields
+from streams.commands.composing import Wrong, outlet_to, record_of, write
+from streams.commands.output import fail
+from streams.commands.published import newest_of_keys
+from streams.commands.telling_file import refuse
+from streams.settings import Settings
+from streams.topics import STOCK_LEVELS, WAREHOUSE
+from tables import records as r
+
+
+class Decider:
+    """Of one person, with one reason; `close` waits until everything is written."""
+
+    def __init__(self, settings: Settings, by: str, reason: str) -> None:
+        self._settings, self._by, self._reason = settings, by, reason
+        self._outlet = outlet_to(settings)
+
+    def accept(self, reorder: r.Reorder, quantity: int) -> r.ReorderDecision:
+        kind, fields = order_fields(reorder, quantity)
+        order = _made(kind, fields)
+        said = decision_fields(reorder, "accepted", quantity, self._by, self._reason)
+        _made(r.ReorderDecision, said)  # whatever is wrong with the decision is said before anything is ordered
+        self._write(order)
+        self._flush()
+        levels = newest_of_keys(self._settings, STOCK_LEVELS, r.StockLevels, [reorder.sku]).get(reorder.sku)
+        place = {} if levels is None else {
+            "log_id": levels.version[0], "offset": self._outlet.last_offset(WAREHOUSE)
+        }  # fmt: skip
+        return self._decide(said | place)
+
+    def dismiss(self, reorder: r.Reorder) -> r.ReorderDecision:
+        if not self._reason.strip():
+            refuse(["reason: give one: it is what the history is for"], "smokehouse reorders dismiss --help")
+        return self._decide(decision_fields(reorder, "dismissed", 0, self._by, self._reason))
+
+    def close(self) -> None:
+        self._flush()
+
+    def _decide(self, fields: dict[str, Any]) -> r.ReorderDecision:
+        decision = _made(r.ReorderDecision, fields)
+        self._write(decision)
+        return decision
+
+    def _write(self, record: r.Record) -> None:
+        try:
+            write(self._outlet, record)
+        except DeliveryFailed as error:
+            _not_written(error)
+
+    def _flush(self) -> None:
+        try:
+            self._outlet.flush()
+        except DeliveryFailed as error:
+            _not_written(error)
+
+
+def _made(kind: type[r.Record], fields: dict[str, Any]) -> Any:
+    try:
+        return record_of(kind, fields)
+    except Wrong as wrong:
+        refuse(list(wrong.args), "smokehouse reorders accept --help")
+
+
+def _not_written(error: DeliveryFailed) -> None:
+    fail(f"{error}. The same decision again orders nothing twice")
