@@ -68,17 +68,17 @@ def train_and_judge(panel: Panel, folder: Path, *, owned: int, seed: int = 0, sa
     champion, notes = champion_in(folder, day.toordinal())
     for note in notes:
         say(note)
-    twins = {}
+    twins: dict[int, Trained] = {}
     for cut in origins_of(panel.days):
         say(f"on {len(panel.ids)} series up to {panel.first_day + cut - 1}")
         twins[cut] = train(panel.until(cut), seed=seed)
-    say(f"on {len(panel.ids)} series up to {day}")
-    trained = train(panel, seed=seed)
-    simple = next((one.reason for one in (*twins.values(), trained) if one.model != MODEL), "")
-    verdict = Verdict(False, simple, {}) if simple else judge(panel, twins, champion, say)
+    without = next((twin.reason for twin in twins.values() if twin.model != MODEL), "")
+    verdict = Verdict(False, without, {}) if without else judge(panel, twins, champion, say)
     challenger = None
     name = next_name(folder, day.isoformat())
     if verdict.taken:
+        say(f"on {len(panel.ids)} series up to {day}")
+        trained = train(panel, seed=seed)
         say("how far totals spread")
         cut, twin = max(twins.items())
         verdict.report["totals"] = _totals_held(panel, cut, twin, seed)
