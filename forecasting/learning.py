@@ -40,6 +40,28 @@ def missing_packages() -> list[str]:
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
+def too_little(forecaster: Forecaster) -> str:
+    """Why a training would be in vain; empty if it would not."""
+    first_day, day, count = forecaster.first_day, forecaster.closed_day, len(forecaster)
+    days = 0 if first_day is None or day is None else day - first_day + 1
+    if count < SERIES_MIN or days < DAYS_MIN:
+        return f"{count} series over {days} days: {SERIES_MIN} series over {DAYS_MIN} days are needed"
+    return ""
+
+
+def sampled_panel(forecaster: Forecaster, watch: Watch) -> tuple[Any, int]:
+    """The closed days of its series (a sample where there are very many) as a panel, and how many there are in all."""
+    from forecasting.live_panel import panel_of, sample_of
+
+    first_day, day, keys = forecaster.first_day, forecaster.closed_day, forecaster.closed_keys()
+    assert first_day is not None
+    assert day is not None
+    chosen = watched(sample_of(keys, day - first_day + 1), watch)
+    rows = [row for key in chosen if (row := forecaster.closed_days(key)) is not None]
+    promotions = forecaster.promotions
+    return panel_of(rows, promotions, first_day=first_day, with_promotions=len(promotions) > 0), len(keys)
+
+
 class Training:
     """One training process, from the panel it is given to its last word."""
 
@@ -58,12 +80,13 @@ class Training:
         os.set_blocking(self._out.fileno(), False)
         self._until = time.monotonic() + seconds_max
         self._seconds_max = seconds_max
+        self.code: int | None = None  # once it has ended by itself
         self._rest = b""
         self._last = ""
 
     def is_over(self) -> bool:
         """Pass on what it has said; whether it has ended (killed if it has had its time)."""
-        code = self._process.poll()  # before the pipe is read: afterwards nothing more comes
+        self.code = code = self._process.poll()  # before the pipe is read: afterwards nothing more comes
         self._pass_on()
         if code is None and time.monotonic() > self._until:
             self.stop()
@@ -156,28 +179,20 @@ class Learning:
                 self._say(f"forecasting with model {found.name}")
 
     def _start(self, forecaster: Forecaster, day: int, watch: Watch) -> None:
-        from forecasting.live_panel import panel_of, sample_of
         from forecasting.model_files import cards
 
-        first_day = forecaster.first_day
         assert self._folder is not None
-        assert first_day is not None
         until = date.fromordinal(day).isoformat()
         if any(card.last_day == until for card in cards(self._folder, until)):
             return
-        days = day - first_day + 1
-        keys = forecaster.closed_keys()
-        if len(keys) < SERIES_MIN or days < DAYS_MIN:
+        if too_little(forecaster):
             return
-        chosen = sample_of(keys, days)
-        sampled = "" if len(chosen) == len(keys) else f" (a sample of {len(keys)})"
-        self._say(f"training on {len(chosen)} series{sampled}, {days} days up to {date.fromordinal(day)}")
-        rows = [row for key in watched(chosen, watch) if (row := forecaster.closed_days(key)) is not None]
-        promotions = forecaster.promotions
-        panel = panel_of(rows, promotions, first_day=first_day, with_promotions=len(promotions) > 0)
+        panel, owned = sampled_panel(forecaster, watch)
+        sampled = "" if len(panel.ids) == owned else f" (a sample of {owned})"
+        self._say(f"training on {len(panel.ids)} series{sampled}, {panel.days} days up to {until}")
         limit = self._seconds_max
         try:
-            self._training = Training(panel, self._folder, owned=len(keys), seconds_max=limit, say=self._say)
+            self._training = Training(panel, self._folder, owned=owned, seconds_max=limit, say=self._say)
         except OSError as error:
             self._say(f"training cannot start: {error}; going on with what there is")
 

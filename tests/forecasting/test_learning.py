@@ -76,6 +76,7 @@ def test_a_training_begins_when_a_day_has_closed_and_its_winner_forecasts_from_t
     finally:
         desk.learning.close()
     assert desk.models == {MODEL}
+    assert desk.slowest < 5, "the training takes several seconds of CPU, its start and its end almost none"
     last_day = (shop.first + timedelta(days=shop.days - 2)).isoformat()
     assert any(f"training on 45 series, 169 days up to {last_day}" in line for line in desk.lines)
     assert any("is champion" in line for line in desk.lines)
