@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,15 +50,20 @@ def too_little(forecaster: Forecaster) -> str:
     return ""
 
 
-def sampled_panel(forecaster: Forecaster, watch: Watch) -> tuple[Any, int]:
-    """The closed days of its series (a sample where there are very many) as a panel, and how many there are in all."""
+def sampled_panel(forecaster: Forecaster, watch: Watch) -> tuple[Any, int] | None:
+    """The closed days of its series (a sample where there are very many) as a panel, and how many there are in all.
+
+    `None` where no series has a closed day.
+    """
     from forecasting.live_panel import panel_of, sample_of
 
     first_day, day, keys = forecaster.first_day, forecaster.closed_day, forecaster.closed_keys()
-    assert first_day is not None
-    assert day is not None
+    if first_day is None or day is None:
+        return None
     chosen = watched(sample_of(keys, day - first_day + 1), watch)
     rows = [row for key in chosen if (row := forecaster.closed_days(key)) is not None]
+    if not rows:
+        return None
     promotions = forecaster.promotions
     return panel_of(rows, promotions, first_day=first_day, with_promotions=len(promotions) > 0), len(keys)
 
@@ -72,7 +78,7 @@ class Training:
         write_panel(panel, self._file)
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(ROOT), *_python_path()])}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "forecasting.training", self._file, folder, "--owned", str(owned)],
+            [sys.executable, "-m", "forecasting.training", self._file, folder, "--owned", str(owned), "--take"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
         )  # fmt: skip
         assert self._process.stdout is not None
@@ -101,7 +107,8 @@ class Training:
 
     def stop(self) -> None:
         self._process.kill()
-        self._process.wait(STOP_SECONDS)
+        with suppress(subprocess.TimeoutExpired):  # niced, it may take its time even to die
+            self._process.wait(STOP_SECONDS)
         self._clean()
 
     def _pass_on(self) -> None:
@@ -168,9 +175,11 @@ class Learning:
         from forecasting.model_files import champion_in, open_folder
 
         self._looked_on = day
-        if self._folder is None:
+        try:
             self._folder = open_folder(self._settings.home, self._settings.prefix)
-        found, notes = champion_in(self._folder, day)
+            found, notes = champion_in(self._folder, day)
+        except OSError as error:
+            found, notes, self._folder = None, [f"no models: {error}; going on with the simple method"], None
         for note in notes:
             self._say(note)
         if (found and found.name) != (self._champion and self._champion.name):
@@ -181,13 +190,15 @@ class Learning:
     def _start(self, forecaster: Forecaster, day: int, watch: Watch) -> None:
         from forecasting.model_files import cards
 
-        assert self._folder is not None
+        if self._folder is None:
+            return
         until = date.fromordinal(day).isoformat()
-        if any(card.last_day == until for card in cards(self._folder, until)):
+        if too_little(forecaster) or any(card.last_day == until for card in cards(self._folder, until)):
             return
-        if too_little(forecaster):
+        found = sampled_panel(forecaster, watch)
+        if found is None:
             return
-        panel, owned = sampled_panel(forecaster, watch)
+        panel, owned = found
         sampled = "" if len(panel.ids) == owned else f" (a sample of {owned})"
         self._say(f"training on {len(panel.ids)} series{sampled}, {panel.days} days up to {until}")
         limit = self._seconds_max

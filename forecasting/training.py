@@ -1,10 +1,11 @@
 """A training in a process of its own: a panel comes in as a file, a card goes out, and a model file if it won.
 
-    python -m forecasting.training PANEL MODELS [--owned N] [--seed 0]
+    python -m forecasting.training PANEL MODELS [--owned N] [--seed 0] [--take]
 
 Reads the panel (live_panel.py) and the present champion; writes the folder of models. Says its progress line by line
 on stdout, the verdict last. Guarantees: one training at a time per folder (a lock; `EXIT_BUSY` otherwise); CPU time is
-limited by the kernel, even when the parent is gone; a training that fails leaves the folder as it was.
+limited by the kernel, even when the parent is gone; a training that fails leaves the folder as it was,
+and so does one whose reader is gone, at its next line.
 Exit codes: 0 done (taken or not), 3 another one is training here, 2 the panel cannot be used, else it crashed.
 Does not belong here: when to train.
 """
@@ -108,6 +109,7 @@ def main() -> int:
     parser.add_argument("panel", type=Path)
     parser.add_argument("models", type=Path)
     parser.add_argument("--owned", type=int, default=0, help="series that the panel is a sample of")
+    parser.add_argument("--take", action="store_true", help="remove the panel once it is read")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.nice(NICE)
@@ -116,6 +118,8 @@ def main() -> int:
         with alone_in(options.models):
             try:
                 panel = read_written(options.panel)
+                if options.take:  # whoever wrote it may not live to do so
+                    options.panel.unlink(missing_ok=True)
             except (OSError, ValueError, KeyError) as error:
                 print(f"the panel cannot be read: {error}", flush=True)
                 return EXIT_PANEL

@@ -153,12 +153,13 @@ def train(
         fail(str(error), EXIT_ARGUMENTS)
     settings = connected()
     forecaster = _forecaster_from_log(settings, chosen)
-    if vain := too_little(forecaster):
-        fail(f"{vain} to train on", EXIT_ARGUMENTS)
+    vain, found = too_little(forecaster), sampled_panel(forecaster, lambda: None)
+    if vain or found is None:
+        fail(f"{vain or 'no series has a closed day'} to train on", EXIT_ARGUMENTS)
     from forecasting.model_files import cards, open_folder
 
     folder = open_folder(settings.home, settings.prefix)
-    panel, owned = sampled_panel(forecaster, lambda: None)
+    panel, owned = found
     say(f"training on {len(panel.ids)} of {owned} series, {panel.days} days")
     training = Training(panel, folder, owned=owned, seconds_max=seconds, say=say)
     try:
@@ -211,9 +212,10 @@ def _take(forecaster: Forecaster, record: Any) -> None:
 
 def _panel_from_log(settings: Settings, partitions: list[int] | None) -> Panel:
     forecaster = _forecaster_from_log(settings, partitions)
-    if forecaster.closed_day is None or not any(map(forecaster.closed_days, forecaster.closed_keys())):
+    found = sampled_panel(forecaster, lambda: None)
+    if found is None:
         fail("there is no closed day of demand in the log yet", EXIT_ARGUMENTS)
-    panel, owned = sampled_panel(forecaster, lambda: None)
+    panel, owned = found
     if len(panel.ids) < owned:
         say(f"note: a sample of {len(panel.ids)} of {owned} series")
     return panel

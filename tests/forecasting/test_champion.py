@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 pytest.importorskip("sklearn.ensemble", reason="no scikit-learn (extra forecast)")
+pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 
 from forecasting.boosted import MODEL
 from forecasting.champion import Champion, LearntForecast

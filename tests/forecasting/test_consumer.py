@@ -265,6 +265,7 @@ def wait_for(settings: Settings, what: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.timeout(400)  # a training in between, and a busy machine
 def test_a_closed_day_trains_a_champion_that_forecasts_also_after_a_restart(topics: Settings, shop: Any):
     """131 days: the first run is the simple method's, the second the champion's; a restart needs no training first."""
     if find_spec("sklearn") is None:

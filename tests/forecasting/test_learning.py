@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("sklearn.ensemble", reason="no scikit-learn (extra forecast)")
+pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 
 from forecasting.boosted import MODEL
 from forecasting.learning import ATTEND_SECONDS, Learning
 from forecasting.model import MODEL as SIMPLE
 from forecasting.model_files import cards
+from forecasting.policy import Terms
 from forecasting.runs import Forecaster
 from streams.settings import Settings
 
-PATIENCE_SECONDS = 100.0
+PATIENCE_SECONDS = 300.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -176,6 +178,29 @@ def test_a_model_of_days_to_come_is_not_used_for_days_that_are_replayed(home: Se
     assert date.fromordinal(desk.forecaster.closed_day).isoformat() < next(cards(models)).last_day
 
 
+def test_a_home_that_takes_no_models_is_told_and_the_simple_method_goes_on(home: Settings, shop):
+    (home.home / "models").write_text("a file where the folder should be")
+    desk = Desk(home, shop.forecaster())
+    for _ in range(3):
+        desk.turn()
+        time.sleep(ATTEND_SECONDS)
+    assert desk.models == {SIMPLE}
+    assert len(desk.lines) == 1
+    assert desk.lines[0].startswith("no models: ")
+
+
+def test_demand_of_many_years_ago_beside_the_open_day_trains_nothing_and_stops_nothing(home: Settings, shop):
+    desk = Desk(home, Forecaster(Terms()))
+    for series in range(len(shop.skus)):
+        desk.forecaster.take(shop.demand(series, 0, 3))
+        desk.forecaster.take(shop.demand(series, 2_000, 3))
+    for _ in range(3):
+        desk.turn()
+        time.sleep(ATTEND_SECONDS)
+    assert desk.models == {SIMPLE}
+    assert desk.lines == []
+
+
 def test_without_scikit_learn_the_simple_method_forecasts_and_it_is_said_once(tmp_path: Path):
     """In a process of its own, in which the package cannot be found."""
     program = f"""
@@ -184,6 +209,7 @@ sys.modules["sklearn"] = None
 from pathlib import Path
 from datetime import date, timedelta
 from forecasting.learning import Learning
+from forecasting.policy import Terms
 from forecasting.policy import Terms
 from forecasting.runs import Forecaster
 from streams.settings import Settings

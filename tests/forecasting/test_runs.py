@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from forecasting.policy import Advice, Terms
+from forecasting.promotions import BadPromotion
 from forecasting.runs import Forecaster, forecast_record, read, record_id, reorder_record
 from forecasting.series import SeriesKey
 from tables.codec import Unreadable, encode
@@ -215,3 +216,31 @@ def test_a_stock_out_that_is_not_over_does_not_look_like_days_without_customers(
         means.append(sum(run(made)[KEY].mean[:7]))
     assert means[1] > means[0]
     assert means[1] == pytest.approx(28, rel=0.2)
+
+
+def test_a_promotion_that_cannot_be_is_refused_and_changes_nothing(forecaster: Forecaster) -> None:
+    run(forecaster)
+    for first, last, depth in ((5, 3, 0.2), (1, 2, 1.5), (1, 2, -0.1), (1, 4000, 0.2)):
+        with pytest.raises(BadPromotion):
+            forecaster.take_promotion(KEY[0], "", FIRST + timedelta(first), FIRST + timedelta(last), depth)
+    with pytest.raises(BadPromotion, match="SKU"):
+        forecaster.take_promotion("", "", FIRST, FIRST, 0.2)
+    assert len(forecaster.promotions) == 0
+    assert not forecaster.has_stale_forecasts()
+
+
+def test_the_simple_method_is_not_asked_again_for_a_promotion_it_knows_nothing_of(forecaster: Forecaster) -> None:
+    run(forecaster)
+    forecaster.take_promotion(KEY[0], "", FIRST, FIRST + timedelta(days=3), 0.2)
+    assert not forecaster.has_stale_forecasts()
+
+
+def test_promotions_hold_for_their_location_and_the_deepest_counts_last(forecaster: Forecaster) -> None:
+    first, last = FIRST, FIRST + timedelta(days=3)
+    forecaster.take_promotion(KEY[0], "", first, last, 0.3)
+    forecaster.take_promotion(KEY[0], KEY[1], first, last, 0.1)
+    forecaster.take_promotion(KEY[0], "ELSEWHERE", first, last, 0.5)
+    days = (first.toordinal(), last.toordinal())
+    assert list(forecaster.promotions.of(*KEY)) == [(*days, 0.1), (*days, 0.3)]
+    forecaster.take_promotion(KEY[0], "", first, last, 0.0)
+    assert list(forecaster.promotions.of(*KEY)) == [(*days, 0.1)]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn.ensemble", reason="no scikit-learn (extra forecast)")
+pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 
 from forecasting.boosted import ROWS_MAX, training_rows
 from forecasting.features import summed
