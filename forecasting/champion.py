@@ -1,9 +1,10 @@
 """The learnt model in service: what it says of a batch of series, in the form that purchase advice is computed from.
 
 Reads closed days and promotions handed to it; writes nothing; no clock. A series is known to the champion when it had
-begun by the last day of the training; of others it says nothing, nor of one without a known day. Days and their
-quantiles are the boosted model's; the sum over any number of days is a negative binomial whose spread was learnt for
-sums (totals.py). Guarantees: quantiles never cross; the quantile of more days is never below that of fewer.
+begun by the last day of the training; of others it says nothing, nor of one without a known day, nor of the segments
+that it has lost (`left`). Days and their quantiles are the boosted model's; the sum over any number of days is a
+negative binomial whose spread was learnt for sums (totals.py). Guarantees: quantiles never cross; the quantile of more
+days is never below that of fewer.
 Does not belong here: training, files, which model is champion.
 """
 
@@ -18,7 +19,7 @@ from forecasting.boosted import Trained, unsteady_now
 from forecasting.live_panel import panel_of
 from forecasting.model import ENOUGH_DAYS, ENOUGH_UNITS, HORIZON_DAYS, WEEK_DAYS, SeriesForecast
 from forecasting.promotions import COLUMN, Promotions
-from forecasting.segments import segments_of
+from forecasting.segments import SEGMENTS, segments_of
 from forecasting.series import HISTORY_DAYS_MAX, ClosedDays, SeriesKey
 from forecasting.simple import recent_mean
 from forecasting.spread import quantiles
@@ -55,6 +56,7 @@ class Champion:
     trained: Trained
     totals: Totals
     twins: Mapping[int, Trained]  # by the last day they saw
+    left: frozenset[str] = frozenset()  # segments that it leaves to the simple method
 
     @property
     def uses_promotions(self) -> bool:
@@ -82,6 +84,7 @@ class Champion:
         level = recent_mean(panel.units)
         units = np.nansum(panel.units[:, -HISTORY_DAYS_MAX:], axis=1)
         usable = np.isfinite(mean).all(axis=1) & (panel.starts < panel.days)
+        usable &= ~np.isin(kind, [SEGMENTS.index(name) for name in self.left])
         open_day = rows[0].last_day + 1
         found: dict[SeriesKey, SeriesForecast] = {}
         for n in np.flatnonzero(usable).tolist():

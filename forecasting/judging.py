@@ -2,14 +2,16 @@
 
 Reads a panel and models; writes nothing. At each origin the challenger's twin, trained on the days before, is scored
 beside the simple live method, the champion's model that had not seen the days either, and the plain 28-day mean.
-The challenger is taken when its SPL over all series is the lowest, and when in no segment its WAPE is more than
-`WORSE_THAN_MEAN_MAX` above the 28-day mean's. A segment of few series or few units is no evidence, and is not judged.
+A segment in which the challenger's WAPE is more than `WORSE_THAN_MEAN_MAX` above the 28-day mean's is left to the
+simple method. So put together it is taken when its SPL over all series is the lowest, and when it is then nowhere worse
+than that. A segment of few series or few units is no evidence, and is not judged.
 Does not belong here: training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,16 +42,39 @@ class Verdict:
     taken: bool
     reason: str
     report: dict[str, Any]
+    left: frozenset[str] = frozenset()  # segments that the simple method keeps
+
+
+Said = tuple[Floats, Floats]  # means (series, days), quantiles (series, days, 4)
+
+
+@dataclass(slots=True)
+class _Origin:
+    """One cut: the days before, what came, the segment of each series, and what each method said."""
+
+    train: Floats
+    came: Floats
+    kind: np.ndarray
+    said: dict[str, Said]
+
+    def leave_to_simple(self, method: str, left: Collection[str]) -> None:
+        rows = np.isin(self.kind, [SEGMENTS.index(name) for name in left])
+        own, simple = self.said[method], self.said[SIMPLE]
+        mean = np.where(rows[:, None], simple[0], own[0])
+        self.said[method] = (mean, np.where(rows[:, None, None], simple[1], own[1]))
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        return {name: scores(self.train, self.came, mean, bounds) for name, (mean, bounds) in self.said.items()}
 
 
 @dataclass(slots=True)
 class _Errors:
-    """Absolute errors of a segment, by method; `mean` is the 28-day mean's."""
+    """Absolute errors of a segment over all origins, by method; `mean` is the 28-day mean's."""
 
-    by_method: dict[str, float] = field(default_factory=dict)
+    by_method: Counter[str] = field(default_factory=Counter)
     mean: float = 0.0
     units: float = 0.0
-    series: list[int] = field(default_factory=list)
+    series: int = 0
 
     def wape(self, error: float) -> float | None:
         """`None` where nothing came."""
@@ -57,7 +82,12 @@ class _Errors:
 
     @property
     def is_evidence(self) -> bool:
-        return max(self.series, default=0) >= SEGMENT_SERIES_MIN and self.units >= SEGMENT_UNITS_MIN
+        return self.series >= SEGMENT_SERIES_MIN and self.units >= SEGMENT_UNITS_MIN
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the challenger is worse than the 28-day mean by more than may be."""
+        return self.is_evidence and self.by_method[CHALLENGER] > (1 + WORSE_THAN_MEAN_MAX) * self.mean
 
 
 def origins_of(days: int) -> list[int]:
@@ -69,32 +99,47 @@ def origins_of(days: int) -> list[int]:
 def judge(panel: Panel, twins: Mapping[int, Trained], champion: Champion | None, say: Callable[[str], None]) -> Verdict:
     """`twins` are the challenger's models, by how many days of the panel each has seen."""
     judged = panel.sampled(JUDGED_SERIES_MAX)
-    results: dict[str, dict[int, dict[str, float]]] = {}  # by method and origin
-    segments = {name: _Errors() for name in SEGMENTS}
+    origins: list[_Origin] = []
     for cut, twin in twins.items():
         past, came = judged.until(cut), judged.units[judged.begun(cut), cut : cut + HORIZON_DAYS]
-        last_day = (past.first_day + cut - 1).item().toordinal()
-        models = {CHALLENGER: twin, CHAMPION: champion.honest_on(last_day) if champion else None}
-        said = {name: _learnt(model, past) for name, model in models.items() if model is not None}
-        said[SIMPLE] = _simple(past)
         say(f"judged on {HORIZON_DAYS} days from {past.first_day + cut} on")
-        for name, (mean, quantiles) in said.items():
-            results.setdefault(name, {})[cut] = scores(past.units, came, mean, quantiles)
-        means = {name: mean for name, (mean, _) in said.items()}
-        _add(segments, segments_of(past), came, means, recent_mean(past.units))
+        one = _Origin(past.units, came, segments_of(past), {SIMPLE: _simple(past), CHALLENGER: _learnt(twin, past)})
+        last_day = (past.first_day + cut - 1).item().toordinal()
+        before = champion.honest_on(last_day) if champion else None
+        if champion is not None and before is not None:
+            one.said[CHAMPION] = _learnt(before, past)
+            one.leave_to_simple(CHAMPION, champion.left)
+        origins.append(one)
+    if not origins:
+        return Verdict(False, f"{panel.days} days are too few to judge it by", {})
+    left = {name for name, errors in _by_segment(origins).items() if errors.is_worse}
+    for one in origins:
+        one.leave_to_simple(CHALLENGER, left)
+    segments = _by_segment(origins)
+    results = [one.scores() for one in origins]
     report = {
         "origins": len(twins),
         "horizon_days": HORIZON_DAYS,
         "series": len(judged.ids),
-        "methods": {name: averaged(list(found.values())) for name, found in results.items()},
-        "segments": {name: _shown(errors) for name, errors in segments.items() if errors.series},
+        "methods": {
+            name: averaged([found[name] for found in results if name in found])
+            for name in (CHALLENGER, CHAMPION, SIMPLE)
+            if any(name in found for found in results)
+        },
+        "segments": {name: _shown(errors, name in left) for name, errors in segments.items()},
     }
-    if not twins:
-        return Verdict(False, f"{panel.days} days are too few to judge it by", report)
-    duels = {name: _duel(results[CHALLENGER], results[name]) for name in (CHAMPION, SIMPLE) if name in results}
+    duels = {
+        name: tuple(
+            float(np.mean([found[one]["spl"] for found in results if name in found])) for one in (CHALLENGER, name)
+        )
+        for name in report["methods"]
+        if name != CHALLENGER
+    }
     against = _against(duels, segments)
     praise = "SPL " + ", ".join(f"{own:.4f} against {name} {other:.4f}" for name, (own, other) in duels.items())
-    return Verdict(not against, against or praise, report)
+    if left:
+        praise += f"; {', '.join(sorted(left))} series are left to the simple method"
+    return Verdict(not against, against or praise, report, frozenset(left))
 
 
 def _learnt(model: Trained, past: Panel) -> tuple[Floats, Floats]:
@@ -108,42 +153,41 @@ def _simple(past: Panel) -> tuple[Floats, Floats]:
     return mean, np.array([forecast.daily_quantiles(HORIZON_DAYS) for forecast in found]).transpose(0, 2, 1)
 
 
-def _add(segments: dict[str, _Errors], kind: np.ndarray, came: Floats, means: dict[str, Floats], plain: Floats) -> None:
-    for n, name in enumerate(SEGMENTS):
-        rows = kind == n
-        if not rows.any():
-            continue
-        errors = segments[name]
-        errors.series.append(int(rows.sum()))
-        errors.units += float(np.nansum(came[rows]))
-        errors.mean += float(np.nansum(np.abs(came[rows] - plain[rows, None])))
-        for method, mean in means.items():
-            error = float(np.nansum(np.abs(came[rows] - mean[rows])))
-            errors.by_method[method] = errors.by_method.get(method, 0.0) + error
+def _by_segment(origins: Sequence[_Origin]) -> dict[str, _Errors]:
+    """Of the segments that any series is in; `series` is the most at one origin."""
+    found: dict[str, _Errors] = {}
+    for one in origins:
+        plain = recent_mean(one.train)
+        for n, name in enumerate(SEGMENTS):
+            rows = one.kind == n
+            if not rows.any():
+                continue
+            errors, came = found.setdefault(name, _Errors()), one.came[rows]
+            errors.series = max(errors.series, int(rows.sum()))
+            errors.units += float(np.nansum(came))
+            errors.mean += float(np.nansum(np.abs(came - plain[rows, None])))
+            for method, (mean, _) in one.said.items():
+                errors.by_method[method] += float(np.nansum(np.abs(came - mean[rows])))
+    return found
 
 
-def _shown(errors: _Errors) -> dict[str, Any]:
+def _shown(errors: _Errors, is_left: bool) -> dict[str, Any]:
     return {
-        "series": max(errors.series),
+        "series": errors.series,
         "wape": {name: errors.wape(error) for name, error in errors.by_method.items()},
         "wape_28_day_mean": errors.wape(errors.mean),
         "judged": errors.is_evidence,
+        "left_to_simple": is_left,
     }
 
 
-def _duel(own: dict[int, dict[str, float]], other: dict[int, dict[str, float]]) -> tuple[float, float]:
-    """Mean SPL of both over the origins at which both have an honest model."""
-    cuts = own.keys() & other.keys()
-    return sum(own[cut]["spl"] for cut in cuts) / len(cuts), sum(other[cut]["spl"] for cut in cuts) / len(cuts)
-
-
-def _against(duels: dict[str, tuple[float, float]], segments: dict[str, _Errors]) -> str:
+def _against(duels: Mapping[str, tuple[float, ...]], segments: Mapping[str, _Errors]) -> str:
     """Why the challenger is not taken; empty if it is."""
     for name, (own, other) in duels.items():
         if own >= other:
             return f"SPL {own:.4f} does not win against the {name}'s {other:.4f}"
     for name, errors in segments.items():
-        if errors.is_evidence and errors.by_method[CHALLENGER] > (1 + WORSE_THAN_MEAN_MAX) * errors.mean:
+        if errors.is_worse:
             worse = errors.wape(errors.by_method[CHALLENGER])
             return f"worse than the 28-day mean on {name} series: WAPE {worse} against {errors.wape(errors.mean)}"
     return ""

@@ -84,7 +84,9 @@ def train_and_judge(panel: Panel, folder: Path, *, owned: int, seed: int = 0, sa
         cut, twin = max(twins.items())
         verdict.report["totals"] = _totals_held(panel, cut, twin, seed)
         seen = {(panel.first_day + cut - 1).item().toordinal(): twin for cut, twin in twins.items()}
-        challenger = Champion(name, day.toordinal(), trained, learn_totals(panel, trained, seed=seed), seen)
+        challenger = Champion(
+            name, day.toordinal(), trained, learn_totals(panel, trained, seed=seed), seen, verdict.left
+        )
     kinds = np.bincount(segments_of(panel), minlength=len(SEGMENTS)).tolist()
     card = Card(
         name=name, taken=verdict.taken, verdict=verdict.reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_of
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 from msgspec.structs import replace
 
 pytest.importorskip("sklearn.ensemble", reason="no scikit-learn (extra forecast)")
-pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 
 from forecasting.boosted import MODEL
 from forecasting.champion import Champion, LearntForecast
@@ -18,8 +18,10 @@ from forecasting.model import SeriesForecast
 from forecasting.model_files import champion_in
 from forecasting.policy import Stock, Terms, advise
 from forecasting.runs import Forecaster, forecast_record
+from forecasting.segments import SEGMENTS, segments_of
 from forecasting.series import SeriesKey
 
+pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 FOREVER = date(2200, 1, 1).toordinal()
 
 
@@ -147,6 +149,15 @@ def test_a_series_that_began_after_the_training_gets_the_simple_method(shop, cha
     found = said(forecaster, champion)
     assert found["NEW", "MAIN"].model == SIMPLE
     assert found["S01", "MAIN"].model == MODEL
+
+
+def test_a_segment_that_it_has_lost_gets_the_simple_method(shop, champion: Champion):
+    forecaster = shop.forecaster()
+    kinds = dict(zip(forecaster.closed_keys(), segments_of(shop.panel(forecaster)).tolist(), strict=True))
+    lost = SEGMENTS[kinds["S20", "MAIN"]]
+    found = said(forecaster, replace_of(champion, left=frozenset({lost})))
+    assert {SEGMENTS[kinds[key]] for key, one in found.items() if one.model == SIMPLE} == {lost}
+    assert {one.model for one in found.values()} == {SIMPLE, MODEL}
 
 
 def test_advice_follows_from_the_champions_totals(forecasts: dict[SeriesKey, SeriesForecast]):

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("sklearn.ensemble", reason="no scikit-learn (extra forecast)")
-pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 
 from forecasting.boosted import MODEL
 from forecasting.learning import ATTEND_SECONDS, Learning
@@ -24,6 +23,7 @@ from forecasting.policy import Terms
 from forecasting.runs import Forecaster
 from streams.settings import Settings
 
+pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 PATIENCE_SECONDS = 300.0
 ROOT = Path(__file__).parents[2]
 
