@@ -27,7 +27,7 @@ from tables.records import RECORD_BYTES_MAX, Demand, Forecast, Reorder, StockLev
 
 RUN_NUMBER_DIGITS = 3
 HISTORY_DAYS_MAX = 1_120  # of closed days handed to a champion or a training
-BATCH_SERIES = 256
+BATCH_SERIES = 512  # of a champion's forecasts between two looks whether to go on: half a second
 ID_CHARACTERS_MAX = 128  # of a record's id; a longer one is hashed
 
 _DECODERS: dict[str, Any] = {
