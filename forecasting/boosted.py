@@ -82,15 +82,18 @@ class Trained:
     lifts: Sequence[float] = (1.0,) * len(SEGMENTS)  # per segment: what cutting the greatest orders had lost
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
+    plan_bounds: Mapping[str, float] = field(default_factory=dict)  # columns known ahead, and above what they are on
 
     def past(self, panel: Panel) -> Past:
-        """The panel prepared with the season and the usual level of the training."""
-        return summed(panel, season_days=self.season_days, usual_units=self.usual_units)
+        """The panel prepared with the season, the usual level and the columns known ahead of the training."""
+        return summed(
+            panel, season_days=self.season_days, usual_units=self.usual_units, plan_bounds=self.plan_bounds
+        )  # fmt: skip
 
     def forecast(self, panel: Panel, days: int = HORIZON_DAYS) -> Forecasts:
         past, kind = self.past(panel), segments_of(panel)
         mean = self.means(panel, past, kind, days)
-        unsteady = np.repeat(_unsteady_now(past)[:, None], days, axis=1)
+        unsteady = np.repeat(unsteady_now(past)[:, None], days, axis=1)
         return Forecasts(panel.ids, kind, mean, self.spread.quantiles(mean, unsteady))
 
     def means(self, panel: Panel, past: Past, kind: Ints, days: int) -> Floats:
@@ -155,7 +158,10 @@ def train(
     blends = _chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
     mean = blended(honest, levels, kind, blends)
     spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / steps)
-    return Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends)
+    bounds = {name: plan.usual for name, plan in past.plans.items()}
+    return Trained(
+        MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, plan_bounds=bounds
+    )  # fmt: skip
 
 
 def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origin: Ints, days: int) -> Floats:
@@ -267,7 +273,7 @@ def unsteady_at(past: Past, series: Ints, origin: Ints) -> Ints:
     return unsteadiness(mean, variance)
 
 
-def _unsteady_now(past: Past) -> Ints:
+def unsteady_now(past: Past) -> Ints:
     series = np.arange(len(past.units))
     return unsteady_at(past, series, np.full(len(series), past.days - 1))
 
@@ -282,7 +288,7 @@ def spread_of_recent_mean(panel: Panel, past: Past | None = None) -> tuple[Sprea
     mean = levels_at(past, series, origin)["recent"]
     came = past.units[series, origin + 1].astype(np.float64)
     spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / naive_scale(panel.units)[series])
-    return spread, _unsteady_now(past)
+    return spread, unsteady_now(past)
 
 
 def _simple(panel: Panel, past: Past, season_days: int, reason: str) -> Trained:

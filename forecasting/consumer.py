@@ -1,7 +1,8 @@
 """The loop round the forecaster: read `demand`, `stock-levels` and all of `planning`, publish what follows from them.
 
-Reads also its own `reorders` and `forecast-alerts`, to go on where it stopped. Keeps nothing on disk: a start, and each
-change of its partitions, re-reads these topics from the beginning (they are compacted, hence bounded by series x days).
+Reads also its own `reorders` and `forecast-alerts`, to go on where it stopped. Keeps nothing on disk but trained models
+(`learning`): a start, and each change of its partitions, re-reads these topics from the beginning (they are compacted,
+hence bounded by series x days).
 Guarantees: at least once, same words for the same demand; a record that cannot be read is a dead letter and stops
 nothing; a run that was not acknowledged ends the process. It stops within 3 s of being asked. When it runs: a newer day
 has appeared, or a closed day has changed, or stock or plans have moved; at most every `every_seconds` and a tenth of
@@ -12,11 +13,13 @@ Does not belong here: figures (`runs`), sharing out (`ownership`), bytes (`publi
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from threading import Event
 
 from confluent_kafka import Message
 
+from forecasting.learning import TRAINING_SECONDS, Learning
 from forecasting.ownership import PLANS, READ, Ownership
 from forecasting.policy import Terms
 from forecasting.publish import Publisher, now
@@ -46,9 +49,14 @@ def forecast_until(
     *,
     every_seconds: float = 10.0,
     partitions: Collection[int] | None = None,
+    training_seconds: float = TRAINING_SECONDS,
     say: Say = lambda line: None,
 ) -> None:
-    """Forecast until `stop` is set. `partitions`: look after these alone, without the group."""
+    """Forecast until `stop` is set. `partitions`: look after these alone, without the group.
+
+    `training_seconds` bounds a training; 0: never train (a model that is there is used).
+    """
+    learning = Learning(settings, seconds_max=training_seconds, say=say)
     ownership = Ownership(settings, partitions)
     publisher: Publisher | None = None
     try:
@@ -61,13 +69,14 @@ def forecast_until(
                 stop.wait(POLL_SECONDS)
                 continue
             say(f"forecasting partitions {', '.join(map(str, sorted(owned)))} of {count}")
-            shift = _Shift(settings, terms, ownership, publisher, owned, count, every_seconds, say)
+            shift = _Shift(settings, terms, ownership, publisher, learning, owned, count, every_seconds, say)
             try:
                 shift.work(stop)
             finally:
                 shift.close()
         publisher.flush(STOP_FLUSH_SECONDS)
     finally:
+        learning.close()
         ownership.close()
 
 
@@ -76,11 +85,11 @@ class _Shift:
 
     def __init__(
         self, settings: Settings, terms: Terms, ownership: Ownership, publisher: Publisher,
-        owned: frozenset[int], count: int, every_seconds: float, say: Say,
+        learning: Learning, owned: frozenset[int], count: int, every_seconds: float, say: Say,
     ) -> None:  # fmt: skip
         self._settings, self._ownership, self._publisher = settings, ownership, publisher
         self._owned, self._count, self._every_seconds, self._say = owned, count, every_seconds, say
-        self._forecaster = Forecaster(terms)
+        self._forecaster, self._learning = Forecaster(terms), learning
         self._forecaster.plans.share = len(owned) / count
         found = {(topic, p): ends for topic in READ for p, ends in bounds(settings, topic, sorted(owned)).items()}
         found[PLANS] = bounds(settings, PLANS[0], [PLANS[1]])[PLANS[1]]
@@ -109,6 +118,7 @@ class _Shift:
                     self._take(message)
                 self._report(watch)
                 if not self._is_behind():
+                    self._learning.attend(self._forecaster, watch)
                     self._run_if_due(watch)
         except Interrupted:
             return
@@ -168,16 +178,18 @@ class _Shift:
         self._not_before = time.monotonic() + max(self._every_seconds, BUSY_SHARE * took)
 
     def _run(self, watch: Callable[[], None], *, everything: bool) -> None:
-        started, count = time.monotonic(), 0
+        started, models = time.monotonic(), Counter[str]()
         for key, forecast in self._forecaster.score(watch):
             self._publisher.forecast(forecast_record(key, forecast, self._forecaster.run, now()))
-            count += 1
+            models[forecast.model] += 1
         advised = self._advise(watch, everything=everything)
         self._publisher.flush(watch=watch)
         took = time.monotonic() - started
         gap = min(SAME_DAY_GAP_SECONDS_MAX, self._every_seconds * 2 ** min(self._forecaster.runs_of_day - 1, 30))
         self._same_day_not_before = time.monotonic() + gap
-        self._say(f"run {self._forecaster.run}: {count} forecasts, {advised} reorders, {took:.2f} s")
+        by_model = f" ({', '.join(f'{count} {model}' for model, count in sorted(models.items()))})" if models else ""
+        forecasts = f"{models.total()} forecasts{by_model}"
+        self._say(f"run {self._forecaster.run}: {forecasts}, {advised} reorders, {took:.2f} s")
 
     def _advise(self, watch: Callable[[], None], *, everything: bool) -> int:
         count = 0

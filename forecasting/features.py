@@ -9,6 +9,7 @@ Does not belong here: fitting, and which rows to fit on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +66,18 @@ class Past:
         return int(self.units.shape[1])
 
 
-def summed(panel: Panel, *, season_days: int = 7, usual_units: float | None = None) -> Past:
-    """Prepare a panel. `usual_units` is the level of an ordinary series; by default the panel's own."""
+def summed(
+    panel: Panel,
+    *,
+    season_days: int = 7,
+    usual_units: float | None = None,
+    plan_bounds: Mapping[str, float] | None = None,
+) -> Past:
+    """Prepare a panel. `usual_units` is the level of an ordinary series; by default the panel's own.
+
+    `plan_bounds`: the columns known ahead that a model was trained with, and the value above which each is on; by
+    default every column that says something, by its own values. A part of a panel must not judge them anew.
+    """
     known_days = ~np.isnan(panel.units)
     units = np.nan_to_num(panel.units).astype(np.float64)
     sums, known = _running(units), _running(known_days)
@@ -90,7 +101,11 @@ def summed(panel: Panel, *, season_days: int = 7, usual_units: float | None = No
         usual_units=usual_units,
         season_days=season_days,
         first_day=int(panel.first_day.astype("datetime64[D]").astype(np.int64)),
-        plans={name: plan for name, values in panel.known_ahead.items() if (plan := _plan(values, units, known_days))},
+        plans={
+            name: _plan(values, bound, units, known_days)
+            for name, values in panel.known_ahead.items()
+            if (bound := _on_above(values) if plan_bounds is None else plan_bounds.get(name)) is not None
+        },
     )
 
 
@@ -214,14 +229,17 @@ def _between(past: Past, series: Ints, start: Ints, end: Ints) -> Floats:
     return np.where(inside, _ratio(units, past.known[series, end] - past.known[series, start]), np.nan)
 
 
-def _plan(values: Floats, units: Floats, known: np.ndarray) -> Plan | None:
-    """`None` for a column that says nothing: constant or unknown throughout."""
+def _on_above(values: Floats) -> float | None:
+    """Half the greatest ordinary value; `None` for a column that says nothing: constant or unknown throughout."""
     finite = values[np.isfinite(values)]
     if finite.size == 0 or finite.min() == finite.max():
         return None
-    past_values = values[:, : units.shape[1]]
     top = float(np.quantile(finite[finite != finite.min()], 0.75))
-    usual = (top + float(finite.min())) / 2
+    return (top + float(finite.min())) / 2
+
+
+def _plan(values: Floats, usual: float, units: Floats, known: np.ndarray) -> Plan:
+    past_values = values[:, : units.shape[1]]
     on = known & (past_values > usual)
     off = known & ~(past_values > usual)
     return Plan(

@@ -70,10 +70,18 @@ def unsteadiness(mean: Floats, variance: Floats) -> Ints:
 def pooled_spread(
     means: Floats, came: Floats, unsteady: Ints, weights: Floats, probabilities: tuple[float, ...] = PROBABILITIES
 ) -> Spread:
-    """Learn dispersions from what was expected and what came; `weights` is one over the scale of the series."""
+    """Learn a spread from what was expected and what came; `weights` is one over the scale of the series."""
+    return spread_of(probabilities, pooled_dispersions(means, came, unsteady, weights, probabilities))
+
+
+def pooled_dispersions(
+    means: Floats, came: Floats, unsteady: Ints, weights: Floats, probabilities: tuple[float, ...],
+    *, classes_by: Floats | None = None,
+) -> Floats:  # fmt: skip
+    """(unsteadiness, mean class): the dispersion of each cell that loses least. `classes_by`: by default the means."""
     groups, classes = len(UNSTEADY_BOUNDS) + 1, len(MEAN_CENTRES)
     cells = groups * classes
-    cell = unsteady * classes + np.searchsorted(MEAN_BOUNDS, means)
+    cell = unsteady * classes + np.searchsorted(MEAN_BOUNDS, means if classes_by is None else classes_by)
     keys, back = np.unique(_steps(means), return_inverse=True)
     losses = np.empty((len(DISPERSIONS), groups, classes))
     for n, dispersion in enumerate(DISPERSIONS):
@@ -85,7 +93,7 @@ def pooled_spread(
     everything = losses.sum(axis=(1, 2), keepdims=True) / max(1, rows.sum())
     unseen = np.abs(np.log(DISPERSIONS / DISPERSION_UNSEEN))[:, None, None]
     shrunk = losses + PRIOR_ROWS * of_class + 1e-3 * everything + 1e-12 * unseen
-    return spread_of(probabilities, DISPERSIONS[shrunk.argmin(axis=0)])
+    return DISPERSIONS[shrunk.argmin(axis=0)]
 
 
 def pinball(came: Floats, bounds: Floats, probabilities: tuple[float, ...]) -> Floats:

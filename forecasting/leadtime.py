@@ -67,7 +67,7 @@ def train_duration(panel: Panel, trained: Trained, days: int, *, seed: int = 0, 
     """Learn the quantiles of the sum over the next `days` days. About 8 s of CPU for `ROWS_MAX` rows."""
     past = trained.past(panel)
     chance = np.random.default_rng(seed)
-    series, origin = _rows(past, chance, days, min(ROWS_MAX, ROWS_PER_SERIES * len(panel.ids)))
+    series, origin = rows_with_sums(past, chance, days, min(ROWS_MAX, ROWS_PER_SERIES * len(panel.ids)))
     none = np.zeros((len(MEAN_BOUNDS) + 1, len(PROBABILITIES)))
     came = past.sums[series, origin + 1 + days] - past.sums[series, origin + 1]
     total = honest_means(trained, panel, past, series, origin, days)
@@ -101,7 +101,7 @@ def rising(levels: dict[int, Floats]) -> dict[int, Floats]:
     return found
 
 
-def _rows(past: Past, chance: np.random.Generator, days: int, count: int) -> tuple[Ints, Ints]:
+def rows_with_sums(past: Past, chance: np.random.Generator, days: int, count: int) -> tuple[Ints, Ints]:
     """Series and origin of rows whose whole sum is known."""
     last = past.days - 1 - days
     if last < 1:

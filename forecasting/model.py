@@ -7,7 +7,7 @@ Spread: variance of the units over any run of days with mean M is M (1 + excess)
 where `slow` is the part of the dispersion that does not average out over days (the level itself drifts) and `fast` the
 part that does. Both are measured on what the same method would have said in the last 8 weeks, pooled by volume class.
 One formula serves a day and the sum over lead time, so longer is never less.
-Does not belong here: stock, purchases, topics. A later model replaces this file behind `fit` and `Fitted.forecast`.
+Does not belong here: stock, purchases, topics, the learnt model (champion.py), which answers as `SeriesForecast` does.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class SeriesForecast:
     weekday_means: tuple[float, ...]  # Monday first
     slow: float
     fast: float
+    model: str = MODEL
 
     def mean(self, days: int) -> list[float]:
         """Expected units of each of the next `days` days."""

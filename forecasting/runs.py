@@ -2,28 +2,30 @@
 
 Reads values of `demand`, `stock-levels`, `planning` and (its own former words) `reorders` and `forecast-alerts`;
 returns records to publish.
-Guarantees: what it says depends on the records taken in alone, not on their order or on when it was asked.
+Guarantees: what it says depends on the records taken in and on the champion alone, not on the records' order or on when
+it was asked. A series that the champion does not know, and every series without one, gets the simple method.
 A run is named `DAY.NNN`: the last closed day, and how many runs that day has had; names of one day sort in order.
 Does not belong here: when to run, where to publish, how often to try.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from forecasting.model import HORIZON_DAYS, MODEL, Fitted, SeriesForecast, fit
+from forecasting.model import HORIZON_DAYS, Fitted, SeriesForecast, fit
 from forecasting.planning import PLANNING as PLANS
 from forecasting.plans import Plans
 from forecasting.policy import Advice, Place, Terms, plan
 from forecasting.policy.alerts import Concern, concerns
 from forecasting.policy.plan import receipt_day
-from forecasting.series import BadDemand, DemandHistory, Series, SeriesKey
+from forecasting.promotions import BadPromotion, Promotions
+from forecasting.series import BadDemand, ClosedDays, DemandHistory, Series, SeriesKey
 from forecasting.stock import Level, level_of
 from forecasting.watching import Watching
 from streams.topics import DEMAND, FORECAST_ALERTS, PLANNING, REORDERS, STOCK_LEVELS
@@ -34,11 +36,14 @@ from tables.records import (
     Forecast,
     ForecastAlert,
     PlanningRecord,
+    PromotionPlanned,
     Reorder,
     StockLevels,
 )
 
 RUN_NUMBER_DIGITS = 3
+HISTORY_DAYS_MAX = 1_120  # of closed days handed to a champion or a training
+BATCH_SERIES = 512  # of a champion's forecasts between two looks whether to go on: half a second
 ID_CHARACTERS_MAX = 128  # of a record's id; a longer one is hashed
 
 _DECODERS: dict[str, Any] = {
@@ -50,6 +55,18 @@ _DECODERS: dict[str, Any] = {
 
 Known = Demand | StockLevels | Reorder | ForecastAlert | PlanningRecord
 Watch = Callable[[], None]  # called every few hundred series; raises to break off
+
+
+class Champion(Protocol):
+    """A trained model in service (champion.py)."""
+
+    @property
+    def uses_promotions(self) -> bool: ...
+
+    def forecasts(
+        self, rows: Sequence[ClosedDays], promotions: Promotions, first_day: int
+    ) -> Mapping[SeriesKey, SeriesForecast]:
+        """What it says of the series it knows."""
 
 
 def read(topic: str, value: bytes) -> Known:
@@ -74,6 +91,8 @@ class Forecaster:
         self.plans = Plans()
         self._watching = Watching()
         self._to_watch: set[str] = set()  # SKUs that were advised since their warnings were looked at
+        self.promotions = Promotions()
+        self.champion: Champion | None = None
         self._fitted: Fitted | None = None
         self._forecasts: dict[SeriesKey, SeriesForecast] = {}
         self._open_only: set[SeriesKey] = set()
@@ -107,8 +126,52 @@ class Forecaster:
             self._take_reorder(record)
         elif isinstance(record, ForecastAlert):
             self._watching.take(record)
+        elif isinstance(record, PromotionPlanned):
+            self._take_promotion(record)
         else:
             self.plans.take(record)
+
+    @property
+    def closed_day(self) -> int | None:
+        """The last closed day, by demand's own dates; `None` before the first record."""
+        today = self._history.today()
+        return None if today is None else today - 1
+
+    @property
+    def scored_day(self) -> int | None:
+        """The closed day that all series have been scored at."""
+        return None if self._today is None else self._today - 1
+
+    @property
+    def first_day(self) -> int | None:
+        """The first day that demand speaks of, as far back as anything is learnt from."""
+        first, closed = self._history.first_day(), self.closed_day
+        return None if first is None or closed is None else max(first, closed - HISTORY_DAYS_MAX + 1)
+
+    def closed_keys(self) -> list[SeriesKey]:
+        """In order of SKU and location, so that a sample of them is the same each time."""
+        return sorted(self._history.keys())
+
+    def closed_days(self, key: SeriesKey) -> ClosedDays | None:
+        """The closed past of one series, `HISTORY_DAYS_MAX` days at most; `None` while it has only the open day."""
+        today = self._history.today()
+        return None if today is None else self._history.closed_days(key, today, HISTORY_DAYS_MAX)
+
+    def take_champion(self, champion: Champion | None) -> None:
+        """Forecast with this model from now on: every forecast that was made is stale."""
+        self.champion = champion
+        if self._today is not None:
+            self._stale = set(self._history.keys())
+
+    def take_promotion(self, sku: str, location: str, first_day: date, last_day: date, depth: float) -> None:
+        """A promotion known ahead: `depth` of the price (0 to 1) is taken off on these days; `location` "": all.
+
+        The same SKU, location and days again: the newer depth counts, 0 takes it back. `BadPromotion` says why not.
+        Trainings from the next on use it, and forecasts of a champion that was trained with promotions.
+        """
+        changed = self.promotions.take(sku, location, first_day, last_day, depth)
+        if changed and self._today is not None and self.champion is not None and self.champion.uses_promotions:
+            self._stale |= {key for key in self._forecasts if key[0] == sku and location in ("", key[1])}
 
     def day_closed(self) -> bool:
         """Whether demand has reached a newer day than the last run's."""
@@ -141,9 +204,9 @@ class Forecaster:
         assert fitted is not None
         day = self._closed_day()
         self._numbers[day] = self._numbers.get(day, 0) + 1
-        for series in self._series(watched(keys, watch), today):
+        for series, learnt in self._batches(keys, today, watch):
             key = (series.sku, series.location)
-            forecast = self._forecasts[key] = fitted.forecast(series)
+            forecast = self._forecasts[key] = learnt.get(key) or fitted.forecast(series)
             (self._open_only.add if series.open_only else self._open_only.discard)(key)
             self._restocked.add(series.sku)
             yield key, forecast
@@ -193,6 +256,20 @@ class Forecaster:
         service = self.plans.service
         return self._terms if service is None else replace(self._terms, service=service)
 
+    def _batches(
+        self, keys: list[SeriesKey], today: int, watch: Watch
+    ) -> Iterator[tuple[Series, Mapping[SeriesKey, SeriesForecast]]]:
+        """Each series, with what the champion says of its batch."""
+        champion, first_day = self.champion, self.first_day
+        for start in range(0, len(keys), BATCH_SERIES):
+            watch()
+            batch, learnt = keys[start : start + BATCH_SERIES], {}
+            if champion is not None and first_day is not None:
+                rows = [row for key in batch if (row := self.closed_days(key)) is not None]
+                learnt = champion.forecasts(rows, self.promotions, first_day)
+            for series in self._series(batch, today):
+                yield series, learnt
+
     def _series(self, keys: Iterable[SeriesKey], today: int) -> Iterator[Series]:
         for key in keys:
             series = self._history.series(key, today)
@@ -212,6 +289,17 @@ class Forecaster:
             return
         if day < self._today or (day == self._today and (key in self._open_only or key not in self._forecasts)):
             self._stale.add(key)
+
+    def _take_promotion(self, record: PromotionPlanned) -> None:
+        """The newest plan of a promotion takes the place of the one before, whatever days that one had."""
+        before = self.plans.promotions.get(record.promotion)
+        try:
+            self.take_promotion(*_promoted(record), record.depth)
+        except BadPromotion as error:
+            raise Unreadable(str(error)) from error
+        if before is not None and _promoted(before) != _promoted(record):
+            self.take_promotion(*_promoted(before), 0.0)
+        self.plans.take(record)
 
     def _take_level(self, record: StockLevels) -> None:
         known = self._levels.get(record.sku)
@@ -240,11 +328,16 @@ class Forecaster:
             )  # fmt: skip
 
 
+def _promoted(plan: PromotionPlanned) -> tuple[str, str, date, date]:
+    return plan.sku, plan.location or "", date.fromisoformat(plan.first_day), date.fromisoformat(plan.last_day)
+
+
 def forecast_record(key: SeriesKey, forecast: SeriesForecast, run: str, time: str) -> Forecast:
     """The published form: a list entry per day from the open day on."""
     q50, q90, q95, q99 = ([float(units) for units in row] for row in forecast.daily_quantiles(HORIZON_DAYS))
     return Forecast(
-        id=record_id(*key, run), time=time, sku=key[0], location=key[1], run=run, model=MODEL, status=forecast.status,
+        id=record_id(*key, run), time=time, sku=key[0], location=key[1], run=run,
+        model=forecast.model, status=forecast.status,
         days=[date.fromordinal(forecast.first_day + ahead).isoformat() for ahead in range(HORIZON_DAYS)],
         mean=[round(mean, 4) for mean in forecast.mean(HORIZON_DAYS)], q50=q50, q90=q90, q95=q95, q99=q99,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from math import nan
 
 from tables.records import Demand
 
@@ -45,6 +46,22 @@ class Series:
     last_day: int
     units: list[int | None]
     open_only: bool = False  # nothing but the open day is known: a first look, not a history
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDays:
+    """The whole closed past of one series, days without a record left out: `units[n]` is of `days[n]`, NaN if unknown.
+
+    From `unknown_from` on every day is unknown (a stock-out that is not over).
+    """
+
+    sku: str
+    location: str
+    first_day: int
+    last_day: int
+    days: list[int]
+    units: list[float]
+    unknown_from: int
 
 
 @dataclass(slots=True)
@@ -121,6 +138,21 @@ class DemandHistory:
         out_since = self._out_since.get(key, last_day)
         units = [None if day > out_since else _value(days.get(day)) for day in range(start, last_day + 1)]
         return Series(key[0], key[1], last_day, units, open_only)
+
+    def first_day(self) -> int | None:
+        """The first day that demand speaks of; `None` before the first record."""
+        return min((min(days) for days in self._days.values() if days), default=None)
+
+    def closed_days(self, key: SeriesKey, today: int, days_max: int) -> ClosedDays | None:
+        """All closed days of a series, the newest `days_max`; `None` when it has none."""
+        kept = [(day, x) for day, x in self._days.get(key, {}).items() if today - days_max <= day < today]
+        if not kept:
+            return None
+        return ClosedDays(
+            key[0], key[1], first_day=min(day for day, _ in kept), last_day=today - 1, days=[day for day, _ in kept],
+            units=[nan if x.out_hours >= UNKNOWN_OUT_HOURS else float(x.wanted) for _, x in kept],
+            unknown_from=self._out_since.get(key, today - 1) + 1,
+        )  # fmt: skip
 
 
 def _value(day: _Day | None) -> int | None:

@@ -19,7 +19,7 @@ _COMMANDS = {
     "up": "operating:up",
     "worker": "operating:worker",
     "api": "serving:api",
-    "forecast": "forecasting:forecast",
+    "forecast": "forecasting:forecast_app",
     "import": "importing:import_app",
     "demo": "demo:demo",
     "topics": "topics:topics_app",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import Struct
@@ -31,6 +30,7 @@ _OTHERS = b"~others|"  # row key -> writers of further copies
 _SEEN_SLOTS = 1 << 22  # a byte each: most questions are about rows that never were, and RocksDB takes 12 us to say so
 _OPENING = threading.Lock()
 _BREATH_SECONDS = 0.005
+_NEVER = threading.Event()  # who waits for it lets other threads run
 
 
 class Mark(NamedTuple):
@@ -185,7 +185,7 @@ def _opened(path: Path, options: Options) -> Rdict:
     """
     with _OPENING:
         db = Rdict(str(path), options, access_type=AccessType.read_write())
-        time.sleep(_BREATH_SECONDS)
+        _NEVER.wait(_BREATH_SECONDS)
         return db
 
 

@@ -1,8 +1,8 @@
-"""`smokehouse forecast`: run a forecaster until it is asked to stop.
+"""`smokehouse forecast`: run a forecaster until it is asked to stop; its subcommands look at and try out forecasts.
 
 Reads `demand`, `stock-levels`, `planning`; writes `forecasts`, `reorders`, `forecast-alerts`, `dead-letters`; talks on
 stderr. Exit codes: 0 stopped as asked, 71 the broker did not take what was sent, 74 topics or group cannot be read, 2
-unusable arguments. Does not belong here: the loop itself.
+unusable arguments. Does not belong here: the loop itself, the subcommands (`forecast_trying`, `forecast_showing`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from threading import Event
 from typing import Annotated
 
 import msgspec
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from forecasting.consumer import forecast_until
+from forecasting.learning import TRAINING_SECONDS
 from forecasting.ownership import NotOurs
 from forecasting.policy import Terms
 from forecasting.publish import PublishFailed
@@ -28,7 +29,13 @@ EXIT_SEND_FAILED = 71
 EXIT_READ_FAILED = 74
 EVERY_SECONDS_MIN = 0.1
 
+forecast_app = App(name="forecast")
+forecast_app.command("streams.commands.forecast_trying:backtest", name="backtest")
+forecast_app.command("streams.commands.forecast_trying:train", name="train")
+forecast_app.command("streams.commands.forecast_showing:show", name="show")
 
+
+@forecast_app.default
 def forecast(
     *,
     every: float = 10.0,
@@ -37,6 +44,7 @@ def forecast(
     review_days: int = 1,
     cover_days: int = 14,
     service: float = 0.95,
+    train_seconds: float = TRAINING_SECONDS,
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Forecast demand and recommend purchases, until Ctrl-C.
@@ -57,15 +65,19 @@ def forecast(
         Days one purchase is meant to last beyond that.
     service
         Share of the time that stock shall last until the next receipt.
+    train_seconds
+        How long a training beside it may take, once a day; 0: never train.
     json_output
         Say each line as JSON, on stderr.
     """
     try:
         settings = connected(BROKER_SECONDS)
         terms = Terms(lead_days=lead_days, review_days=review_days, cover_days=cover_days, service=service)
-        chosen = _partitions(partitions)
+        chosen = partitions_of_text(partitions)
         if every < EVERY_SECONDS_MIN:
             raise ValueError(f"--every {every}: give at least {EVERY_SECONDS_MIN} seconds")
+        if train_seconds < 0:
+            raise ValueError(f"--train-seconds {train_seconds}: give seconds, or 0")
     except ValueError as error:
         fail(str(error), EXIT_ARGUMENTS)
     stop = Event()
@@ -73,15 +85,17 @@ def forecast(
         signal.signal(name, lambda *_: stop.set())
     try:
         forecast_until(
-            stop, settings, terms, every_seconds=every, partitions=chosen, say=_say_json if json_output else say
-        )
+            stop, settings, terms, every_seconds=every, partitions=chosen, training_seconds=train_seconds,
+            say=_say_json if json_output else say,
+        )  # fmt: skip
     except PublishFailed as error:
         fail(f"forecasts were not taken by the broker at {settings.bootstrap}: {error}", EXIT_SEND_FAILED)
     except (ReadError, NotOurs) as error:
         fail(f"cannot read from the broker at {settings.bootstrap}: {error}", EXIT_READ_FAILED)
 
 
-def _partitions(text: str) -> list[int] | None:
+def partitions_of_text(text: str) -> list[int] | None:
+    """Numbers with commas between; `None` for none. A `ValueError` says what to give."""
     if not text:
         return None
     parts = [part.strip() for part in text.split(",")]

@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -315,3 +317,47 @@ def test_a_stock_out_to_come_is_told_once_and_again_when_it_is_averted(topics: S
         stock(topics, SKUS[0], 100, offset=2)
         [_, cleared] = alerts(2)
         assert cleared.state == "cleared"
+
+
+def sell_shop(settings: Settings, shop: Any, days: int, *, first: int = 0) -> None:
+    producer = Producer(producer_config(settings))
+    for record in shop.sold(days, first=first):
+        producer.produce(
+            settings.prefix + DEMAND.name, key=f"{record.sku}|MAIN|{record.day}", value=encode(record),
+            partition=partition_of(record.sku, PARTITIONS),
+        )  # fmt: skip
+    assert producer.flush(20) == 0
+
+
+def models_of_run(settings: Settings, run: str) -> dict[str, str]:
+    """SKU -> model."""
+    found = (msgspec.json.decode(message.value(), type=Forecast) for message in messages(settings, FORECASTS.name))
+    return {record.sku: record.model for record in found if record.run == run}
+
+
+def wait_for(settings: Settings, what: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 2.5 * PATIENCE_SECONDS  # a training on a busy machine
+    while not what():
+        assert time.monotonic() < limit, (settings.home / "forecaster.log").read_text()[-3000:]
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(400)  # a training in between, and a busy machine
+def test_a_closed_day_trains_a_champion_that_forecasts_also_after_a_restart(topics: Settings, shop: Any):
+    """131 days: the first run is the simple method's, the second the champion's; a restart needs no training first."""
+    if find_spec("sklearn") is None:
+        pytest.skip("no scikit-learn (extra forecast)")
+    log = topics.home / "forecaster.log"
+    everyone = set(shop.skus)
+    sell_shop(topics, shop, 131)
+    with forecaster(topics, "--partitions", "0,1,2,3"):
+        wait_for(topics, lambda: set(models_of_run(topics, "2026-05-14.002")) == everyone)
+    assert set(models_of_run(topics, "2026-05-14.001").values()) == {"seasonal-mean-nb-1"}
+    assert set(models_of_run(topics, "2026-05-14.002").values()) == {"boosted-nb-1"}
+    assert "training: model 2026-05-14.001 of 45 series is champion" in log.read_text()
+    sell_shop(topics, shop, 132, first=131)
+    log.write_text("")
+    with forecaster(topics, "--partitions", "0,1,2,3", "--train-seconds", "0"):
+        wait_for(topics, lambda: set(models_of_run(topics, "2026-05-15.001")) == everyone)
+    assert set(models_of_run(topics, "2026-05-15.001").values()) == {"boosted-nb-1"}
+    assert "training" not in log.read_text()

@@ -9,10 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from forecasting.policy import Advice, Terms
+from forecasting.promotions import BadPromotion
 from forecasting.runs import Forecaster, forecast_record, read, record_id, reorder_record
 from forecasting.series import SeriesKey
 from tables.codec import Unreadable, encode
-from tables.records import Demand, Forecast, IncomingLevel, LocationLevel, Reorder, StockLevels
+from tables.records import Demand, Forecast, IncomingLevel, LocationLevel, PromotionPlanned, Reorder, StockLevels
 
 FIRST = date(2026, 3, 2)
 KEY = ("TERIYAKI-BAG-50G", "MAIN")
@@ -226,3 +227,52 @@ def test_a_stock_out_that_is_not_over_does_not_look_like_days_without_customers(
         means.append(sum(run(made)[KEY].mean[:7]))
     assert means[1] > means[0]
     assert means[1] == pytest.approx(28, rel=0.2)
+
+
+def test_a_promotion_that_cannot_be_is_refused_and_changes_nothing(forecaster: Forecaster) -> None:
+    run(forecaster)
+    for first, last, depth in ((5, 3, 0.2), (1, 2, 1.5), (1, 2, -0.1), (1, 4000, 0.2)):
+        with pytest.raises(BadPromotion):
+            forecaster.take_promotion(KEY[0], "", FIRST + timedelta(first), FIRST + timedelta(last), depth)
+    with pytest.raises(BadPromotion, match="SKU"):
+        forecaster.take_promotion("", "", FIRST, FIRST, 0.2)
+    assert len(forecaster.promotions) == 0
+    assert not forecaster.has_stale_forecasts()
+
+
+def test_the_simple_method_is_not_asked_again_for_a_promotion_it_knows_nothing_of(forecaster: Forecaster) -> None:
+    run(forecaster)
+    forecaster.take_promotion(KEY[0], "", FIRST, FIRST + timedelta(days=3), 0.2)
+    assert not forecaster.has_stale_forecasts()
+
+
+def test_promotions_hold_for_their_location_and_the_deepest_counts_last(forecaster: Forecaster) -> None:
+    first, last = FIRST, FIRST + timedelta(days=3)
+    forecaster.take_promotion(KEY[0], "", first, last, 0.3)
+    forecaster.take_promotion(KEY[0], KEY[1], first, last, 0.1)
+    forecaster.take_promotion(KEY[0], "ELSEWHERE", first, last, 0.5)
+    days = (first.toordinal(), last.toordinal())
+    assert list(forecaster.promotions.of(*KEY)) == [(*days, 0.1), (*days, 0.3)]
+    forecaster.take_promotion(KEY[0], "", first, last, 0.0)
+    assert list(forecaster.promotions.of(*KEY)) == [(*days, 0.1)]
+
+
+def test_a_promotion_planned_anew_moves_with_its_days_and_one_called_off_is_over(forecaster: Forecaster) -> None:
+    def plan(first: int, last: int, depth: float = 0.3) -> PromotionPlanned:
+        return PromotionPlanned(
+            id="p", promotion="SPRING", sku=KEY[0], depth=depth, first_day=(FIRST + timedelta(first)).isoformat(),
+            last_day=(FIRST + timedelta(last)).isoformat(),
+        )  # fmt: skip
+
+    def planned() -> list[tuple[int, int, float]]:
+        return [(a - FIRST.toordinal(), b - FIRST.toordinal(), depth) for a, b, depth in forecaster.promotions.of(*KEY)]
+
+    forecaster.take(plan(1, 3))
+    assert planned() == [(1, 3, 0.3)]
+    forecaster.take(plan(8, 9))
+    assert planned() == [(8, 9, 0.3)]
+    with pytest.raises(Unreadable, match="the first one first"):
+        forecaster.take(plan(9, 8))
+    assert planned() == [(8, 9, 0.3)]
+    forecaster.take(plan(8, 9, 0.0))
+    assert planned() == []

@@ -1,0 +1,334 @@
+"""`smokehouse forecast backtest` and `forecast train`: how good forecasts would have been, and a training by hand.
+
+Reads a file, or `demand` and `stock-levels` up to their ends as of now; writes the plots and the CSV asked for, and
+(train) the folder of models. Exit codes: 1 the training failed, 2 unusable arguments or data, 3 a topic cannot be read.
+Does not belong here: the models, their scores (`forecasting`).
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from forecasting.learning import TRAINING_SECONDS, Training, missing_packages, sampled_panel, too_little
+from forecasting.policy import Terms
+from forecasting.runs import Forecaster
+from forecasting.svg_plot import Curves, plot
+from streams.commands.forecasting import partitions_of_text
+from streams.commands.output import fail, put_json, put_table, say, talk
+from streams.commands.published import read_partition
+from streams.commands.session import EXIT_ARGUMENTS, connected
+from streams.reader import ReadError, partitions_of
+from streams.settings import Settings
+from streams.topics import DEMAND, STOCK_LEVELS
+from tables.codec import Unreadable
+from tables.records import Demand, StockLevels
+
+if TYPE_CHECKING:  # what needs the extra `forecast` is imported once that is known to be there
+    from forecasting.origins import Tally
+    from forecasting.panel import Panel
+
+CANNOT_READ = 3
+PLOTS_PER_SEGMENT = 2
+PLOTTED_PAST_DAYS = 84
+POLL_SECONDS = 0.2
+NO_FIGURE = 1e5  # errors over next to no units
+OURS, LIVE = "boosted model", "simple live method"
+SEGMENT_COLUMNS = ("series", "rmsse", "wape", "wape_28_day_mean", "wape_total", "bias", "spl", "c95", "c99")
+METHOD_COLUMNS = ("rmsse", "wape", "wape_total", "bias", "spl", "c95", "c99", "cpu_s_per_1000")
+_flag = Parameter(negative="")
+
+
+def backtest(
+    *,
+    data: Path | None = None,
+    from_log: Annotated[bool, _flag] = False,
+    known_ahead: Path | None = None,
+    id_column: str = "unique_id",
+    origins: int = 3,
+    horizon: int = 28,
+    sample: int | None = None,
+    baselines: Annotated[bool, _flag] = False,
+    replay: bool = True,
+    plots: Path | None = None,
+    csv_file: Annotated[Path | None, Parameter(name="--csv")] = None,
+    json: Annotated[bool, _flag] = False,
+) -> None:
+    """Say how good forecasts would have been at rolling origins: all days before each are learnt from, none after.
+
+    Parameters
+    ----------
+    data
+        A file of unique_id, ds, y (parquet or CSV). Without it demand is read from the log.
+    from_log
+        Read demand from the log (the default without --data).
+    known_ahead
+        With --data, a second file: unique_id (or not), ds, columns of numbers known ahead, such as promotions.
+    id_column
+        What --data calls unique_id.
+    origins
+        How many, the last one a horizon before the end of the data.
+    horizon
+        Days asked for at each.
+    sample
+        Score this many series only, evenly spread over the ids.
+    baselines
+        Also score public libraries (extra bench-forecast; slow).
+    replay
+        Also play stock: days of it that a fill of 95 % would have cost.
+    plots
+        A folder for SVG plots: past, bounds and what came, of the best-selling series of each segment.
+    csv_file
+        Scores of all series and per segment, as CSV.
+    json
+        Everything as JSON on stdout.
+    """
+    _expect_packages()
+    if data is not None and from_log:
+        fail("--data and --from-log: give one of them", EXIT_ARGUMENTS)
+    if min(origins, horizon, sample or 1) < 1:
+        fail("--origins, --horizon and --sample: give at least 1", EXIT_ARGUMENTS)
+    from forecasting.panel import UnreadableFileError, read_panel
+
+    try:
+        if data is None:
+            panel = _panel_from_log(connected(), None)
+        else:
+            panel = read_panel(data, known_ahead_file=known_ahead, id_column=id_column)
+        panel = panel.sampled(sample)
+        for note in panel.notes:
+            say(f"note: {note}")
+        tally, others = _scored(panel, origins, horizon, with_baselines=baselines, with_replay=replay)
+    except UnreadableFileError as error:
+        fail(str(error), EXIT_ARGUMENTS)
+    report = tally.report(len(panel.ids))
+    report["baselines"] = others | report["baselines"]
+    try:
+        if csv_file is not None:
+            _write_csv(report, csv_file)
+        if plots is not None:
+            say(f"{_write_plots(panel, tally, horizon, plots)} plots in {plots}")
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", EXIT_ARGUMENTS)
+    if json:
+        put_json(report)
+    else:
+        _show(report)
+
+
+def train(
+    *,
+    partitions: str = "",
+    seconds: float = TRAINING_SECONDS,
+    json: Annotated[bool, _flag] = False,
+) -> None:
+    """Train a model on all closed days of the log, now. A running forecaster takes it up when its next day closes.
+
+    The model is kept, and becomes champion, only if it wins the backtest.
+
+    Parameters
+    ----------
+    partitions
+        Train on the SKUs of these partitions only: for example 0,1.
+    seconds
+        How long it may take.
+    json
+        Its card as JSON on stdout.
+    """
+    _expect_packages()
+    try:
+        chosen = partitions_of_text(partitions)
+    except ValueError as error:
+        fail(str(error), EXIT_ARGUMENTS)
+    settings = connected()
+    forecaster = _forecaster_from_log(settings, chosen)
+    vain, found = too_little(forecaster), sampled_panel(forecaster, lambda: None)
+    if vain or found is None:
+        fail(f"{vain or 'no series has a closed day'} to train on", EXIT_ARGUMENTS)
+    from forecasting.model_files import cards, open_folder
+
+    folder = open_folder(settings.home, settings.prefix)
+    panel, owned = found
+    say(f"training on {len(panel.ids)} of {owned} series, {panel.days} days")
+    training = Training(panel, folder, owned=owned, seconds_max=seconds, say=say)
+    try:
+        while not training.is_over():
+            time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        training.stop()
+        raise
+    if training.code != 0:
+        sys.exit(1)
+    card = max(cards(folder), key=lambda card: (folder / f"{card.name}.json").stat().st_mtime)
+    if json:
+        put_json(msgspec.to_builtins(card))
+
+
+# -- data --------------------------------------------------------------------------------------------------------------
+
+
+def _expect_packages() -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before scikit-learn loads: figures are of one core
+    if missing := missing_packages():
+        fail(
+            f'not installed: {", ".join(missing)}. Install the extra: pip install "smokehouse[forecast]"',
+            EXIT_ARGUMENTS,
+        )
+
+
+def _forecaster_from_log(settings: Settings, partitions: list[int] | None) -> Forecaster:
+    """What a forecaster of these partitions would know now; what it could not read is left out."""
+    forecaster = Forecaster(Terms())
+    try:
+        for topic, kind in ((DEMAND, Demand), (STOCK_LEVELS, StockLevels)):
+            for partition in sorted(partitions_of(settings, topic.name)):
+                if partitions is not None and partition not in partitions:
+                    continue
+                for found in read_partition(settings, topic, kind, partition):
+                    if found.record is not None:
+                        _take(forecaster, found.record)
+    except ReadError as error:
+        fail(str(error), CANNOT_READ)
+    return forecaster
+
+
+def _take(forecaster: Forecaster, record: Any) -> None:
+    try:
+        forecaster.take(record)
+    except Unreadable as unreadable:
+        say(f"left out: {unreadable}")
+
+
+def _panel_from_log(settings: Settings, partitions: list[int] | None) -> Panel:
+    forecaster = _forecaster_from_log(settings, partitions)
+    found = sampled_panel(forecaster, lambda: None)
+    if found is None:
+        fail("there is no closed day of demand in the log yet", EXIT_ARGUMENTS)
+    panel, owned = found
+    if len(panel.ids) < owned:
+        say(f"note: a sample of {len(panel.ids)} of {owned} series")
+    return panel
+
+
+# -- scores ------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], None]]:
+    shown = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*shown, console=talk, transient=True, disable=not talk.is_terminal) as progress:
+        task = progress.add_task("reading", total=steps)
+
+        def step(text: str) -> None:
+            progress.update(task, description=text, advance=1)
+
+        yield step
+
+
+def _scored(
+    panel: Panel, origins: int, horizon: int, *, with_baselines: bool, with_replay: bool
+) -> tuple[Tally, dict[str, Any]]:  # fmt: skip
+    """The tally of the boosted model, and the simple live method's scores at the same origins."""
+    from forecasting import backtest as live
+    from forecasting.baselines import BASELINES, missing
+    from forecasting.inventory import inventory
+    from forecasting.origins import evaluate
+
+    absent = missing() if with_baselines else []
+    if absent:
+        say(f"no baselines: not installed: {', '.join(absent)} (extra bench-forecast)")
+    rivals = BASELINES if with_baselines and not absent else ()
+    with _progress(origins * (1 + len(rivals) + with_replay) + 1) as step:
+        tally = evaluate(panel, origins=origins, horizon_days=horizon, rivals=rivals, say=step)
+        step(LIVE)
+        others = {LIVE: live.backtest(panel, origins=origins, horizon_days=horizon)}
+        if with_replay:
+            tally.stock = inventory(panel, tally.trained, horizon_days=horizon, say=step)
+    return tally, others
+
+
+def _show(report: dict[str, Any]) -> None:
+    rows = [[name, *map(_cell, values)] for name, values in _by_segment(report)]
+    put_table(f"{', '.join(report['model'])}: {report['origins']} origins", ["segment", *SEGMENT_COLUMNS], rows)
+    methods = {OURS: report["smokehouse"]} | report["baselines"]
+    rows = [[name, *(_cell(found.get(column)) for column in METHOD_COLUMNS)] for name, found in methods.items()]
+    put_table("beside others, all series", ["method", *METHOD_COLUMNS], rows)
+    if "stock_days_at_fill_95" in report:
+        rows = [[name, _cell(days)] for name, days in report["stock_days_at_fill_95"].items()]
+        put_table("stock played", ["method", "days of demand on hand that a fill of 95 % costs"], rows)
+        learnt = [
+            [level, f"{100 * x['fill']:.1f} %", _cell(x["stock_days"])]
+            for level, x in report["levels_as_learnt"].items()
+        ]
+        put_table("ordered up to the learnt quantile", ["quantile", "fill", "days of demand on hand"], learnt)
+
+
+def _by_segment(report: dict[str, Any]) -> Iterator[tuple[str, list[float | None]]]:
+    """All series, then each segment; without a figure where nothing came that errors could be measured by."""
+    segments = {"all": report["smokehouse"] | {"series": report["series"]}} | report["segments"]
+    for name, found in segments.items():
+        values = [found.get(column) for column in SEGMENT_COLUMNS]
+        yield name, [value if value is not None and abs(value) < NO_FIGURE else None for value in values]
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _write_csv(report: dict[str, Any], file: Path) -> None:
+    with file.open("w", newline="", encoding="utf-8") as out:
+        rows = csv.writer(out)
+        rows.writerow(["segment", *SEGMENT_COLUMNS])
+        rows.writerows(
+            [name, *("" if value is None else value for value in values)] for name, values in _by_segment(report)
+        )
+
+
+# -- plots -------------------------------------------------------------------------------------------------------------
+
+
+def _write_plots(panel: Panel, tally: Tally, horizon: int, folder: Path) -> int:
+    """The best-selling series of each segment at the last origin: how many plots were written."""
+    import numpy as np
+
+    from forecasting.segments import SEGMENTS, segments_of
+
+    folder.mkdir(parents=True, exist_ok=True)
+    cut = max(tally.trained)
+    past, rows = panel.until(cut), panel.begun(cut)
+    shape = (len(past.ids), horizon)
+    said = {name: np.asarray(tally.forecasts[-1][name]).reshape(shape) for name in ("mean", "q90", "q99")}
+    kind, sold = segments_of(past), np.nansum(past.units[:, -PLOTTED_PAST_DAYS:], axis=1)
+    shown = past.units[:, -PLOTTED_PAST_DAYS:]
+    turn = past.first_day + cut
+    count = 0
+    for n, segment in enumerate(SEGMENTS):
+        best = sorted(np.flatnonzero(kind == n).tolist(), key=lambda row: -sold[row])[:PLOTS_PER_SEGMENT]
+        for row in best:
+            curves = Curves(
+                past=_known(shown[row]), came=_known(panel.units[rows[row], cut : cut + horizon]),
+                mean=said["mean"][row].tolist(), narrow=said["q90"][row].tolist(), wide=said["q99"][row].tolist(),
+            )  # fmt: skip
+            name = re.sub(r"[^A-Za-z0-9._-]", "_", past.ids[row])[:60]
+            drawing = plot(
+                f"{past.ids[row]} ({segment})", curves, first=str(turn - shown.shape[1]), turn=str(turn),
+                last=str(turn + horizon - 1),
+            )  # fmt: skip
+            (folder / f"{segment}-{name}.svg").write_text(drawing, encoding="utf-8")
+            count += 1
+    return count
+
+
+def _known(values: Any) -> list[float | None]:
+    return [None if value != value else float(value) for value in values.tolist()]
