@@ -1,9 +1,9 @@
 """Feeds the read view from the published topics, in a thread of its own, and knows how far behind it is.
 
-Reads: stock-levels, order-status, reservations, alerts, demand, forecasts, reorders. Writes: the view. Guarantees:
-every record is applied, in the order of its partition; a broker that is lost is asked again for ever, and the view
-says so meanwhile (not ready, nothing is answered); a connection that begins anew begins a new view. An error that
-nobody foresaw ends the feed, and with it the process. Does not belong here: what records mean to whom asks.
+Reads: stock-levels, order-status, reservations, alerts, demand, forecasts, reorders, forecast-alerts. Writes: the view.
+Guarantees: every record is applied, in the order of its partition; a broker that is lost is asked again for ever, and
+the view says so meanwhile (not ready, nothing is answered); a connection that begins anew begins a new view. An error
+that nobody foresaw ends the feed, and with it the process. Does not belong here: what records mean to whom asks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from streams.reader import Follower, ReadError, follow
 from streams.settings import Settings
 from tables import records as r
 
-TOPICS = ("stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders")
+TOPICS = (
+    "stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders", "forecast-alerts",
+)  # fmt: skip
 LAG_MAX_RECORDS = 10_000  # more behind than this is not ready
 ENDS_EVERY_SECONDS = 1.0
 ENDS_VALID_SECONDS = 5.0  # older than this, the lag counts as unknown
@@ -40,6 +42,7 @@ _DECODERS = {
     "demand": msgspec.json.Decoder(r.Demand),
     "forecasts": msgspec.json.Decoder(r.Forecast),
     "reorders": msgspec.json.Decoder(r.Reorder),
+    "forecast-alerts": msgspec.json.Decoder(r.ForecastAlert),
 }
 
 

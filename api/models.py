@@ -364,6 +364,33 @@ class Reorder(BaseModel):
     position: int
     lead_days: int
     reason: str
+    kind: str = Field("purchase", examples=["purchase", "transfer"])
+    supplier: str = Field("", description="Empty: nobody said")
+    from_location: str = Field("", description="Of a transfer")
+    needed: int = Field(0, description="Before packs, minimum, shelf life, budget and what the centre has")
+    cost_cents: int = Field(0, description="Of quantity; 0: not known")
+    expected: str = Field("", description="The day it would be there")
+
+
+class ForecastAlert(BaseModel):
+    """What is going to be wrong with stock, while there is time to do something about it."""
+
+    sku: str
+    location: str
+    kind: str = Field(examples=["stockout_predicted", "overstock", "expiring_before_sold"])
+    run: str
+    probability: float = 0.0
+    units: int = Field(0, description="Short, or too many")
+    stock: int = 0
+    day: str = Field("", description="When it is expected")
+    until: str = Field("", description="The day it is judged by")
+    note: str = Field("", description="The same in words")
+
+
+class ForecastAlerts(BaseModel):
+    items: list[ForecastAlert]
+    next: str | None
+    as_of: list[AsOf]
 
 
 class Reorders(BaseModel):

@@ -5,6 +5,7 @@ Reads: the view. Guarantees: per SKU and location the newest run. Does not belon
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated, Any
 
@@ -84,6 +85,14 @@ def reorders(
     return _plans(feed, "reorders", feed.view.reorders, limit, after, sku, location)
 
 
+@router.get("/forecast-alerts", response_model=m.ForecastAlerts, responses=responses(422, 503))
+def forecast_alerts(
+    feed: Asked, limit: Limit = 100, after: After = None, sku: SkuFilter = None, location: LocationFilter = None
+) -> dict:
+    """Stock-outs, overstock and expiry to come that stand raised, in the order of SKU, location and kind."""
+    return _plans(feed, "forecast-alerts", feed.view.forecast_alerts, limit, after, sku, location)
+
+
 @router.get("/demand/{sku}", response_model=m.DemandOfSku, responses=responses(422, 503))
 def demand(feed: Asked, sku: SkuPath) -> dict:
     """Daily demand of one SKU, newest day first; at most 1,000 days and locations."""
@@ -95,11 +104,11 @@ def demand(feed: Asked, sku: SkuPath) -> dict:
 
 
 def _plans(
-    feed: Asked, topic: str, held: dict[tuple[str, str], Any], limit: int, after: str | None,
+    feed: Asked, topic: str, held: Mapping[tuple[str, ...], Any], limit: int, after: str | None,
     sku: str | None, location: str | None,
 ) -> dict:  # fmt: skip
-    # A page begins after `SKU|LOCATION`: neither may hold a bar.
-    begin = tuple(after.split("|", 1)) if after else ()
+    # A page begins after `SKU|LOCATION`, or these and a kind: none may hold a bar.
+    begin = tuple(after.split("|")) if after else ()
     with feed.view.lock:
         keys = sorted(
             key for key in held if key > begin and sku in (None, key[0]) and location in (None, key[1])

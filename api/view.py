@@ -81,6 +81,7 @@ class View:
         self.decisions: deque[Record] = deque(maxlen=DECISIONS_MAX)
         self.forecasts: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.reorders: OrderedDict[tuple[str, str], Record] = OrderedDict()
+        self.forecast_alerts: OrderedDict[tuple[str, str, str], Record] = OrderedDict()  # those that stand raised
         self.applied: dict[tuple[str, int], Record] = {}  # the last record of each partition
         self._sequence = 0
         self._decision_ids: OrderedDict[str, None] = OrderedDict()
@@ -93,6 +94,7 @@ class View:
             "alerts": self._alert,
             "forecasts": self._forecast,
             "reorders": self._reorder,
+            "forecast-alerts": self._forecast_alert,
             "demand": self._demand,
         }
 
@@ -229,6 +231,16 @@ class View:
 
     def _reorder(self, record: Record) -> None:
         _keep_newest_run(self.reorders, record)
+
+    def _forecast_alert(self, record: Record) -> None:
+        said = record.value
+        if said is None:
+            return
+        key = said.sku, said.location, said.kind
+        self.forecast_alerts.pop(key, None)
+        if said.state == "raised":
+            self.forecast_alerts[key] = record
+            _drop_oldest(self.forecast_alerts, PLANS_MAX)
 
     def _demand(self, record: Record) -> None:
         held = self.demand.pop(record.key, None)

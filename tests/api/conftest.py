@@ -106,6 +106,13 @@ def reorder(sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", location: str
     )  # fmt: skip
 
 
+def forecast_alert(sku: str = "JRK-ORIG-50") -> r.ForecastAlert:
+    return r.ForecastAlert(
+        id=f"{sku}|W1", sku=sku, location="W1", kind="stockout_predicted", state="raised", run="2026-11-23.001",
+        probability=0.8, units=4, stock=12, day="2026-11-26", until="2026-11-30", note="12 there",
+    )  # fmt: skip
+
+
 def misfit(value, schema, models, where="answer"):
     """Where `value` is not as its JSON schema says; "" if it is. Knows the keywords our description uses."""
     if "$ref" in schema:
@@ -148,6 +155,7 @@ class Api:
         demand=demand,
         forecast=forecast,
         reorder=reorder,
+        forecast_alert=forecast_alert,
     )
     wait = staticmethod(wait_for)
 
@@ -337,6 +345,7 @@ def shelf(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> 
         made.publish("demand", demand(), demand(day="2026-11-22"))
         made.publish("forecasts", forecast(), *(forecast(sku) for sku in skus[:7]))
         made.publish("reorders", reorder(), *(reorder(sku) for sku in skus[:7]))
+        made.publish("forecast-alerts", *(forecast_alert(sku) for sku in ("JRK-ORIG-50", *skus[:7])))
         made.start()
         yield made
 

@@ -24,8 +24,8 @@ MEDIA_TYPE = b"application/problem+json"
 PATHS = (
     "/v1/stock", "/v1/stock/query", "/v1/stock/{}", "/v1/stock/{}/promise", "/v1/skus", "/v1/locations",
     "/v1/locations/{}/stock", "/v1/orders", "/v1/orders/{}", "/v1/orders/{}/explanation", "/v1/decisions", "/v1/alerts",
-    "/v1/shortages", "/v1/forecasts", "/v1/reorders", "/v1/demand/{}", "/v1/recalls", "/v1/lots/{}/trace", "/status",
-    "/livez", "/readyz", "/", "/static/{}", "/openapi.json", "/{}", "/v1/{}",
+    "/v1/shortages", "/v1/forecasts", "/v1/reorders", "/v1/forecast-alerts", "/v1/demand/{}", "/v1/recalls",
+    "/v1/lots/{}/trace", "/status", "/livez", "/readyz", "/", "/static/{}", "/openapi.json", "/{}", "/v1/{}",
 )  # fmt: skip
 NAMES = ("limit", "after", "before", "sku", "skus", "q", "kind", "status", "location", "quantity", "day", "channel",
          "limit[]", "", "__proto__", "%00", "\u202e")  # fmt: skip

@@ -20,6 +20,7 @@ ASKED = {
     "/v1/shortages": "/v1/shortages",
     "/v1/forecasts": "/v1/forecasts",
     "/v1/reorders": "/v1/reorders",
+    "/v1/forecast-alerts": "/v1/forecast-alerts",
     "/v1/demand/{sku}": "/v1/demand/JRK-ORIG-50",
     "/livez": "/livez",
     "/readyz": "/readyz",
@@ -223,7 +224,7 @@ def test_alerts_of_every_kind_say_what_to_look_at(shelf, kind, told):
 
 
 def test_plans_are_filtered_by_sku_and_location(shelf):
-    for path in ("/v1/forecasts", "/v1/reorders"):
+    for path in ("/v1/forecasts", "/v1/reorders", "/v1/forecast-alerts"):
         assert [p["sku"] for p in shelf.answer(f"{path}?sku=SKU-002")["items"]] == ["SKU-002"]
         assert len(shelf.answer(f"{path}?location=W1")["items"]) == 8
         assert shelf.answer(f"{path}?location=W9")["items"] == []
@@ -243,6 +244,7 @@ def test_demand_comes_newest_day_first(shelf):
     ("/v1/orders?status=pending", "order_id", "before", 30),
     ("/v1/forecasts", "sku", "after", 8),
     ("/v1/reorders", "sku", "after", 8),
+    ("/v1/forecast-alerts", "sku", "after", 8),
 ])  # fmt: skip
 @pytest.mark.parametrize("limit", [1, 7, 500])
 def test_pages_walk_all_items_once(shelf, path, name, by, count, limit):
@@ -299,6 +301,7 @@ def test_counters_and_status_add_up(shelf):
     assert not said["ready"]  # there is no worker
     assert {one["topic"] for one in said["as_of"]} == {
         "stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders",
+        "forecast-alerts",
     }  # fmt: skip
 
 

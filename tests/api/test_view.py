@@ -268,3 +268,14 @@ def test_two_arrivals_of_one_history_end_in_one_view(seed):
     assert +straight.locations == +shaken.locations
     assert straight.skus == shaken.skus == sorted(shaken.stock)
     assert +straight.order_states == +shaken.order_states
+
+
+def test_of_what_is_going_to_be_wrong_only_what_stands_raised_is_shown():
+    def told(state, at):
+        value = r.ForecastAlert(id=f"{at}", sku="A", location="W1", kind="overstock", state=state, run="2026-11-23.001")
+        return Record("forecast-alerts", 0, at, 0, "A|W1|overstock", value)
+
+    view = _viewed(told("raised", 1))
+    assert list(view.forecast_alerts) == [("A", "W1", "overstock")]
+    view.apply([told("cleared", 2)])
+    assert not view.forecast_alerts
