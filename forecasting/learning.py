@@ -61,7 +61,7 @@ def sampled_panel(forecaster: Forecaster, watch: Watch) -> tuple[Any, int] | Non
     if first_day is None or day is None:
         return None
     chosen = watched(sample_of(keys, day - first_day + 1), watch)
-    rows = [row for key in chosen if (row := forecaster.closed_days(key)) is not None]
+    rows = forecaster.closed_days(chosen)
     if not rows:
         return None
     promotions = forecaster.promotions

@@ -43,7 +43,7 @@ from tables.records import (
 
 RUN_NUMBER_DIGITS = 3
 HISTORY_DAYS_MAX = 1_120  # of closed days handed to a champion or a training
-BATCH_SERIES = 512  # of a champion's forecasts between two looks whether to go on: half a second
+BATCH_SERIES = 512  # of a champion's forecasts between two looks whether to go on: 0.2 s
 ID_CHARACTERS_MAX = 128  # of a record's id; a longer one is hashed
 
 _DECODERS: dict[str, Any] = {
@@ -152,10 +152,13 @@ class Forecaster:
         """In order of SKU and location, so that a sample of them is the same each time."""
         return sorted(self._history.keys())
 
-    def closed_days(self, key: SeriesKey) -> ClosedDays | None:
-        """The closed past of one series, `HISTORY_DAYS_MAX` days at most; `None` while it has only the open day."""
-        today = self._history.today()
-        return None if today is None else self._history.closed_days(key, today, HISTORY_DAYS_MAX)
+    def closed_days(self, keys: Iterable[SeriesKey]) -> list[ClosedDays]:
+        """The closed pasts of these series, `HISTORY_DAYS_MAX` days at most; of those with only the open day none."""
+        today = self._history.today()  # it looks at every series: once for all
+        if today is None:
+            return []
+        found = (self._history.closed_days(key, today, HISTORY_DAYS_MAX) for key in keys)
+        return [row for row in found if row is not None]
 
     def take_champion(self, champion: Champion | None) -> None:
         """Forecast with this model from now on: every forecast that was made is stale."""
@@ -265,8 +268,7 @@ class Forecaster:
             watch()
             batch, learnt = keys[start : start + BATCH_SERIES], {}
             if champion is not None and first_day is not None:
-                rows = [row for key in batch if (row := self.closed_days(key)) is not None]
-                learnt = champion.forecasts(rows, self.promotions, first_day)
+                learnt = champion.forecasts(self.closed_days(batch), self.promotions, first_day)
             for series in self._series(batch, today):
                 yield series, learnt
 

@@ -77,7 +77,7 @@ class Shop:
     def panel(self, forecaster: Forecaster) -> Any:
         from forecasting.live_panel import panel_of
 
-        rows = [row for key in forecaster.closed_keys() if (row := forecaster.closed_days(key)) is not None]
+        rows = forecaster.closed_days(forecaster.closed_keys())
         assert forecaster.first_day is not None
         return panel_of(rows, forecaster.promotions, first_day=forecaster.first_day, with_promotions=True)
 

@@ -128,9 +128,9 @@ def test_a_part_of_the_series_is_forecast_as_it_is_among_all(shop, champion: Cha
     """Batches, and series scored again alone: nothing of a series depends on who stands beside it."""
     forecaster = shop.forecaster()
     together = said(forecaster, champion)
-    alone = champion.forecasts(
-        [row for row in [forecaster.closed_days(("S07", "MAIN"))] if row], forecaster.promotions, forecaster.first_day
-    )
+    rows = forecaster.closed_days([("S07", "MAIN")])
+    assert forecaster.first_day is not None
+    alone = champion.forecasts(rows, forecaster.promotions, forecaster.first_day)
     assert alone["S07", "MAIN"] == together["S07", "MAIN"]
 
 
