@@ -44,7 +44,7 @@ QUICK = (1_000, 1, 1.0)
 WIDTH = 160
 
 app = App(name="bench", help="Smokehouse beside what users would take instead, and alone.", version_flags=[])
-for _name in ("latency", "growth", "recovery"):
+for _name in ("latency", "growth", "recovery", "api"):
     app.command(f"bench.{_name}:{_name}", name=_name)
 
 

@@ -28,7 +28,7 @@ from rich.console import Console
 from bench import machine
 from bench.brokers import BrokerName, started
 from bench.children import BenchError, PythonChild
-from bench.peers.smokehouse import SmokehousePeer
+from bench.peers.smokehouse import SmokehousePeer, environment
 from streams import addresses
 from streams.brokers.process import free_port
 from streams.ends import last_offsets
@@ -240,10 +240,7 @@ def _measure(settings: Settings, lot_orders: int, partitions: int, rounds: int) 
 
 class _Command:
     def __init__(self, settings: Settings) -> None:
-        self._env = os.environ | {
-            "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
-            "SMOKEHOUSE_PREFIX": settings.prefix, "SMOKEHOUSE_API": settings.api,
-        }  # fmt: skip
+        self._env = os.environ | environment(settings)
 
     def __call__(self, figure: Figure | None, *arguments: str) -> bytes:
         began, cpu = time.monotonic(), _children_cpu()

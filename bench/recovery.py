@@ -59,7 +59,7 @@ class Row(Struct, frozen=True, kw_only=True):
     records: int
     first_s: float
     ready_s: float
-    records_s: float | None  # None: it read none
+    records_s: float | None  # None: there was nothing to read
     check: str
 
 
@@ -112,7 +112,7 @@ def measure(broker: RunningBroker, wanted: int, chunk: int, seed: int, say: Call
         changelogs = Changelogs(run.settings)
         more.callback(changelogs.close)
         starts = _Starts(peer, run, broker.kind, changelogs, more)
-        empty = starts.wiped("nothing to recover")
+        empty = replace(starts.wiped("nothing to recover"), records_s=None)
         run.receive(FIRST_SECONDS)
         placed = starts.placed
         while changelogs.read() < wanted and placed < count - 2:

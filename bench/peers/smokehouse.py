@@ -28,6 +28,14 @@ FIRST_DAY = datetime.date(2090, 1, 1)
 GROUP = "smokehouse"  # `streams.wiring` names it; imported there it would bring Faust into the bench
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """What a command of ours has to find in it to know this log."""
+    return {
+        "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
+        "SMOKEHOUSE_PREFIX": settings.prefix, "SMOKEHOUSE_API": settings.api,
+    }  # fmt: skip
+
+
 class SmokehousePeer(LogPeer):
     name = "smokehouse"
     orders = ORDERS.name
@@ -51,12 +59,8 @@ class SmokehousePeer(LogPeer):
 
     def launch(self, settings: Settings, folder: Path, name: str = "worker") -> PythonChild:
         """A worker that may not be ready yet; workers beside each other need different names."""
-        env = {
-            "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
-            "SMOKEHOUSE_PREFIX": settings.prefix,
-        }  # fmt: skip
         arguments = ["-m", "streams.cli", "worker", "--name", name, "--loglevel", self._loglevel]
-        return PythonChild(arguments, folder / f"{name}.log", env)
+        return PythonChild(arguments, folder / f"{name}.log", environment(settings))
 
     def wait_until_ready(
         self, settings: Settings, workers: Sequence[PythonChild], seconds: float = READY_SECONDS

@@ -15,7 +15,8 @@ def test_a_worker_starts_with_its_store_and_without_it_and_decides_what_waited(e
     empty, warm, wiped = measure(embedded, 2_000, 300, 1, said.append)
     assert (empty.check, warm.check, wiped.check) == ("ok", "ok", "ok"), said
     assert empty.rows < 2_000 <= warm.rows <= wiped.rows <= wiped.records
-    assert warm.records_s is None  # it read none of them
+    assert (empty.records_s, warm.records_s) == (None, None)  # they read none
+    assert wiped.records_s > 0
     for row in (empty, warm, wiped):
         assert row.first_s > 0
         assert row.ready_s > 0
