@@ -46,6 +46,7 @@ WIDTH = 160
 app = App(name="bench", help="Smokehouse beside what users would take instead, and alone.", version_flags=[])
 for _name in ("latency", "growth", "recovery", "api"):
     app.command(f"bench.{_name}:{_name}", name=_name)
+app.command("bench.importing:import_orders", name="import")
 
 
 @app.default

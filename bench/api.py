@@ -3,8 +3,8 @@
 Three times the same orders at the same rate: nobody asks; a few connections ask for one SKU each; for 500 SKUs in one
 call. The API is one process, so at most one core. The lag of the view is from when a decision could be read on its
 topic (by the bench's own reader) to when an answer of the API says that its view holds it, asked 50 times a second; so
-it is up to 20 ms too long. Guarantees: every call was answered with 200; every decision came into the view; at the end the
-API shows the same stock as the topic. Does not belong here: how a round is measured (`round`), HTTP (`asking`).
+it is up to 20 ms too long. Guarantees: every call was answered with 200; every decision came into the view; at the end
+the API shows the same stock as the topic. Does not belong here: how a round is measured (`round`), HTTP (`asking`).
 """
 
 from __future__ import annotations

@@ -78,10 +78,7 @@ def opened(
     workload = make(workload_name, count, seed, shape)
     with tempfile.TemporaryDirectory(prefix="smokehouse-bench-") as scratch:
         folder = Path(scratch)
-        settings = Settings(
-            home=folder, bootstrap=broker.address, api="127.0.0.1:1", demo=False, prefix=f"b{uuid.uuid4().hex[:8]}-",
-            embedded=broker.kind == "embedded",
-        )  # fmt: skip
+        settings = log_on(broker, folder)
         peer.prepare(settings)
         arguments = [settings.bootstrap, settings.prefix, peer.name, workload_name, str(count), str(seed)]
         with (
@@ -91,6 +88,14 @@ def opened(
         ):
             load.answer()  # everything is encoded
             yield Run(peer, settings, broker, load, worker, decisions, workload)
+
+
+def log_on(broker: RunningBroker, home: Path) -> Settings:
+    """Settings of a log that nobody else has: a prefix of its own. No topic is made yet."""
+    return Settings(
+        home=home, bootstrap=broker.address, api="127.0.0.1:1", demo=False, prefix=f"b{uuid.uuid4().hex[:8]}-",
+        embedded=broker.kind == "embedded",
+    )  # fmt: skip
 
 
 class Steady(NamedTuple):

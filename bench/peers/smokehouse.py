@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from bench.children import PythonChild
+from bench.children import PythonChild, TooLate
 from bench.peers.peer import READY_SECONDS, Decision, LogPeer
 from bench.workload import LOCATION, Order
 from streams import addresses, logs
@@ -34,6 +35,17 @@ def environment(settings: Settings) -> dict[str, str]:
         "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
         "SMOKEHOUSE_PREFIX": settings.prefix, "SMOKEHOUSE_API": settings.api,
     }  # fmt: skip
+
+
+def command(settings: Settings, seconds: float, *arguments: str) -> tuple[int, bytes]:
+    """Run `smokehouse ARGUMENTS` to its end: its exit code and stdout; what it says else is in `commands.log`."""
+    log = settings.home / "commands.log"
+    with PythonChild(["-m", "streams.cli", *arguments], log, environment(settings), talks=True) as child:
+        try:
+            out, _ = child.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise TooLate(f"smokehouse {' '.join(arguments)}: not done after {seconds:.0f} s") from None
+        return child.process.returncode, out
 
 
 class SmokehousePeer(LogPeer):

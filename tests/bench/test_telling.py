@@ -11,7 +11,7 @@ from msgspec import Struct
 from bench.page import PAGE, markers
 from bench.telling import Meanwhile, Told, tell
 
-COMMANDS = ("latency", "growth", "recovery", "api")
+COMMANDS = ("latency", "growth", "recovery", "api", "import")
 
 
 class Row(Struct, frozen=True):
