@@ -107,7 +107,7 @@ def api(
     title = (
         f"The query API while {orders_s:,.0f} orders a second are placed, {broker} broker, {CONNECTIONS} connections"
     )
-    sys.exit(0 if tell(Told("api", title, HEADINGS, 1, rows, _cells), meanwhile, json, write) else 1)
+    sys.exit(0 if tell(Told("api", title, HEADINGS, 1, rows, _cells, quick=quick), meanwhile, json, write) else 1)
 
 
 def measure(

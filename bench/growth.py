@@ -135,7 +135,7 @@ def growth(
     rows, missed = measure(wanted, probe, broker, seed, Console(stderr=True, highlight=False).print)
     told = Told(
         "growth", f"What an order costs as one thing grows, one worker, spread, {broker} broker", HEADINGS, 1, rows,
-        _cells, [*missed, *slopes(rows)], {"bench-growth.svg": _draw(rows, names)},
+        _cells, [*missed, *slopes(rows)], {"bench-growth.svg": _draw(rows, names)}, quick,
     )  # fmt: skip
     sys.exit(0 if tell(told, meanwhile, json, write) else 1)
 

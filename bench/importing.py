@@ -104,7 +104,7 @@ def import_orders(
         print(error, file=sys.stderr)
         sys.exit(1)
     title = "Orders of a file, imported at full speed until all are decided"
-    sys.exit(0 if tell(Told("import", title, HEADINGS, 2, [found], _cells), meanwhile, json, write) else 1)
+    sys.exit(0 if tell(Told("import", title, HEADINGS, 2, [found], _cells, quick=quick), meanwhile, json, write) else 1)
 
 
 def measure(broker: RunningBroker, file: Path, preset: str, name: str, say: Callable[[str], None]) -> Row:

@@ -83,7 +83,11 @@ def latency(
     """
     talk = Console(stderr=True, highlight=False)
     held = seconds or (QUICK_SECONDS if quick else SECONDS)
-    loads = [(f"{rate:,.0f}/s", rate, int(rate * held)) for rate in map(float, rates.split(","))]
+    try:
+        loads = [(f"{rate:,.0f}/s", rate, max(1, int(rate * held))) for rate in map(float, rates.split(","))]
+    except ValueError:
+        print(f"--rates {rates!r}: give orders a second, for example 500,2000", file=sys.stderr)
+        sys.exit(2)
     if burst is None:
         burst = QUICK_BURST if quick else BURST
     if burst:
@@ -100,7 +104,7 @@ def latency(
                 talk.print(f"{kind}: {load}, {count:,} orders")
                 rows.append(_measure(kind, running, load, rate, count, QUICK_WARM_UP if quick else WARM_UP, seed))
     title = "Placed to decided with one worker, spread"
-    told = Told("latency", title, HEADINGS, 2, rows, _cells, [f"Skipped: {x}" for x in skipped])
+    told = Told("latency", title, HEADINGS, 2, rows, _cells, [f"Skipped: {x}" for x in skipped], quick=quick)
     sys.exit(0 if tell(told, meanwhile, json, write) else 1)
 
 

@@ -100,7 +100,7 @@ def recovery(
         print(error, file=sys.stderr)
         sys.exit(1)
     title = "Start of a worker to its first decision"
-    sys.exit(0 if tell(Told("recovery", title, HEADINGS, 2, found, _cells), meanwhile, json, write) else 1)
+    sys.exit(0 if tell(Told("recovery", title, HEADINGS, 2, found, _cells, quick=quick), meanwhile, json, write) else 1)
 
 
 def measure(broker: RunningBroker, wanted: int, chunk: int, seed: int, say: Callable[[str], None]) -> list[Row]:

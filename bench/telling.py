@@ -21,6 +21,7 @@ from bench.page import PAGE, lines_of_table, put, today
 
 WIDTH = 160
 CHECK_CHARACTERS = 70
+BUSY_CORES = 0.2  # used by others: figures are rough then, and it is said
 
 
 class Told(NamedTuple):
@@ -35,6 +36,7 @@ class Told(NamedTuple):
     cells: Callable[[Any], list[str]]
     notes: Sequence[str] = ()
     pictures: Mapping[str, str] = {}  # file name -> SVG
+    quick: bool = False
 
     @property
     def numbers(self) -> range:
@@ -50,9 +52,10 @@ class Meanwhile:
     def __str__(self) -> str:
         """Once every child has ended: before, their CPU would count as that of others."""
         busy = machine.busy_between(self._before, machine.look(), _our_cpu() - self._ours)
+        rough = "A busy machine, rough figures: " if busy.others_cores > BUSY_CORES else ""
         return (
-            f"{machine.describe()}; its load average was {busy.load_1m:.1f} at the end, other processes used "
-            f"{busy.others_cores:.1f} cores meanwhile"
+            f"{rough}{machine.describe()}; its load average was {busy.load_1m:.1f} at the end, other processes used "
+            f"{busy.others_cores:.1f} cores meanwhile."
         )
 
 
@@ -85,7 +88,7 @@ def check_cell(check: str) -> str:
 
 def _section(told: Told, where: str) -> str:
     lines = [
-        f"{told.title}. Measured {today()} on {where}.",
+        f"{told.title}. Measured {today()}{' with `--quick`' if told.quick else ''}. {where}",
         "",
         *lines_of_table(told.headings, told.numbers, map(told.cells, told.rows)),
         "",

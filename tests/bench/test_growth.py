@@ -3,7 +3,10 @@ fault."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from bench.growth import Found, Probe, Row, measure, slopes
 from bench.lines import Point, draw
 from bench.workload import Shape, make, one_at_a_time
 
+ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 PROBE = Probe(rate=50.0, steady=20, burst=100, fill_seconds=120.0)
 
@@ -34,6 +38,14 @@ def test_a_point_that_takes_too_long_to_fill_is_named_and_no_row() -> None:
     rows, missed = measure([("reservations", 1_000)], PROBE._replace(fill_seconds=0.01), "embedded", 1, lambda _: None)
     assert rows == []
     assert missed[0].startswith("Not measured: 1,000 open reservations: smokehouse: not committed after ")
+
+
+@pytest.mark.parametrize("arguments", [("growth", "--only", "nobody"), ("latency", "--rates", "nobody")])
+def test_what_cannot_be_measured_is_refused(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "bench", *arguments]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 2
+    assert "nobody" in run.stderr
 
 
 def test_stock_in_lots_is_as_many_units_in_each_and_enough_for_every_order() -> None:
