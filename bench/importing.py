@@ -32,10 +32,12 @@ from connectors.files.presets import PRESETS, FileRefused, choose_columns
 from connectors.files.reading import OrderFile, open_file
 from streams.brokers.process import BrokerError, RunningBroker
 from streams.ends import ReadError
+from streams.settings import CHECKPOINT_SECONDS
 
 QUICK_LINES = 20_000
 IMPORT_SECONDS, AUDIT_SECONDS = 3_600.0, 1_800.0
 SETTLE_SECONDS = 60  # until the worker has committed what it decided
+CHECKPOINTED_SECONDS = 2 * CHECKPOINT_SECONDS  # what is decided is paid for only then
 DECIDED = ("confirmed", "rejected", "expired")
 REFUSED = 2
 HEADINGS = (
@@ -45,7 +47,8 @@ HEADINGS = (
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """`seconds`: the whole command; `orders_s`: without the reading of the file. CPU and memory are the worker's."""
+    """`seconds`: the whole command; `orders_s`: without the reading of the file. CPU (receiving the
+    stock included) and memory are the worker's."""
 
     broker: str
     file: str
@@ -125,11 +128,12 @@ def measure(broker: RunningBroker, file: Path, preset: str, name: str, say: Call
                     f"the import ended with {code}: {(settings.home / 'commands.log').read_text()[-2000:]}"
                 )
             account = msgspec.json.decode(out)
+            time.sleep(CHECKPOINTED_SECONDS)
+            spent, memory = cpu_seconds(worker.pid) - before, resident_bytes(worker.pid)
             say("audit")
             began = time.monotonic()
             code, out = command(settings, AUDIT_SECONDS, "audit", "--settle", str(SETTLE_SECONDS), "--json")
             audit_s = time.monotonic() - began
-            spent, memory = cpu_seconds(worker.pid) - before, resident_bytes(worker.pid)
             said = (settings.home / "commands.log").read_text()
     orders = account["orders"]
     return Row(

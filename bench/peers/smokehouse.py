@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.children import PythonChild, TooLate
+from bench.children import Child, PythonChild, TooLate
 from bench.peers.peer import READY_SECONDS, Decision, LogPeer
 from bench.workload import LOCATION, Order
 from streams import addresses, logs
@@ -74,9 +74,7 @@ class SmokehousePeer(LogPeer):
         arguments = ["-m", "streams.cli", "worker", "--name", name, "--loglevel", self._loglevel]
         return PythonChild(arguments, folder / f"{name}.log", environment(settings))
 
-    def wait_until_ready(
-        self, settings: Settings, workers: Sequence[PythonChild], seconds: float = READY_SECONDS
-    ) -> None:
+    def wait_until_ready(self, settings: Settings, workers: Sequence[Child], seconds: float = READY_SECONDS) -> None:
         """Until they share all partitions, and each has some."""
 
         def shared() -> bool:
@@ -126,7 +124,7 @@ class SmokehousePeer(LogPeer):
             for sku, level in newest.items()
         }
 
-    def _partitions_ready(self, child: PythonChild, settings: Settings) -> int:
+    def _partitions_ready(self, child: Child, settings: Settings) -> int:
         """How many it has; 0 if one of them is not ready."""
         try:
             url = json.loads(addresses.file_of(settings.run_dir, child.pid).read_text())["url"]
