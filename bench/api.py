@@ -51,16 +51,19 @@ HEADINGS = (
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One way of asking. `orders_s`: decided; `cores`: CPU seconds of the API a second, its view included;
-    `per_core_s`: calls for each of them; `view_*`: decision readable -> in the view."""
+    """One way of asking. `orders_s`: decided; `cpu_s`: of the API, its view included; `cores`: the same a second;
+    `per_core_s`: calls for each second that it took more than when nobody asked; `view_*`: decision readable -> in the
+    view."""
 
     asked: str
     orders_s: float
     calls_s: float | None
     p50_ms: float | None
     p99_ms: float | None
+    calls: int
+    cpu_s: float
     cores: float
-    per_core_s: float | None
+    per_core_s: float | None = None
     view_p50_ms: float | None
     view_p99_ms: float | None
     check: str
@@ -144,6 +147,7 @@ def measure(
             check = run.check()
             if check == "ok":
                 check = _compare(address, peer.levels(run.settings))
+    rows = [replace(x, per_core_s=_per_second(x.calls, x.cpu_s - rows[0].cpu_s)) for x in rows]
     if rows[-1].check == "ok":
         rows[-1] = replace(rows[-1], check=check)
     return rows
@@ -229,9 +233,13 @@ def _ask(
     return Row(
         asked=name, orders_s=count * 1e9 / (max(decisions.seen_ns[i] for i in ids) - times[0]),
         calls_s=len(answer["late_ms"]) / answer["seconds"] if answer else None, p50_ms=p50_ms, p99_ms=p99_ms,
-        cores=spent / took, per_core_s=len(answer["late_ms"]) / spent if answer else None,
+        calls=len(answer["late_ms"]) if answer else 0, cpu_s=spent, cores=spent / took,
         view_p50_ms=view_p50_ms, view_p99_ms=view_p99_ms, check=check,
     )  # fmt: skip
+
+
+def _per_second(calls: int, seconds: float) -> float | None:
+    return calls / seconds if calls and seconds > 0 else None
 
 
 def _is_ready(address: str) -> bool:
