@@ -1,7 +1,8 @@
 """`python -m bench`: Smokehouse and its peers, the same orders, round by round in one run on one machine.
 
-Figures on stdout, talk on stderr. Guarantees: exits with 1 if any check failed or any peer did not get through. Does
-not belong here: what is measured (`round`).
+Its commands (`latency` and further ones, a file each) measure Smokehouse alone. Figures on stdout, talk on stderr.
+Guarantees: exits with 1 if any check failed or any peer did not get through. Does not belong here: what is measured
+(`round`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from bench import machine
+from bench.brokers import BROKERS, BrokerName, started
 from bench.children import BenchError
 from bench.measured import Measured, Size
 from bench.page import write as write_page
@@ -27,13 +29,10 @@ from bench.peers.registry import ALONE, ON_LOG, PEERS
 from bench.report import Row, row, show
 from bench.round import measure
 from bench.workload import WORKLOADS, WorkloadName
-from streams.brokers.embedded import start_embedded
-from streams.brokers.kafka import missing_for_kafka, start_kafka
-from streams.brokers.process import BrokerError, RunningBroker, free_port
+from streams.brokers.kafka import missing_for_kafka
+from streams.brokers.process import BrokerError, RunningBroker
 from streams.ends import ReadError
 
-BrokerName = Literal["embedded", "kafka"]
-BROKERS: tuple[BrokerName, ...] = ("kafka", "embedded")
 NO_BROKER: Literal["none"] = "none"
 Place = Literal["embedded", "kafka", "none"]
 Cell = tuple[str, WorkloadName, Place]
@@ -44,7 +43,10 @@ FULL = (20_000, 5, 5.0)  # orders, rounds, seconds of steady rate
 QUICK = (1_000, 1, 1.0)
 WIDTH = 160
 
-app = App(name="bench", help="Smokehouse beside what users would take instead.", version_flags=[])
+app = App(name="bench", help="Smokehouse beside what users would take instead, and alone.", version_flags=[])
+for _name in ("latency", "growth", "recovery", "api"):
+    app.command(f"bench.{_name}:{_name}", name=_name)
+app.command("bench.importing:import_orders", name="import")
 
 
 @app.default
@@ -141,8 +143,7 @@ def _run(
     with contextlib.ExitStack() as stack:
         kafka: RunningBroker | None = None  # one for all rounds: a cold JVM is slower than any setting makes it
         if any(b == "kafka" for _, _, b in cells):
-            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smokehouse-bench-kafka-")))
-            kafka = stack.enter_context(start_kafka(_address(), home))
+            kafka = stack.enter_context(started("kafka"))
             talk.print("warming up Apache Kafka")
             try:
                 measure(ON_LOG["floor"](), "spread", kafka, WARM_UP, seed, lambda _: None)
@@ -152,7 +153,7 @@ def _run(
             for cell in cells if number % 2 == 0 else reversed(cells):  # nobody is always first
                 peer, workload, broker = cell
                 title = f"round {number + 1} of {times}, {peer}, {workload}, {broker}"
-                started = time.monotonic()
+                began = time.monotonic()
                 say = lambda phase, title=title: talk.print(f"{title}: {phase}", soft_wrap=True)  # noqa: E731
                 try:
                     found = _round(cell, kafka, size, seed, say)
@@ -161,7 +162,7 @@ def _run(
                     talk.print(f"{title}: FAILED: {error}", markup=False, soft_wrap=True)
                     continue
                 measured[cell].append(found)
-                took = f"{time.monotonic() - started:.0f} s"
+                took = f"{time.monotonic() - began:.0f} s"
                 talk.print(f"{title}: {found.orders_s:,.0f} orders/s, {found.cpu_s_per_1000:.3f} CPU-s per 1,000, "
                            f"check {found.check} ({took})", highlight=False, soft_wrap=True)  # fmt: skip
             yield measured, failed
@@ -172,23 +173,9 @@ def _round(cell: Cell, kafka: RunningBroker | None, size: Size, seed: int, say: 
     if broker == NO_BROKER:
         with tempfile.TemporaryDirectory(prefix="smokehouse-bench-") as folder:
             return ALONE[peer]().run(workload, size, seed, Path(folder), say)
-    with _broker(kafka if broker == "kafka" else None) as running:
+    there = contextlib.nullcontext(kafka) if broker == "kafka" and kafka is not None else started("embedded")
+    with there as running:
         return measure(ON_LOG[peer](), workload, running, size, seed, say)
-
-
-@contextlib.contextmanager
-def _broker(running: RunningBroker | None) -> Iterator[RunningBroker]:
-    """The broker that runs already, or a fresh embedded one."""
-    if running is not None:
-        yield running
-        return
-    folder = tempfile.TemporaryDirectory(prefix="smokehouse-bench-broker-")
-    with folder as home, start_embedded(_address(), Path(home)) as fresh:
-        yield fresh
-
-
-def _address() -> str:
-    return f"127.0.0.1:{free_port()}"
 
 
 def _names(given: str, known: tuple[str, ...]) -> list[str]:

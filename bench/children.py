@@ -28,6 +28,10 @@ class BenchError(RuntimeError):
     """A round could not be measured. The message says what happened, with the last lines of the log."""
 
 
+class TooLate(BenchError):
+    """Something is not done within the time it was given."""
+
+
 class Child:
     """`command` beside us, its output in `log`. Ends on `end_signal`; runs as `user`, if one is named."""
 
@@ -44,6 +48,7 @@ class Child:
         self.log = log
         self._command = [str(part) for part in command]
         self._end_signal = end_signal
+        self.stop_seconds = STOP_SECONDS
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -69,7 +74,7 @@ class Child:
         while not ready():
             self.expect_alive()
             if time.monotonic() > until:
-                raise BenchError(f"{' '.join(self._command)} is not ready after {seconds:.0f} s (its log: {self.log})")
+                raise TooLate(f"{' '.join(self._command)} is not ready after {seconds:.0f} s (its log: {self.log})")
             time.sleep(POLL_SECONDS)
 
     def ask(self, question: Any) -> Any:
@@ -96,7 +101,7 @@ class Child:
         if self.process.poll() is None:
             self.process.send_signal(self._end_signal)
             try:
-                self.process.wait(STOP_SECONDS)
+                self.process.wait(self.stop_seconds)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait(STOP_SECONDS)

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.children import BenchError
+from confluent_kafka import Message
+
+from bench.children import TooLate
 from bench.peers.peer import Decision, LogPeer
 from bench.workload import Workload, one_at_a_time, summed
 from streams.reader import Follower, bounds
@@ -35,6 +37,8 @@ class Decisions:
 
     def __init__(self, settings: Settings, peer: LogPeer) -> None:
         self.seen_ns: dict[str, int] = {}  # order id -> when its decision could be read
+        self.places: dict[str, tuple[int, int]] = {}  # order id -> partition and offset of its decision
+        self.repeated = 0  # decisions that were there before, word for word
         self._peer = peer
         places = {(peer.decisions, p): low for p, (low, _) in bounds(settings, peer.decisions).items()}
         self.answers = Answers(sequence=[] if len(places) == 1 else None)
@@ -47,31 +51,35 @@ class Decisions:
             messages = self._follower.poll(POLL_SECONDS)
             now = time.time_ns()
             for message in messages:
-                self._note(self._peer.decision(message.value()), now)
+                self._note(message, now)
             if not messages:
                 alive()
                 if time.monotonic() > until:
                     done = f"{len(self.answers.said)} of {count} orders"
-                    raise BenchError(f"{self._peer.name}: {done} decided in {seconds:.0f} s")
+                    raise TooLate(f"{self._peer.name}: {done} decided in {seconds:.0f} s")
 
     def read_rest(self) -> None:
         """What was said more than once."""
         while messages := self._follower.poll(4 * POLL_SECONDS):
             for message in messages:
-                self._note(self._peer.decision(message.value()), time.time_ns())
+                self._note(message, time.time_ns())
 
     def close(self) -> None:
         self._follower.close()
 
-    def _note(self, decision: Decision, now: int) -> None:
+    def _note(self, message: Message, now: int) -> None:
+        decision = self._peer.decision(message.value())
         known = self.answers.said.get(decision.order_id)
         if known is None:
             self.answers.said[decision.order_id] = decision
             self.seen_ns[decision.order_id] = now
+            self.places[decision.order_id] = (message.partition(), message.offset())
             if self.answers.sequence is not None:
                 self.answers.sequence.append(decision.order_id)
         elif known != decision:
             self.answers.twice.append(decision.order_id)
+        else:
+            self.repeated += 1
 
 
 def judge(workload: Workload, answers: Answers, levels: dict[str, int]) -> str:

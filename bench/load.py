@@ -1,7 +1,7 @@
 """The load process: encodes everything first, then produces what it is told to. One JSON line in, one out.
 
-`python -m bench.load BOOTSTRAP PREFIX PEER WORKLOAD COUNT SEED`. Guarantees: every record is acknowledged before it
-answers (acks=all, Kafka's partitioner). Does not belong here: what is measured.
+`python -m bench.load BOOTSTRAP PREFIX PEER WORKLOAD COUNT SEED SHAPE` (the shape as a JSON list). Guarantees: every
+record is acknowledged before it answers (acks=all, Kafka's partitioner). Does not belong here: what is measured.
 """
 
 from __future__ import annotations
@@ -9,23 +9,28 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 
 import msgspec
 from confluent_kafka import Producer
 
 from bench.peers.registry import ON_LOG
-from bench.workload import WorkloadName, make
+from bench.peers.smokehouse import SmokehousePeer
+from bench.workload import Shape, WorkloadName, make
 from streams.settings import Settings, from_environment, producer_config
 
-FLUSH_SECONDS = 60.0
+FLUSH_SECONDS = 300.0  # two million records on a busy machine
 POLL_EVERY = 256  # records
 
 
 def main() -> None:
-    bootstrap, prefix, peer_name, name, count, seed = sys.argv[1:]
+    bootstrap, prefix, peer_name, name, count, seed, told_shape = sys.argv[1:]
+    shape = Shape(*json.loads(told_shape))
     settings = from_environment({}).with_(bootstrap=bootstrap, prefix=prefix)
-    workload = make(msgspec.convert(name, WorkloadName), int(count), int(seed))
+    workload = make(msgspec.convert(name, WorkloadName), int(count), int(seed), shape)
     peer = ON_LOG[peer_name]()
+    # Nobody else has lots.
+    receipt = partial(peer.receipt, lots=shape.lots) if isinstance(peer, SmokehousePeer) else peer.receipt
     records = [(peer.key(order.order_id), peer.order(order)) for order in workload.orders]
     producer = _producer(settings)
     print("{}", flush=True)  # ready
@@ -33,10 +38,9 @@ def main() -> None:
         told = json.loads(line)
         if told["do"] == "stock":
             for sku, units in workload.received.items():
-                for value in peer.receipt(sku, units):
-                    producer.produce(prefix + peer.stock, value, peer.key(sku))
-            producer.flush(FLUSH_SECONDS)
-            answer: dict[str, object] = {}
+                for value in receipt(sku, units):
+                    _produce(producer, prefix + peer.stock, peer.key(sku), value)
+            answer: dict[str, object] = {"unacknowledged": producer.flush(FLUSH_SECONDS)}
         else:
             batch = records[told["first"] : told["first"] + told["count"]]
             answer = _place(producer, prefix + peer.orders, batch, told["rate"])
@@ -58,14 +62,18 @@ def _place(producer: Producer, topic: str, records: list[tuple[bytes, bytes]], r
         elif number % POLL_EVERY == 0:
             producer.poll(0)
         times.append(time.time_ns())
-        while True:
-            try:
-                producer.produce(topic, value, key)
-                break
-            except BufferError:
-                producer.poll(0.05)
+        _produce(producer, topic, key, value)
     left = producer.flush(FLUSH_SECONDS)
     return {"unacknowledged": left, "times_ns": times}
+
+
+def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
+    while True:
+        try:
+            producer.produce(topic, value, key)
+            return
+        except BufferError:
+            producer.poll(0.05)
 
 
 def _producer(settings: Settings) -> Producer:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _CPU_CLOCK = 2  # with the inverted process id above it: that process's CPU clock, as clock_getcpuclockid(3) makes it
 
 
@@ -46,6 +47,14 @@ def cpu_seconds(pid: int) -> float:
     fields = stat[stat.rindex(")") + 2 :].split()
     ended = sum(int(x) for x in fields[13:15]) / _TICKS
     return own + ended + sum(cpu_seconds(int(child)) for child in children)
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of the process that is in RAM; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except OSError:
+        return 0
 
 
 def look() -> Machine:

@@ -1,35 +1,63 @@
-"""The bench's section of docs/performance.md: a table and a picture per workload, between two markers.
+"""The bench's sections of docs/performance.md, one per command, each between two markers.
 
-Writes the page and `docs/bench-WORKLOAD.svg`. Guarantees: nothing outside the markers is touched; `ValueError` if a
-marker is missing, before anything is written. Does not belong here: the rest of the page (people write it).
+Writes the page and pictures beside it. Guarantees: nothing outside the markers is touched; `ValueError` if a marker is
+missing, before anything is written. Does not belong here: the rest of the page (people write it).
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.bars import Bar, draw
 from bench.report import FIGURES, HEADINGS, Row, cells, figure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-BEGIN = "<!-- bench: `python -m bench --write` writes from here -->"
-END = "<!-- bench: to here -->"
+
+
+def markers(command: str) -> tuple[str, str]:
+    """Between which `python -m bench COMMAND --write` writes."""
+    name = f"bench {command}".strip()
+    return f"<!-- {name}: `python -m {name} --write` writes from here -->", f"<!-- {name}: to here -->"
+
+
+BEGIN, END = markers("")
+
+
+def put(command: str, section: str, pictures: Mapping[str, str], page: Path = PAGE) -> None:
+    """Replace what stands between the markers of a command; `pictures`: file name -> SVG, beside the page."""
+    begin_mark, end_mark = markers(command)
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(begin_mark)
+    _, end, after = rest.partition(end_mark)
+    if not (begin and end):
+        raise ValueError(f"{page} lacks the line {end_mark if begin else begin_mark}")
+    for name, picture in pictures.items():
+        (page.parent / name).write_text(picture, encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{section}\n{end}{after}", encoding="utf-8")
+
+
+def lines_of_table(headings: Sequence[str], numbers: Container[int], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown; `numbers`: the columns that hold some."""
+    return [
+        f"| {' | '.join(headings)} |",
+        f"|{'|'.join('--:' if n in numbers else '---' for n in range(len(headings)))}|",
+        *(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows),
+    ]
+
+
+def today() -> str:
+    return f"{datetime.date.today():%Y-%m-%d}"
 
 
 def write(
     rows: Sequence[Row], skipped: Sequence[str], machine: str, rounds: int, page: Path = PAGE, date: str = ""
 ) -> None:
     """`machine` is one line; `date` is today's unless given."""
-    text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{page} lacks the line {END if begin else BEGIN}")
-    pictures = _draw(rows, page.parent)
-    section = _section(rows, skipped, machine, rounds, date or f"{datetime.date.today():%Y-%m-%d}", pictures)
-    page.write_text(f"{before}{BEGIN}\n\n{section}\n{END}{after}", encoding="utf-8")
+    pictures = {name: _draw(rows, name) for name in dict.fromkeys(x.workload for x in rows)}
+    section = _section(rows, skipped, machine, rounds, date or today(), list(pictures))
+    put("", section, {f"bench-{name}.svg": picture for name, picture in pictures.items()}, page)
 
 
 def _section(
@@ -39,9 +67,7 @@ def _section(
     lines = [
         f"Measured {date} on {machine}: {rounds} interleaved round(s) of {orders} orders, medians.{_busy(rows)}",
         "",
-        f"| {' | '.join(HEADINGS)} |",
-        f"|{'|'.join('--:' if n in FIGURES else '---' for n in range(len(HEADINGS)))}|",
-        *(f"| {' | '.join(cell.replace('|', '/') for cell in cells(x))} |" for x in rows),
+        *lines_of_table(HEADINGS, FIGURES, map(cells, rows)),
         "",
         *(f"Skipped: {line}" for line in skipped),
         *([""] if skipped else []),
@@ -62,19 +88,15 @@ def _busy(rows: Sequence[Row]) -> str:
     )
 
 
-def _draw(rows: Sequence[Row], folder: Path) -> list[str]:
-    """A picture per workload; their names."""
-    names = list(dict.fromkeys(x.workload for x in rows))
-    for name in names:
-        here = [x for x in rows if x.workload == name]
-        cpu = [_bar(x, x.cpu_s_per_1000, 3) for x in here if x.cpu_s_per_1000 is not None]
-        speed = [_bar(x, x.orders_s, 0) for x in here if x.orders_s is not None]
-        panels = [
-            ("CPU-s per 1,000 orders, without broker and clients", sorted(cpu, key=lambda bar: bar.value)),
-            ("orders per second", sorted(speed, key=lambda bar: -bar.value)),
-        ]
-        (folder / f"bench-{name}.svg").write_text(draw(f"placed to decided, {name}", panels), encoding="utf-8")
-    return names
+def _draw(rows: Sequence[Row], workload: str) -> str:
+    here = [x for x in rows if x.workload == workload]
+    cpu = [_bar(x, x.cpu_s_per_1000, 3) for x in here if x.cpu_s_per_1000 is not None]
+    speed = [_bar(x, x.orders_s, 0) for x in here if x.orders_s is not None]
+    panels = [
+        ("CPU-s per 1,000 orders, without broker and clients", sorted(cpu, key=lambda bar: bar.value)),
+        ("orders per second", sorted(speed, key=lambda bar: -bar.value)),
+    ]
+    return draw(f"placed to decided, {workload}", panels)
 
 
 def _bar(x: Row, value: float, digits: int) -> Bar:

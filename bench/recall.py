@@ -9,17 +9,15 @@ Does not belong here: throughput (`python -m bench`).
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import httpx2
 import msgspec
@@ -28,12 +26,11 @@ from cyclopts import App
 from rich.console import Console
 
 from bench import machine
+from bench.brokers import BrokerName, started
 from bench.children import BenchError, PythonChild
-from bench.peers.smokehouse import SmokehousePeer
+from bench.peers.smokehouse import SmokehousePeer, environment
 from streams import addresses
-from streams.brokers.embedded import start_embedded
-from streams.brokers.kafka import start_kafka
-from streams.brokers.process import RunningBroker, free_port
+from streams.brokers.process import free_port
 from streams.ends import last_offsets
 from streams.settings import Settings, producer_config
 from streams.topics import LOGS, ORDERS, WAREHOUSE
@@ -75,7 +72,7 @@ class Figure(NamedTuple):
 @app.default
 def recall(
     *, orders: int = 1_000_000, lot_orders: int = 20_000, rounds: int = 5,
-    broker: Literal["embedded", "kafka"] = "embedded",
+    broker: BrokerName = "embedded",
 ) -> None:  # fmt: skip
     """Measure.
 
@@ -92,7 +89,7 @@ def recall(
     """
     talk = Console(stderr=True, highlight=False)
     folder = tempfile.TemporaryDirectory(prefix="smokehouse-bench-recall-")
-    with folder as scratch, _broker(broker, Path(scratch)) as running:
+    with folder as scratch, started(broker) as running:
         settings = Settings(
             home=Path(scratch), bootstrap=running.address, api=f"127.0.0.1:{free_port()}", demo=False,
             embedded=running.kind == "embedded",
@@ -111,13 +108,6 @@ def recall(
         f"{machine.describe()}, load {os.getloadavg()[0]:.1f}"
     )
     sys.exit(0 if all(figure.ok for figure in figures) else 1)
-
-
-@contextlib.contextmanager
-def _broker(kind: str, home: Path) -> Iterator[RunningBroker]:
-    start = start_kafka if kind == "kafka" else start_embedded
-    with start(f"127.0.0.1:{free_port()}", home / "broker") as running:
-        yield running
 
 
 # -- the history -------------------------------------------------------------------------------------------------------
@@ -250,10 +240,7 @@ def _measure(settings: Settings, lot_orders: int, partitions: int, rounds: int) 
 
 class _Command:
     def __init__(self, settings: Settings) -> None:
-        self._env = os.environ | {
-            "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
-            "SMOKEHOUSE_PREFIX": settings.prefix, "SMOKEHOUSE_API": settings.api,
-        }  # fmt: skip
+        self._env = os.environ | environment(settings)
 
     def __call__(self, figure: Figure | None, *arguments: str) -> bytes:
         began, cpu = time.monotonic(), _children_cpu()

@@ -29,6 +29,17 @@ class Order(NamedTuple):
     lines: tuple[tuple[str, int], ...]  # (SKU, units); in `drop` the same SKU may come twice
 
 
+class Shape(NamedTuple):
+    """What else makes a workload: how many SKUs, in how many lots the stock of each comes, and how much of it."""
+
+    skus: int = SKUS
+    lots: int = 1
+    share: float = STOCK_SHARE  # received, of the units ordered
+
+
+SHAPE = Shape()
+
+
 class Workload(NamedTuple):
     """`orders` in the order they are placed, `received` units per SKU."""
 
@@ -36,19 +47,19 @@ class Workload(NamedTuple):
     received: dict[str, int]
 
 
-def make(name: WorkloadName, count: int, seed: int) -> Workload:
-    """The first `count` orders of a workload, and stock for most of them."""
-    orders = list(islice(_orders(name, seed), count))
+def make(name: WorkloadName, count: int, seed: int, shape: Shape = SHAPE) -> Workload:
+    """The first `count` orders of a workload, and stock for most of them; each lot of a SKU has as many units."""
+    orders = list(islice(_orders(name, seed, shape.skus), count))
     ordered: Counter[str] = Counter()
     for order in orders:
         for sku, units in order.lines:
             ordered[sku] += units
-    received = {sku: max(1, math.ceil(STOCK_SHARE * ordered[sku])) for sku in skus()}
-    return Workload(orders, received)
+    per_lot = {sku: math.ceil(max(1, math.ceil(shape.share * ordered[sku])) / shape.lots) for sku in skus(shape.skus)}
+    return Workload(orders, {sku: units * shape.lots for sku, units in per_lot.items()})
 
 
-def skus() -> list[str]:
-    return [f"SKU-{n:04d}" for n in range(SKUS)]
+def skus(count: int = SKUS) -> list[str]:
+    return [f"SKU-{n:04d}" for n in range(count)]
 
 
 def summed(order: Order) -> dict[str, int]:
@@ -80,10 +91,10 @@ def one_at_a_time(workload: Workload) -> set[str]:
     return {order.order_id for order in workload.orders if shop.decide(order)}
 
 
-def _orders(name: WorkloadName, seed: int) -> Iterator[Order]:
+def _orders(name: WorkloadName, seed: int, count: int) -> Iterator[Order]:
     chance = random.Random(f"{name}:{seed}")
-    names = skus()
-    weights = list(accumulate(1 / rank**ZIPF for rank in range(1, SKUS + 1)))
+    names = skus(count)
+    weights = list(accumulate(1 / rank**ZIPF for rank in range(1, count + 1)))
     number = 0
     while True:
         lines: list[tuple[str, int]] = []
