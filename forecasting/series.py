@@ -96,7 +96,7 @@ class DemandHistory:
             return None
         if day > self._latest.get(key, 0):
             self._latest[key] = day
-        if known is None and not record.ordered and not out_hours:
+        if known is None and not record.ordered and not out_hours and (record.shipped or record.returned):
             return None  # it tells of shipments or returns alone: no series begins with them
         wanted = max(record.ordered - record.cancelled, 0)
         self._days.setdefault(key, days)[day] = _Day(record.version, wanted, out_hours)

@@ -31,9 +31,9 @@ from streams.commands.published import read_partition
 from streams.commands.session import EXIT_ARGUMENTS, connected
 from streams.reader import ReadError, partitions_of
 from streams.settings import Settings
-from streams.topics import DEMAND, STOCK_LEVELS
+from streams.topics import DEMAND, PLANNING, STOCK_LEVELS
 from tables.codec import Unreadable
-from tables.records import Demand, StockLevels
+from tables.records import Demand, PlanningRecord, StockLevels
 
 if TYPE_CHECKING:  # what needs the extra `forecast` is imported once that is known to be there
     from forecasting.origins import Tally
@@ -191,9 +191,9 @@ def _forecaster_from_log(settings: Settings, partitions: list[int] | None) -> Fo
     """What a forecaster of these partitions would know now; what it could not read is left out."""
     forecaster = Forecaster(Terms())
     try:
-        for topic, kind in ((DEMAND, Demand), (STOCK_LEVELS, StockLevels)):
+        for topic, kind in ((PLANNING, PlanningRecord), (DEMAND, Demand), (STOCK_LEVELS, StockLevels)):
             for partition in sorted(partitions_of(settings, topic.name)):
-                if partitions is not None and partition not in partitions:
+                if partitions is not None and partition not in partitions and not topic.partitions:
                     continue
                 for found in read_partition(settings, topic, kind, partition):
                     if found.record is not None:

@@ -8,7 +8,7 @@ stand in its murmur2 partition, so one key costs one partition. Raises `ReadErro
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Published(NamedTuple):
 
 
 def read_partition(
-    settings: Settings, topic: Topic, kind: type[Record], partition: int,
+    settings: Settings, topic: Topic, kind: type[Record] | Any, partition: int,
     keys: Collection[bytes] = (), on_read: Callable[[int], None] = lambda count: None,
 ) -> Iterator[Published]:  # fmt: skip
     """Records of one partition in log order, only those of `keys` if any are given; `on_read` counts all of them."""

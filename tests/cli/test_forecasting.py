@@ -163,12 +163,16 @@ def test_a_backtest_that_cannot_be_is_refused_in_a_sentence(shop, tmp_path: Path
 @LEARNS
 def test_a_training_by_hand_writes_its_card_and_says_what_became_of_it(shop):
     sell(shop, many(31, 116))
+    shop.publish("planning", "promotion|SPRING", r.PromotionPlanned(
+        id="p", promotion="SPRING", sku="BJ-03", first_day="2025-11-03", last_day="2025-11-09", depth=0.2
+    ), partition=0)  # fmt: skip
     process = shop.start("forecast", "train", "--json")
     out, err = (text.decode() for text in process.communicate(timeout=TRAIN_SECONDS))
     assert process.returncode == 0, err
     card = json.loads(out)
     assert (card["series"], card["series_owned"], card["first_day"]) == (31, 31, FIRST.isoformat())
     assert card["last_day"] == (FIRST + timedelta(days=114)).isoformat(), "the open day is not learnt from"
+    assert card["known_ahead"] == ["promotion"]
     assert "3720 rows to train on, 4000 are needed" in card["verdict"], "31 series, 120 rows of each"
     assert f"model {card['name']} of 31 series is not taken: {card['verdict']}" in err
     folder = shop.settings.home / "models" / shop.settings.prefix
