@@ -12,50 +12,44 @@ Does not belong here: reading files, scoring, stock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from forecasting.columns import aligned, useful, weights
+from forecasting.blending import (
+    BLENDS,
+    LIFT_AGES_DAYS,
+    beginnings,
+    blended,
+    chosen_blends,
+    chosen_lifts,
+    kind_at,
+    levels_at,
+    lift_at_age,
+    naive_scale,
+    young_lift,
+)
+from forecasting.columns import aligned, scored_weights, useful
 from forecasting.features import Past, rows_of, scale_at, summed, usual_level, window
 from forecasting.intervals import Spread, pooled_spread, unsteadiness
 from forecasting.panel import Floats, Ints, Panel
-from forecasting.segments import DEAD, NEW, SEGMENTS, segments_of
-from forecasting.simple import PRIOR_DAYS, simple_levels
+from forecasting.rows import HORIZON_DAYS, training_rows
+from forecasting.segments import DEAD, SEGMENTS, segments_of
+from forecasting.simple import simple_levels
 
 MODEL = "boosted-nb-1"
 SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
 ROWS_MIN = 4_000  # under it a leaf of 100 rows is a twentieth of everything
-YOUNG_SHARE = 0.15  # of the rows are taken from a series' first weeks, or new series would hardly be seen
-YOUNG_DAYS = 35
-WINDOW_DAYS = 140  # what rows ask about: older days tell of another assortment
-LAST_YEAR_REACH_DAYS = 42
 TARGET_MAX_SCALES = 10.0  # one great order is no pattern: above, a day counts as this many times the scale
-HORIZON_DAYS = 28
 PREDICT_ROWS = 200_000
 ROUNDS = 140  # trees per model
 TREES = {
     "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 100, "max_bins": 127,
     "early_stopping": False,
 }  # fmt: skip
-# Bounds of what a segment's means are lifted by, for what that cut loses: beyond them it is drift, not the cut.
-LIFT_MIN, LIFT_MAX = 0.9, 1.5
-# Share of the trees in the blend with the fast or slow smoothed level; the first wins a tie.
-BLENDS = (
-    ("fast", 1.0),
-    ("fast", 0.75),
-    ("slow", 0.75),
-    ("fast", 0.5),
-    ("slow", 0.5),
-    ("recent", 0.5),
-    ("recent", 0.75),
-)
-
-# What has not sold for a quarter is expected to stay so; a little is left, so that its quantiles are not all 0.
-DEAD_BLEND = ("recent", 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +76,7 @@ class Trained:
     lifts: Sequence[float] = (1.0,) * len(SEGMENTS)  # per segment: what cutting the greatest orders had lost
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
+    young_lifts: Sequence[float] = (1.0,) * len(LIFT_AGES_DAYS)  # of new series, at these ages
 
     def past(self, panel: Panel) -> Past:
         """The panel prepared with the season and the usual level of the training."""
@@ -91,7 +86,9 @@ class Trained:
         past, kind = self.past(panel), segments_of(panel)
         mean = self.means(panel, past, kind, days)
         unsteady = np.repeat(_unsteady_now(past)[:, None], days, axis=1)
-        return Forecasts(panel.ids, kind, mean, self.spread.quantiles(mean, unsteady))
+        quantiles = self.spread.quantiles(mean, unsteady)
+        # What has not sold for a quarter is expected to stay so; only its bounds keep what the trees hold possible.
+        return Forecasts(panel.ids, kind, np.where((kind == DEAD)[:, None], 0.0, mean), quantiles)
 
     def means(self, panel: Panel, past: Past, kind: Ints, days: int) -> Floats:
         """(series, days) units a day; `past` and `kind` are of this panel."""
@@ -106,8 +103,13 @@ class Trained:
             for start in range(0, len(series), PREDICT_ROWS)
             for part in [slice(start, start + PREDICT_ROWS)]
         ])  # fmt: skip
-        trees *= np.asarray(self.lifts)[kind[series]]
-        return blended(trees, levels_at(past, series, origin), kind[series], self.blends).reshape(count, days)
+        return self.mixed(trees, past, kind[series], series, origin).reshape(count, days)
+
+    def mixed(self, trees: Floats, past: Past, kind: Ints, series: Ints, origin: Ints) -> Floats:
+        """What the trees say of rows, lifted and blended with simple levels; `kind` is of each row."""
+        lifted = trees * np.asarray(self.lifts)[kind]
+        mean = blended(lifted, levels_at(past, series, origin), kind, self.blends)
+        return mean * lift_at_age(kind, origin - past.starts[series] + 1, self.young_lifts)
 
     def tree_means(self, past: Past, series: Ints, origin: Ints, ahead: Ints) -> Floats:
         """The average of both models, in units."""
@@ -135,36 +137,45 @@ def train(
     came = past.units[series, origin + ahead].astype(np.float64)
     target = np.minimum(came / scale, TARGET_MAX_SCALES)
     half = chance.permutation(len(panel.ids)) % 2
+    steps = naive_scale(panel.units)[series]
+    weight = scored_weights(scale, steps)
     trees: list[Any] = []
     honest = np.zeros(len(series))
     for mine in (0, 1):
         rows = half[series] == mine
         model = HistGradientBoostingRegressor(loss="poisson", max_iter=rounds, random_state=seed, **TREES)
         try:
-            model.fit(features[rows], target[rows], sample_weight=weights(scale[rows]))
+            model.fit(features[rows], target[rows], sample_weight=weight[rows])
         except ValueError as error:  # a target of zeros alone, or numbers the trees cannot bin
             return _simple(panel, past, season_days, f"training failed: {error}")
         trees.append(model)
         honest[~rows] = model.predict(features[~rows]) * scale[~rows]
     halves = dict(zip(panel.ids, half.tolist(), strict=True))
-    kind = segments_of(panel)[series]
-    steps = naive_scale(panel.units)[series]
+    kind = kind_at(past, segments_of(panel), series, origin)
     levels = levels_at(past, series, origin)
-    lifts = _lifts(honest, came, kind)
+    lifts = chosen_lifts(honest, came, kind)
     honest *= np.asarray(lifts)[kind]
-    blends = _chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
+    blends = chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
     mean = blended(honest, levels, kind, blends)
     spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / steps)
-    return Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends)
+    trained = Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends)
+    return replace(trained, young_lifts=[_young_lift(trained, panel, past, age) for age in LIFT_AGES_DAYS])
+
+
+def _young_lift(trained: Trained, panel: Panel, past: Past, age: int) -> float:
+    """What honest totals of new series of this age fell short by, when they were new."""
+    series = beginnings(past, age, HORIZON_DAYS)
+    origin = past.starts[series] + age - 1
+    came = past.sums[series, origin + 1 + HORIZON_DAYS] - past.sums[series, origin + 1]
+    return young_lift(honest_means(trained, panel, past, series, origin, HORIZON_DAYS), came)
 
 
 def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origin: Ints, days: int) -> Floats:
     """Expected totals of the next `days` days per row, by the model that was not fitted to the row's series."""
     total = np.zeros(len(series))
-    kind = segments_of(panel)[series]
-    levels = levels_at(past, series, origin)
+    kind = kind_at(past, segments_of(panel), series, origin)
     if not trained.trees:
-        return days * levels["recent"]
+        return days * levels_at(past, series, origin)["recent"]
     half = np.array([trained.halves.get(name, 0) for name in panel.ids])[series]
     scale = scale_at(past, series, origin)
     for ahead in range(1, days + 1):
@@ -174,89 +185,8 @@ def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origi
             rows = half == mine
             if rows.any():
                 said[rows] = trained.trees[1 - mine].predict(features[rows]) * scale[rows]
-        total += blended(said * np.asarray(trained.lifts)[kind], levels, kind, trained.blends)
+        total += trained.mixed(said, past, kind, series, origin)
     return total
-
-
-def training_rows(past: Past, chance: np.random.Generator, count: int) -> tuple[Ints, Ints, Ints]:
-    """Series, origin and days ahead of rows whose day asked about is known; most from the newest days."""
-    last = past.days - 1
-    young = int(count * YOUNG_SHARE)
-    tries = 3 * count
-    series = chance.integers(0, len(past.units), tries)
-    ahead = chance.integers(1, HORIZON_DAYS + 1, tries)
-    target = chance.integers(max(1, last + 1 - WINDOW_DAYS), last + 1, tries) if last else np.zeros(tries, dtype=int)
-    if last > 364 + LAST_YEAR_REACH_DAYS:  # a third from the same season of last year
-        then = chance.integers(last - 364 - LAST_YEAR_REACH_DAYS, last - 364 + LAST_YEAR_REACH_DAYS, tries)
-        target = np.where(chance.random(tries) < 1 / 3, then, target)
-    origin = target - ahead
-    origin[:young] = past.starts[series[:young]] + chance.integers(0, YOUNG_DAYS, young)
-    target = origin + ahead
-    good = (origin >= past.starts[series]) & (origin >= 0) & (target <= last)
-    good[good] = past.known[series[good], target[good] + 1] > past.known[series[good], target[good]]
-    picked = np.flatnonzero(good)[:count]
-    return series[picked], origin[picked], ahead[picked]
-
-
-def levels_at(past: Past, series: Ints, origin: Ints) -> dict[str, Floats]:
-    """Simple levels at the origin; for series of under 28 days, shrunk to the usual level."""
-    known = window(past.known, series, origin, 28)
-    age = origin - past.starts[series] + 1
-    recent = window(past.sums, series, origin, 28)
-    shrunk = (recent + past.usual_units * PRIOR_DAYS) / (known + PRIOR_DAYS)
-    young = age <= 28
-    plain = recent / np.maximum(known, 1)
-    return {
-        "fast": np.where(young, shrunk, past.fast[series, origin]),
-        "slow": np.where(young, shrunk, past.slow[series, origin]),
-        "recent": np.where(young, shrunk, plain),
-    }
-
-
-def blended(trees: Floats, levels: dict[str, Floats], kind: Ints, blends: Sequence[tuple[str, float]]) -> Floats:
-    share = np.array([share for _, share in blends])[kind]
-    place = np.array([list(levels).index(name) for name, _ in blends])
-    other = np.choose(place[kind], list(levels.values()))
-    return share * trees + (1 - share) * other
-
-
-def naive_scale(units: Floats) -> Floats:
-    """Mean absolute step from day to day, per series: what a loss is divided by; never 0."""
-    steps = np.abs(np.diff(units, axis=1))
-    known = ~np.isnan(steps)
-    mean = np.where(known, steps, 0.0).sum(axis=1, dtype=np.float64) / np.maximum(known.sum(axis=1), 1)
-    floor = mean[mean > 0].min() if (mean > 0).any() else 1.0
-    return np.where(mean > 0, mean, floor)
-
-
-def _lifts(honest: Floats, came: Floats, kind: Ints) -> list[float]:
-    """Part of what came beyond what was expected, per segment, because the greatest orders were cut before training."""
-    found = []
-    for segment in range(len(SEGMENTS)):
-        rows = kind == segment
-        ratio = float(came[rows].sum() / max(honest[rows].sum(), 1e-9)) if rows.sum() >= 500 else 1.0
-        found.append(min(max(ratio, LIFT_MIN), LIFT_MAX))
-    return found
-
-
-def _chosen_blends(
-    honest: Floats, levels: dict[str, Floats], kind: Ints, came: Floats, steps: Floats
-) -> list[tuple[str, float]]:
-    """Per segment the blend with the least squared error in steps; one of few rows takes everybody's.
-
-    But for new series: everybody's rows are of old ones, so few of their own, or the trees alone, say more.
-    """
-    found: list[tuple[str, float]] = []
-    losses = {blend: ((came - blend[1] * honest - (1 - blend[1]) * levels[blend[0]]) / steps) ** 2 for blend in BLENDS}
-    for segment in range(len(SEGMENTS)):
-        if segment == DEAD:
-            found.append(DEAD_BLEND)
-            continue
-        rows = kind == segment
-        if rows.sum() < 500:
-            rows = np.ones(len(kind), dtype=bool) if segment != NEW else rows
-        found.append(min(BLENDS, key=lambda blend: losses[blend][rows].mean() if rows.any() else 0.0))
-    return found
 
 
 def unsteady_at(past: Past, series: Ints, origin: Ints) -> Ints:

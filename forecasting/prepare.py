@@ -6,7 +6,7 @@
 
 Reads FILE (parquet or CSV); writes `unique_id, ds, y` (units ordered per SKU and day of order); prints one JSON object
 that says what became of every line. Guarantees:
-- a line without a SKU, time or quantity is left out, and so is one at no price or whose SKU `--products` does not match;
+- a line without SKU, time or quantity is left out, and so is one at no price, or whose SKU does not match `--products`;
 - a line below zero is a cancellation: it is taken off its own order, and both are gone from the day of the order;
   where no such order is found it is a later return, which is supply, and changes no demand;
 - nothing is dropped for looking like another line: only a repeated `--line-id` is a repeat.

@@ -139,6 +139,16 @@ def test_zeros_huge_numbers_single_days_and_unknown_days_beside_the_rest_are_for
     assert forecast.mean[1].mean() > 1e6
 
 
+def test_what_has_not_sold_for_a_quarter_is_expected_to_stay_so():
+    units = shop().units.copy()
+    units[-1, -91:] = 0
+    units[-2, -90:] = 0
+    stopped = replace(shop(), units=units)
+    mean = shop_learnt().forecast(stopped).mean
+    assert mean[-1].max() == 0
+    assert mean[-2].min() > 0
+
+
 def test_all_series_of_zeros_are_forecast_as_zero():
     zeros = replace(shop(), units=np.zeros((SERIES, DAYS), dtype=np.float32))
     forecast = learnt(zeros).forecast(zeros)
