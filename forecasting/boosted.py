@@ -11,7 +11,7 @@ Does not belong here: reading files, scoring, stock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,8 @@ from forecasting.blending import (
     naive_scale,
     young_lift,
 )
-from forecasting.columns import aligned, scored_weights, useful
+from forecasting.bounds import Bounds, train_bounds
+from forecasting.columns import aligned, useful, weights
 from forecasting.features import Past, rows_of, scale_at, summed, usual_level, window
 from forecasting.intervals import Spread, pooled_spread, unsteadiness
 from forecasting.panel import Floats, Ints, Panel
@@ -38,7 +39,7 @@ from forecasting.rows import HORIZON_DAYS, training_rows
 from forecasting.segments import DEAD, SEGMENTS, segments_of
 from forecasting.simple import simple_levels
 
-MODEL = "boosted-nb-1"
+MODEL = "boosted-nb-2"
 SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
@@ -77,6 +78,7 @@ class Trained:
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
     young_lifts: Sequence[float] = (1.0,) * len(LIFT_AGES_DAYS)  # of new series, at these ages
+    bounds: Bounds | None = None
 
     def past(self, panel: Panel) -> Past:
         """The panel prepared with the season and the usual level of the training."""
@@ -84,9 +86,19 @@ class Trained:
 
     def forecast(self, panel: Panel, days: int = HORIZON_DAYS) -> Forecasts:
         past, kind = self.past(panel), segments_of(panel)
-        mean = self.means(panel, past, kind, days)
-        unsteady = np.repeat(_unsteady_now(past)[:, None], days, axis=1)
-        quantiles = self.spread.quantiles(mean, unsteady)
+        unsteady = _unsteady_now(past)
+        if not self.trees:
+            mean = self.means(panel, past, kind, days)
+            quantiles = self.spread.quantiles(mean, np.repeat(unsteady[:, None], days, axis=1))
+            return Forecasts(panel.ids, kind, mean, quantiles)
+        means, levels = [], []
+        for series, origin, ahead in _rows_ahead(panel, days):
+            row_mean, features, scale = self._row_means(past, kind, series, origin, ahead)
+            level = self.spread.quantiles(row_mean, unsteady[series])
+            means.append(row_mean)
+            levels.append(level if self.bounds is None else self.bounds.mixed(level, features, row_mean, scale))
+        mean = np.concatenate(means).reshape(len(panel.ids), days)
+        quantiles = np.concatenate(levels).reshape(len(panel.ids), days, -1)
         # What has not sold for a quarter is expected to stay so; only its bounds keep what the trees hold possible.
         return Forecasts(panel.ids, kind, np.where((kind == DEAD)[:, None], 0.0, mean), quantiles)
 
@@ -94,16 +106,17 @@ class Trained:
         """(series, days) units a day; `past` and `kind` are of this panel."""
         if not self.trees:
             return np.repeat(simple_levels(panel)[:, None], days, axis=1)
-        count = len(panel.ids)
-        series = np.repeat(np.arange(count), days)
-        ahead = np.tile(np.arange(1, days + 1), count)
-        origin = np.full(len(series), panel.days - 1)
-        trees = np.concatenate([
-            self.tree_means(past, series[part], origin[part], ahead[part])
-            for start in range(0, len(series), PREDICT_ROWS)
-            for part in [slice(start, start + PREDICT_ROWS)]
-        ])  # fmt: skip
-        return self.mixed(trees, past, kind[series], series, origin).reshape(count, days)
+        parts = [self._row_means(past, kind, *part)[0] for part in _rows_ahead(panel, days)]
+        return np.concatenate(parts).reshape(len(panel.ids), days)
+
+    def _row_means(
+        self, past: Past, kind: Ints, series: Ints, origin: Ints, ahead: Ints
+    ) -> tuple[Floats, Floats, Floats]:
+        """Per row its mean in units, the trees' features and the scale; the average of both models."""
+        features = aligned(*rows_of(past, series, origin, ahead), self.columns)
+        scale = scale_at(past, series, origin)
+        trees = np.mean([model.predict(features) for model in self.trees], axis=0) * scale
+        return self.mixed(trees, past, kind[series], series, origin), features, scale
 
     def mixed(self, trees: Floats, past: Past, kind: Ints, series: Ints, origin: Ints) -> Floats:
         """What the trees say of rows, lifted and blended with simple levels; `kind` is of each row."""
@@ -111,11 +124,15 @@ class Trained:
         mean = blended(lifted, levels_at(past, series, origin), kind, self.blends)
         return mean * lift_at_age(kind, origin - past.starts[series] + 1, self.young_lifts)
 
-    def tree_means(self, past: Past, series: Ints, origin: Ints, ahead: Ints) -> Floats:
-        """The average of both models, in units."""
-        features = aligned(*rows_of(past, series, origin, ahead), self.columns)
-        scale = scale_at(past, series, origin)
-        return np.mean([model.predict(features) for model in self.trees], axis=0) * scale
+
+def _rows_ahead(panel: Panel, days: int) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Series, origin and days ahead of every day to be foretold, in parts that bound the memory."""
+    series = np.repeat(np.arange(len(panel.ids)), days)
+    ahead = np.tile(np.arange(1, days + 1), len(panel.ids))
+    origin = np.full(len(series), panel.days - 1)
+    for start in range(0, max(len(series), 1), PREDICT_ROWS):
+        part = slice(start, start + PREDICT_ROWS)
+        yield series[part], origin[part], ahead[part]
 
 
 def train(
@@ -138,14 +155,13 @@ def train(
     target = np.minimum(came / scale, TARGET_MAX_SCALES)
     half = chance.permutation(len(panel.ids)) % 2
     steps = naive_scale(panel.units)[series]
-    weight = scored_weights(scale, steps)
     trees: list[Any] = []
     honest = np.zeros(len(series))
     for mine in (0, 1):
         rows = half[series] == mine
         model = HistGradientBoostingRegressor(loss="poisson", max_iter=rounds, random_state=seed, **TREES)
         try:
-            model.fit(features[rows], target[rows], sample_weight=weight[rows])
+            model.fit(features[rows], target[rows], sample_weight=weights(scale[rows]))
         except ValueError as error:  # a target of zeros alone, or numbers the trees cannot bin
             return _simple(panel, past, season_days, f"training failed: {error}")
         trees.append(model)
@@ -158,7 +174,10 @@ def train(
     blends = chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
     mean = blended(honest, levels, kind, blends)
     spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / steps)
-    trained = Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends)
+    bounds = train_bounds(
+        features, mean, came, scale, steps, series=len(panel.ids), seed=seed, rounds=rounds
+    )  # fmt: skip
+    trained = Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, bounds=bounds)
     return replace(trained, young_lifts=[_young_lift(trained, panel, past, age) for age in LIFT_AGES_DAYS])
 
 
