@@ -19,7 +19,7 @@ from forecasting.panel import Floats
 from forecasting.spread import PROBABILITIES
 
 FITTED = PROBABILITIES[1:]
-SHARE = 0.7  # of the trees in a bound
+SHARE = 0.5  # of the trees in a bound
 ROWS_MAX = 60_000
 ROWS_PER_SERIES = 40  # keeps a small file within the cost of a large one
 ROWS_MIN = 20_000  # a leaf of 100 rows holds one day above its .99 quantile: fewer leaves than that say nothing

@@ -22,7 +22,6 @@ SCALE_DAYS = 56
 SCALE_PRIOR_DAYS = 2.0
 FAST, SLOW = 0.1, 0.03  # weights of the newest day in the exponentially weighted means
 YEAR_DAYS = 364  # whole weeks, so that a weekday meets its own
-OPEN_SERIES = 20  # that many usually sell on a day: if none does, it is the shop that was closed
 LIKE_PRIOR_DAYS = 7.0  # how many days of the overall mean a mean of days like this one is shrunk by
 LIKE_DAYS = 182
 
@@ -68,7 +67,7 @@ class Past:
 
 def summed(panel: Panel, *, season_days: int = 7, usual_units: float | None = None) -> Past:
     """Prepare a panel. `usual_units` is the level of an ordinary series; by default the panel's own."""
-    known_days = ~np.isnan(panel.units) & ~closed_days(panel.units, season_days)
+    known_days = ~np.isnan(panel.units)
     units = np.nan_to_num(panel.units).astype(np.float64)
     sums, known = _running(units), _running(known_days)
     if usual_units is None:
@@ -93,19 +92,6 @@ def summed(panel: Panel, *, season_days: int = 7, usual_units: float | None = No
         first_day=int(panel.first_day.astype("datetime64[D]").astype(np.int64)),
         plans={name: plan for name, values in panel.known_ahead.items() if (plan := _plan(values, units, known_days))},
     )
-
-
-def closed_days(units: Floats, season_days: int) -> np.ndarray:
-    """Days on which nothing at all was sold though that place in the season usually sells: holidays, not low demand.
-
-    They are unknown rather than 0 to features and training, or four weeks' Mondays would mean three.
-    """
-    sold = (units > 0).sum(axis=0)
-    closed = np.zeros(len(sold), dtype=bool)
-    for start in range(season_days):
-        same = sold[start::season_days]
-        closed[start::season_days] = (same == 0) & (np.median(same) >= OPEN_SERIES) if len(same) else False
-    return closed
 
 
 def usual_level(panel: Panel) -> float:

@@ -1,4 +1,4 @@
-"""What is learnt about new series comes from series when they were new, and a holiday is not low demand."""
+"""What is learnt about new series comes from series when they were new, by age."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecasting.blending import beginnings, kind_at, lift_at_age, young_lift
-from forecasting.features import closed_days, summed
+from forecasting.features import summed
 from forecasting.panel import Panel
 from forecasting.segments import LUMPY, NEW
 
@@ -14,19 +14,20 @@ FIRST_DAY = np.datetime64("2026-01-01")
 DAYS = 140
 
 
-def shop(series: int = 40) -> Panel:
-    """Closed every seventh day and on day 31; the last two series begin on days 60 and 120."""
-    units = np.ones((series, DAYS), dtype=np.float32)
-    units[:, 6::7] = 0
-    units[:, 31] = 0
+SERIES = 40
+
+
+def shop() -> Panel:
+    """The last two series begin on days 60 and 120."""
+    units = np.ones((SERIES, DAYS), dtype=np.float32)
     units[-2, :60] = np.nan
     units[-1, :120] = np.nan
-    return Panel([f"S{n:02d}" for n in range(series)], FIRST_DAY, units)
+    return Panel([f"S{n:02d}" for n in range(SERIES)], FIRST_DAY, units)
 
 
 def test_a_row_speaks_of_new_series_when_its_own_was_new_but_not_when_the_file_was():
     past = summed(shop())
-    now = np.full(40, LUMPY)
+    now = np.full(SERIES, LUMPY)
     series, origin = np.array([0, 38, 38, 39]), np.array([5, 70, 125, 125])
     assert kind_at(past, now, series, origin).tolist() == [LUMPY, NEW, LUMPY, NEW]
 
@@ -53,15 +54,3 @@ def test_one_great_beginning_is_no_rule():
 def test_a_lift_by_age_reaches_new_series_alone():
     lifts = lift_at_age(np.array([NEW, NEW, NEW, LUMPY]), np.array([7, 21, 50, 7]), (1.4, 1.2, 1.0))
     assert lifts == pytest.approx([1.4, 1.1, 1.0, 1.0])
-
-
-def test_a_day_on_which_the_whole_shop_was_closed_is_unknown_and_its_weekly_day_off_is_zero():
-    units = shop().units
-    assert np.flatnonzero(closed_days(units, 7)).tolist() == [31]
-    past = summed(shop())
-    assert past.known[0, 32] == past.known[0, 31]
-    assert past.known[0, 7] == past.known[0, 6] + 1
-
-
-def test_few_series_say_nothing_about_the_shop():
-    assert not closed_days(shop(19).units, 7).any()

@@ -35,7 +35,7 @@ def test_what_comes_in_packs_is_bounded_by_a_pack_and_the_rest_by_its_own_spread
     assert bounds is not None
     levels = np.array([[5.0, 10.0, 11.0, 13.0]] * 2)
     found = bounds.mixed(levels, np.array([[1.0], [0.0]]), np.full(2, 6.0), np.ones(2))
-    assert found[0, 1] == pytest.approx(0.7 * 24 + 0.3 * 10, abs=1)
+    assert found[0, 1] == pytest.approx(0.5 * 24 + 0.5 * 10, abs=1)
     assert found[1] == pytest.approx(levels[1], abs=1)
 
 
