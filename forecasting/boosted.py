@@ -44,7 +44,7 @@ SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
 ROWS_MIN = 4_000  # under it a leaf of 100 rows is a twentieth of everything
-TARGET_MAX_SCALES = 10.0  # one great order is no pattern: above, a day counts as this many times the scale
+TARGET_MAX_SCALES = 14.0  # one great order is no pattern: above, a day counts as this many times the scale
 PREDICT_ROWS = 200_000
 ROUNDS = 140  # trees per model
 TREES = {
@@ -113,7 +113,8 @@ class Trained:
         self, past: Past, kind: Ints, series: Ints, origin: Ints, ahead: Ints
     ) -> tuple[Floats, Floats, Floats]:
         """Per row its mean in units, the trees' features and the scale; the average of both models."""
-        features = aligned(*rows_of(past, series, origin, ahead), self.columns)
+        # Every model would make this copy for itself.
+        features = aligned(*rows_of(past, series, origin, ahead), self.columns).astype(np.float64)
         scale = scale_at(past, series, origin)
         trees = np.mean([model.predict(features) for model in self.trees], axis=0) * scale
         return self.mixed(trees, past, kind[series], series, origin), features, scale

@@ -71,4 +71,4 @@ def train_bounds(
 
 
 def _with_mean(features: Floats, mean: Floats, scale: Floats) -> Floats:
-    return np.column_stack([features, np.log(np.maximum(mean / scale, MEAN_MIN)), mean]).astype(np.float32)
+    return np.column_stack([features, np.log(np.maximum(mean / scale, MEAN_MIN)), mean])
