@@ -1,7 +1,7 @@
 """What a mean of the trees is corrected and mixed with: a lift, and a share of a simple smoothed level, per segment.
 
-Reads rows with what was expected and what came; writes nothing. Guarantees: lifts stay within bounds; what new series
-are lifted by comes from first weeks alone, by age. Does not belong here: the trees, the spread.
+Reads rows with what was expected and what came; writes nothing. Guarantees: lifts stay within bounds. Does not belong
+here: the trees, the spread.
 """
 
 from __future__ import annotations
@@ -12,18 +12,12 @@ import numpy as np
 
 from forecasting.features import Past, window
 from forecasting.panel import Floats, Ints
-from forecasting.segments import DEAD, NEW, NEW_DAYS, SEGMENTS
+from forecasting.segments import DEAD, NEW, SEGMENTS
 from forecasting.simple import PRIOR_DAYS
 
 # Bounds of what a segment's means are lifted by, for what that cut loses: beyond them it is drift, not the cut.
 LIFT_MIN, LIFT_MAX = 0.9, 1.5
 ROWS_MIN = 500  # fewer of a class say nothing about it
-# New series are lifted again by age: a first week, with its sale on the first day, misleads otherwise than a month.
-LIFT_AGES_DAYS = (7, 14, 28)
-YOUNG_LIFT_MIN, YOUNG_LIFT_MAX = 0.67, 1.5
-YOUNG_SERIES_MIN = 30
-YOUNG_TOTAL_MAX = 10.0  # times what was expected: one beginning is no rule
-FILE_BEGINS_DAYS = 28  # what has its first row before may be older than the file
 # Share of the trees in the blend with the fast or slow smoothed level; the first wins a tie.
 BLENDS = (
     ("fast", 1.0),
@@ -70,13 +64,6 @@ def naive_scale(units: Floats) -> Floats:
     return np.where(mean > 0, mean, floor)
 
 
-def kind_at(past: Past, kind: Ints, series: Ints, origin: Ints) -> Ints:
-    """Per row the segment it speaks of: new if its series was new at the origin, else what its series is now."""
-    begun = past.starts[series]
-    young = (origin - begun + 1 < NEW_DAYS) & (begun >= FILE_BEGINS_DAYS)
-    return np.where(young, NEW, kind[series])
-
-
 def chosen_lifts(honest: Floats, came: Floats, kind: Ints) -> list[float]:
     """Part of what came beyond what was expected, per segment, because the greatest orders were cut before training."""
     found = []
@@ -85,24 +72,6 @@ def chosen_lifts(honest: Floats, came: Floats, kind: Ints) -> list[float]:
         ratio = float(came[rows].sum() / max(honest[rows].sum(), 1e-9)) if rows.sum() >= ROWS_MIN else 1.0
         found.append(min(max(ratio, LIFT_MIN), LIFT_MAX))
     return found
-
-
-def beginnings(past: Past, age: int, days: int) -> Ints:
-    """Series that began within the file, and of which the `days` days after their first `age` are over."""
-    return np.flatnonzero((past.starts >= FILE_BEGINS_DAYS) & (past.starts + age + days <= past.days))
-
-
-def young_lift(expected: Floats, came: Floats) -> float:
-    """What totals of new series of one age came to, over what was expected."""
-    if len(came) < YOUNG_SERIES_MIN:
-        return 1.0
-    ratio = np.minimum(came, YOUNG_TOTAL_MAX * expected).sum() / max(expected.sum(), 1e-9)
-    return float(min(max(ratio, YOUNG_LIFT_MIN), YOUNG_LIFT_MAX))
-
-
-def lift_at_age(kind: Ints, age: Ints, young_lifts: Sequence[float]) -> Floats:
-    """Per row what its mean is multiplied by: 1 but for new series."""
-    return np.where(kind == NEW, np.interp(age, LIFT_AGES_DAYS, young_lifts), 1.0)
 
 
 def chosen_blends(

@@ -12,25 +12,20 @@ Does not belong here: reading files, scoring, stock.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from forecasting.blending import (
     BLENDS,
-    LIFT_AGES_DAYS,
-    beginnings,
     blended,
     chosen_blends,
     chosen_lifts,
-    kind_at,
     levels_at,
-    lift_at_age,
     naive_scale,
-    young_lift,
 )
-from forecasting.bounds import Bounds, train_bounds
+from forecasting.bounds import Bounds, Evidence, train_bounds
 from forecasting.columns import aligned, useful, weights
 from forecasting.features import Past, rows_of, scale_at, summed, usual_level, window
 from forecasting.intervals import Spread, pooled_spread, unsteadiness
@@ -44,7 +39,7 @@ SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
 ROWS_MIN = 4_000  # under it a leaf of 100 rows is a twentieth of everything
-TARGET_MAX_SCALES = 14.0  # one great order is no pattern: above, a day counts as this many times the scale
+TARGET_MAX_SCALES = 12.0  # one great order is no pattern: above, a day counts as this many times the scale
 PREDICT_ROWS = 200_000
 ROUNDS = 140  # trees per model
 TREES = {
@@ -77,7 +72,6 @@ class Trained:
     lifts: Sequence[float] = (1.0,) * len(SEGMENTS)  # per segment: what cutting the greatest orders had lost
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
-    young_lifts: Sequence[float] = (1.0,) * len(LIFT_AGES_DAYS)  # of new series, at these ages
     bounds: Bounds | None = None
 
     def past(self, panel: Panel) -> Past:
@@ -122,8 +116,7 @@ class Trained:
     def mixed(self, trees: Floats, past: Past, kind: Ints, series: Ints, origin: Ints) -> Floats:
         """What the trees say of rows, lifted and blended with simple levels; `kind` is of each row."""
         lifted = trees * np.asarray(self.lifts)[kind]
-        mean = blended(lifted, levels_at(past, series, origin), kind, self.blends)
-        return mean * lift_at_age(kind, origin - past.starts[series] + 1, self.young_lifts)
+        return blended(lifted, levels_at(past, series, origin), kind, self.blends)
 
 
 def _rows_ahead(panel: Panel, days: int) -> Iterator[tuple[Ints, Ints, Ints]]:
@@ -168,32 +161,23 @@ def train(
         trees.append(model)
         honest[~rows] = model.predict(features[~rows]) * scale[~rows]
     halves = dict(zip(panel.ids, half.tolist(), strict=True))
-    kind = kind_at(past, segments_of(panel), series, origin)
+    kind = segments_of(panel)[series]
     levels = levels_at(past, series, origin)
     lifts = chosen_lifts(honest, came, kind)
     honest *= np.asarray(lifts)[kind]
     blends = chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
     mean = blended(honest, levels, kind, blends)
-    spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / steps)
-    bounds = train_bounds(
-        features, mean, came, scale, steps, series=len(panel.ids), seed=seed, rounds=rounds
-    )  # fmt: skip
-    trained = Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, bounds=bounds)
-    return replace(trained, young_lifts=[_young_lift(trained, panel, past, age) for age in LIFT_AGES_DAYS])
-
-
-def _young_lift(trained: Trained, panel: Panel, past: Past, age: int) -> float:
-    """What honest totals of new series of this age fell short by, when they were new."""
-    series = beginnings(past, age, HORIZON_DAYS)
-    origin = past.starts[series] + age - 1
-    came = past.sums[series, origin + 1 + HORIZON_DAYS] - past.sums[series, origin + 1]
-    return young_lift(honest_means(trained, panel, past, series, origin, HORIZON_DAYS), came)
+    unsteady = unsteady_at(past, series, origin)
+    spread = pooled_spread(mean, came, unsteady, 1 / steps)
+    evidence = Evidence(features, spread.quantiles(mean, unsteady), mean, came, scale, steps)
+    bounds = train_bounds(evidence, half[series] == 0, series=len(panel.ids), seed=seed, rounds=rounds)
+    return Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, bounds=bounds)
 
 
 def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origin: Ints, days: int) -> Floats:
     """Expected totals of the next `days` days per row, by the model that was not fitted to the row's series."""
     total = np.zeros(len(series))
-    kind = kind_at(past, segments_of(panel), series, origin)
+    kind = segments_of(panel)[series]
     if not trained.trees:
         return days * levels_at(past, series, origin)["recent"]
     half = np.array([trained.halves.get(name, 0) for name in panel.ids])[series]
