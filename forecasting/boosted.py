@@ -39,7 +39,10 @@ SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
 ROWS_MIN = 4_000  # under it a leaf of 100 rows is a twentieth of everything
-TARGET_MAX_SCALES = 12.0  # one great order is no pattern: above, a day counts as this many times the scale
+# One great order is no pattern: above, a day counts as this many times the scale. Where what lies above the lower cut is a
+# small part of all units it is promotions rather than single orders, and the higher cut is taken.
+TARGET_MAX_SCALES, PEAKS_MAX_SCALES = 10.0, 20.0
+PEAKS_SHARE_MAX = 0.05
 PREDICT_ROWS = 200_000
 ROUNDS = 140  # trees per model
 TREES = {
@@ -146,7 +149,8 @@ def train(
     features, columns = useful(*rows_of(past, series, origin, ahead))
     scale = scale_at(past, series, origin)
     came = past.units[series, origin + ahead].astype(np.float64)
-    target = np.minimum(came / scale, TARGET_MAX_SCALES)
+    cut = cut_of(came, scale)
+    target = np.minimum(came / scale, cut)
     half = chance.permutation(len(panel.ids)) % 2
     steps = naive_scale(panel.units)[series]
     trees: list[Any] = []
@@ -165,13 +169,19 @@ def train(
     levels = levels_at(past, series, origin)
     lifts = chosen_lifts(honest, came, kind)
     honest *= np.asarray(lifts)[kind]
-    blends = chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
+    blends = chosen_blends(honest, levels, kind, np.minimum(came, cut * scale), steps)
     mean = blended(honest, levels, kind, blends)
     unsteady = unsteady_at(past, series, origin)
     spread = pooled_spread(mean, came, unsteady, 1 / steps)
     evidence = Evidence(features, spread.quantiles(mean, unsteady), mean, came, scale, steps)
     bounds = train_bounds(evidence, half[series] == 0, series=len(panel.ids), seed=seed, rounds=rounds)
     return Trained(MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, bounds=bounds)
+
+
+def cut_of(came: Floats, scale: Floats) -> float:
+    """How many scales a day counts for at most."""
+    beyond = np.maximum(came - TARGET_MAX_SCALES * scale, 0.0).sum()
+    return PEAKS_MAX_SCALES if beyond <= PEAKS_SHARE_MAX * came.sum() else TARGET_MAX_SCALES
 
 
 def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origin: Ints, days: int) -> Floats:
