@@ -39,8 +39,8 @@ SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
 ROWS_MIN = 4_000  # under it a leaf of 100 rows is a twentieth of everything
-# One great order is no pattern: above, a day counts as this many times the scale. Where what lies above the lower cut is
-# a small part of all units it is promotions rather than single orders, and the higher cut is taken.
+# One great order is no pattern: above, a day counts as this many times the scale. Where what lies above the lower cut
+# is a small part of all units it is promotions rather than single orders, and the higher cut is taken.
 TARGET_MAX_SCALES, PEAKS_MAX_SCALES = 10.0, 20.0
 PEAKS_SHARE_MAX = 0.05
 PREDICT_ROWS = 200_000
@@ -135,7 +135,7 @@ def _rows_ahead(panel: Panel, days: int) -> Iterator[tuple[Ints, Ints, Ints]]:
 def train(
     panel: Panel, *, season_days: int = 7, seed: int = 0, rows_max: int = ROWS_MAX, rounds: int = ROUNDS
 ) -> Trained:
-    """Train on everything the panel knows. About 10 s of CPU for `ROWS_MAX` rows."""
+    """Train on everything the panel knows. About 20 s of CPU for `ROWS_MAX` rows."""
     usual = usual_level(panel)
     past = summed(panel, season_days=season_days, usual_units=usual)
     chance = np.random.default_rng(seed)
