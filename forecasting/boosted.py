@@ -11,51 +11,44 @@ Does not belong here: reading files, scoring, stock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from forecasting.blending import (
+    BLENDS,
+    blended,
+    chosen_blends,
+    chosen_lifts,
+    levels_at,
+    naive_scale,
+)
+from forecasting.bounds import Bounds, Evidence, train_bounds
 from forecasting.columns import aligned, useful, weights
 from forecasting.features import Past, rows_of, scale_at, summed, usual_level, window
 from forecasting.intervals import Spread, pooled_spread, unsteadiness
 from forecasting.panel import Floats, Ints, Panel
-from forecasting.segments import DEAD, NEW, SEGMENTS, segments_of
-from forecasting.simple import PRIOR_DAYS, simple_levels
+from forecasting.rows import HORIZON_DAYS, training_rows
+from forecasting.segments import DEAD, SEGMENTS, segments_of
+from forecasting.simple import simple_levels
 
-MODEL = "boosted-nb-1"
+MODEL = "boosted-nb-2"
 SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
 ROWS_MIN = 4_000  # under it a leaf of 100 rows is a twentieth of everything
-YOUNG_SHARE = 0.15  # of the rows are taken from a series' first weeks, or new series would hardly be seen
-YOUNG_DAYS = 35
-WINDOW_DAYS = 140  # what rows ask about: older days tell of another assortment
-LAST_YEAR_REACH_DAYS = 42
-TARGET_MAX_SCALES = 10.0  # one great order is no pattern: above, a day counts as this many times the scale
-HORIZON_DAYS = 28
+# One great order is no pattern: above, a day counts as this many times the scale. Where what lies above the lower cut
+# is a small part of all units it is promotions rather than single orders, and the higher cut is taken.
+TARGET_MAX_SCALES, PEAKS_MAX_SCALES = 10.0, 20.0
+PEAKS_SHARE_MAX = 0.05
 PREDICT_ROWS = 200_000
 ROUNDS = 140  # trees per model
 TREES = {
     "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 100, "max_bins": 127,
     "early_stopping": False,
 }  # fmt: skip
-# Bounds of what a segment's means are lifted by, for what that cut loses: beyond them it is drift, not the cut.
-LIFT_MIN, LIFT_MAX = 0.9, 1.5
-# Share of the trees in the blend with the fast or slow smoothed level; the first wins a tie.
-BLENDS = (
-    ("fast", 1.0),
-    ("fast", 0.75),
-    ("slow", 0.75),
-    ("fast", 0.5),
-    ("slow", 0.5),
-    ("recent", 0.5),
-    ("recent", 0.75),
-)
-
-# What has not sold for a quarter is expected to stay so; a little is left, so that its quantiles are not all 0.
-DEAD_BLEND = ("recent", 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +76,7 @@ class Trained:
     blends: Sequence[tuple[str, float]] = field(default_factory=lambda: [BLENDS[0]] * len(SEGMENTS))
     reason: str = ""
     plan_bounds: Mapping[str, float] = field(default_factory=dict)  # columns known ahead, and above what they are on
+    bounds: Bounds | None = None
 
     def past(self, panel: Panel) -> Past:
         """The panel prepared with the season, the usual level and the columns known ahead of the training."""
@@ -92,37 +86,63 @@ class Trained:
 
     def forecast(self, panel: Panel, days: int = HORIZON_DAYS) -> Forecasts:
         past, kind = self.past(panel), segments_of(panel)
-        mean = self.means(panel, past, kind, days)
-        unsteady = np.repeat(unsteady_now(past)[:, None], days, axis=1)
-        return Forecasts(panel.ids, kind, mean, self.spread.quantiles(mean, unsteady))
+        mean, quantiles = self.daily(panel, past, kind, days)
+        # What has not sold for a quarter is expected to stay so; only its bounds keep what the trees hold possible.
+        return Forecasts(panel.ids, kind, np.where((kind == DEAD)[:, None], 0.0, mean), quantiles)
+
+    def daily(self, panel: Panel, past: Past, kind: Ints, days: int) -> tuple[Floats, Floats]:
+        """Means (series, days) and quantiles (series, days, probabilities); `past` and `kind` are of this panel. Means
+        of dead series are what the trees hold possible: sums of many days are computed from them."""
+        unsteady = unsteady_now(past)
+        if not self.trees:
+            mean = self.means(panel, past, kind, days)
+            return mean, self.spread.quantiles(mean, np.repeat(unsteady[:, None], days, axis=1))
+        means, levels = [], []
+        for series, origin, ahead in _rows_ahead(panel, days):
+            row_mean, features, scale = self._row_means(past, kind, series, origin, ahead)
+            level = self.spread.quantiles(row_mean, unsteady[series])
+            means.append(row_mean)
+            levels.append(level if self.bounds is None else self.bounds.mixed(level, features, row_mean, scale))
+        shape = len(panel.ids), days
+        return np.concatenate(means).reshape(shape), np.concatenate(levels).reshape(*shape, -1)
 
     def means(self, panel: Panel, past: Past, kind: Ints, days: int) -> Floats:
         """(series, days) units a day; `past` and `kind` are of this panel."""
         if not self.trees:
             return np.repeat(simple_levels(panel)[:, None], days, axis=1)
-        count = len(panel.ids)
-        series = np.repeat(np.arange(count), days)
-        ahead = np.tile(np.arange(1, days + 1), count)
-        origin = np.full(len(series), panel.days - 1)
-        trees = np.concatenate([
-            self.tree_means(past, series[part], origin[part], ahead[part])
-            for start in range(0, len(series), PREDICT_ROWS)
-            for part in [slice(start, start + PREDICT_ROWS)]
-        ])  # fmt: skip
-        trees *= np.asarray(self.lifts)[kind[series]]
-        return blended(trees, levels_at(past, series, origin), kind[series], self.blends).reshape(count, days)
+        parts = [self._row_means(past, kind, *part)[0] for part in _rows_ahead(panel, days)]
+        return np.concatenate(parts).reshape(len(panel.ids), days)
 
-    def tree_means(self, past: Past, series: Ints, origin: Ints, ahead: Ints) -> Floats:
-        """The average of both models, in units."""
-        features = aligned(*rows_of(past, series, origin, ahead), self.columns)
+    def _row_means(
+        self, past: Past, kind: Ints, series: Ints, origin: Ints, ahead: Ints
+    ) -> tuple[Floats, Floats, Floats]:
+        """Per row its mean in units, the trees' features and the scale; the average of both models."""
+        # Every model would make this copy for itself.
+        features = aligned(*rows_of(past, series, origin, ahead), self.columns).astype(np.float64)
         scale = scale_at(past, series, origin)
-        return np.mean([model.predict(features) for model in self.trees], axis=0) * scale
+        trees = np.mean([model.predict(features) for model in self.trees], axis=0) * scale
+        return self.mixed(trees, past, kind[series], series, origin), features, scale
+
+    def mixed(self, trees: Floats, past: Past, kind: Ints, series: Ints, origin: Ints) -> Floats:
+        """What the trees say of rows, lifted and blended with simple levels; `kind` is of each row."""
+        lifted = trees * np.asarray(self.lifts)[kind]
+        return blended(lifted, levels_at(past, series, origin), kind, self.blends)
+
+
+def _rows_ahead(panel: Panel, days: int) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Series, origin and days ahead of every day to be foretold, in parts that bound the memory."""
+    series = np.repeat(np.arange(len(panel.ids)), days)
+    ahead = np.tile(np.arange(1, days + 1), len(panel.ids))
+    origin = np.full(len(series), panel.days - 1)
+    for start in range(0, max(len(series), 1), PREDICT_ROWS):
+        part = slice(start, start + PREDICT_ROWS)
+        yield series[part], origin[part], ahead[part]
 
 
 def train(
     panel: Panel, *, season_days: int = 7, seed: int = 0, rows_max: int = ROWS_MAX, rounds: int = ROUNDS
 ) -> Trained:
-    """Train on everything the panel knows. About 10 s of CPU for `ROWS_MAX` rows."""
+    """Train on everything the panel knows. About 20 s of CPU for `ROWS_MAX` rows."""
     usual = usual_level(panel)
     past = summed(panel, season_days=season_days, usual_units=usual)
     chance = np.random.default_rng(seed)
@@ -136,8 +156,10 @@ def train(
     features, columns = useful(*rows_of(past, series, origin, ahead))
     scale = scale_at(past, series, origin)
     came = past.units[series, origin + ahead].astype(np.float64)
-    target = np.minimum(came / scale, TARGET_MAX_SCALES)
+    cut = cut_of(came, scale)
+    target = np.minimum(came / scale, cut)
     half = chance.permutation(len(panel.ids)) % 2
+    steps = naive_scale(panel.units)[series]
     trees: list[Any] = []
     honest = np.zeros(len(series))
     for mine in (0, 1):
@@ -151,26 +173,33 @@ def train(
         honest[~rows] = model.predict(features[~rows]) * scale[~rows]
     halves = dict(zip(panel.ids, half.tolist(), strict=True))
     kind = segments_of(panel)[series]
-    steps = naive_scale(panel.units)[series]
     levels = levels_at(past, series, origin)
-    lifts = _lifts(honest, came, kind)
+    lifts = chosen_lifts(honest, came, kind)
     honest *= np.asarray(lifts)[kind]
-    blends = _chosen_blends(honest, levels, kind, np.minimum(came, TARGET_MAX_SCALES * scale), steps)
+    blends = chosen_blends(honest, levels, kind, np.minimum(came, cut * scale), steps)
     mean = blended(honest, levels, kind, blends)
-    spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / steps)
-    bounds = {name: plan.usual for name, plan in past.plans.items()}
+    unsteady = unsteady_at(past, series, origin)
+    spread = pooled_spread(mean, came, unsteady, 1 / steps)
+    evidence = Evidence(features, spread.quantiles(mean, unsteady), mean, came, scale, steps)
+    bounds = train_bounds(evidence, half[series] == 0, series=len(panel.ids), seed=seed, rounds=rounds)
+    plans = {name: plan.usual for name, plan in past.plans.items()}
     return Trained(
-        MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, plan_bounds=bounds
+        MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, plan_bounds=plans, bounds=bounds
     )  # fmt: skip
+
+
+def cut_of(came: Floats, scale: Floats) -> float:
+    """How many scales a day counts for at most."""
+    beyond = np.maximum(came - TARGET_MAX_SCALES * scale, 0.0).sum()
+    return PEAKS_MAX_SCALES if beyond <= PEAKS_SHARE_MAX * came.sum() else TARGET_MAX_SCALES
 
 
 def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origin: Ints, days: int) -> Floats:
     """Expected totals of the next `days` days per row, by the model that was not fitted to the row's series."""
     total = np.zeros(len(series))
     kind = segments_of(panel)[series]
-    levels = levels_at(past, series, origin)
     if not trained.trees:
-        return days * levels["recent"]
+        return days * levels_at(past, series, origin)["recent"]
     half = np.array([trained.halves.get(name, 0) for name in panel.ids])[series]
     scale = scale_at(past, series, origin)
     for ahead in range(1, days + 1):
@@ -180,89 +209,8 @@ def honest_means(trained: Trained, panel: Panel, past: Past, series: Ints, origi
             rows = half == mine
             if rows.any():
                 said[rows] = trained.trees[1 - mine].predict(features[rows]) * scale[rows]
-        total += blended(said * np.asarray(trained.lifts)[kind], levels, kind, trained.blends)
+        total += trained.mixed(said, past, kind, series, origin)
     return total
-
-
-def training_rows(past: Past, chance: np.random.Generator, count: int) -> tuple[Ints, Ints, Ints]:
-    """Series, origin and days ahead of rows whose day asked about is known; most from the newest days."""
-    last = past.days - 1
-    young = int(count * YOUNG_SHARE)
-    tries = 3 * count
-    series = chance.integers(0, len(past.units), tries)
-    ahead = chance.integers(1, HORIZON_DAYS + 1, tries)
-    target = chance.integers(max(1, last + 1 - WINDOW_DAYS), last + 1, tries) if last else np.zeros(tries, dtype=int)
-    if last > 364 + LAST_YEAR_REACH_DAYS:  # a third from the same season of last year
-        then = chance.integers(last - 364 - LAST_YEAR_REACH_DAYS, last - 364 + LAST_YEAR_REACH_DAYS, tries)
-        target = np.where(chance.random(tries) < 1 / 3, then, target)
-    origin = target - ahead
-    origin[:young] = past.starts[series[:young]] + chance.integers(0, YOUNG_DAYS, young)
-    target = origin + ahead
-    good = (origin >= past.starts[series]) & (origin >= 0) & (target <= last)
-    good[good] = past.known[series[good], target[good] + 1] > past.known[series[good], target[good]]
-    picked = np.flatnonzero(good)[:count]
-    return series[picked], origin[picked], ahead[picked]
-
-
-def levels_at(past: Past, series: Ints, origin: Ints) -> dict[str, Floats]:
-    """Simple levels at the origin; for series of under 28 days, shrunk to the usual level."""
-    known = window(past.known, series, origin, 28)
-    age = origin - past.starts[series] + 1
-    recent = window(past.sums, series, origin, 28)
-    shrunk = (recent + past.usual_units * PRIOR_DAYS) / (known + PRIOR_DAYS)
-    young = age <= 28
-    plain = recent / np.maximum(known, 1)
-    return {
-        "fast": np.where(young, shrunk, past.fast[series, origin]),
-        "slow": np.where(young, shrunk, past.slow[series, origin]),
-        "recent": np.where(young, shrunk, plain),
-    }
-
-
-def blended(trees: Floats, levels: dict[str, Floats], kind: Ints, blends: Sequence[tuple[str, float]]) -> Floats:
-    share = np.array([share for _, share in blends])[kind]
-    place = np.array([list(levels).index(name) for name, _ in blends])
-    other = np.choose(place[kind], list(levels.values()))
-    return share * trees + (1 - share) * other
-
-
-def naive_scale(units: Floats) -> Floats:
-    """Mean absolute step from day to day, per series: what a loss is divided by; never 0."""
-    steps = np.abs(np.diff(units, axis=1))
-    known = ~np.isnan(steps)
-    mean = np.where(known, steps, 0.0).sum(axis=1, dtype=np.float64) / np.maximum(known.sum(axis=1), 1)
-    floor = mean[mean > 0].min() if (mean > 0).any() else 1.0
-    return np.where(mean > 0, mean, floor)
-
-
-def _lifts(honest: Floats, came: Floats, kind: Ints) -> list[float]:
-    """Part of what came beyond what was expected, per segment, because the greatest orders were cut before training."""
-    found = []
-    for segment in range(len(SEGMENTS)):
-        rows = kind == segment
-        ratio = float(came[rows].sum() / max(honest[rows].sum(), 1e-9)) if rows.sum() >= 500 else 1.0
-        found.append(min(max(ratio, LIFT_MIN), LIFT_MAX))
-    return found
-
-
-def _chosen_blends(
-    honest: Floats, levels: dict[str, Floats], kind: Ints, came: Floats, steps: Floats
-) -> list[tuple[str, float]]:
-    """Per segment the blend with the least squared error in steps; one of few rows takes everybody's.
-
-    But for new series: everybody's rows are of old ones, so few of their own, or the trees alone, say more.
-    """
-    found: list[tuple[str, float]] = []
-    losses = {blend: ((came - blend[1] * honest - (1 - blend[1]) * levels[blend[0]]) / steps) ** 2 for blend in BLENDS}
-    for segment in range(len(SEGMENTS)):
-        if segment == DEAD:
-            found.append(DEAD_BLEND)
-            continue
-        rows = kind == segment
-        if rows.sum() < 500:
-            rows = np.ones(len(kind), dtype=bool) if segment != NEW else rows
-        found.append(min(BLENDS, key=lambda blend: losses[blend][rows].mean() if rows.any() else 0.0))
-    return found
 
 
 def unsteady_at(past: Past, series: Ints, origin: Ints) -> Ints:

@@ -77,10 +77,8 @@ class Champion:
             return {}
         panel = panel_of(rows, promotions, first_day=first_day, with_promotions=self.uses_promotions)
         past, kind = self.trained.past(panel), segments_of(panel)
-        mean = self.trained.means(panel, past, kind, HORIZON_DAYS)
-        unsteady = unsteady_now(past)
-        bounds = self.trained.spread.quantiles(mean, np.repeat(unsteady[:, None], HORIZON_DAYS, axis=1)).astype(int)
-        slow, fast = self.totals.at(mean.mean(axis=1), unsteady)
+        mean, bounds = self.trained.daily(panel, past, kind, HORIZON_DAYS)
+        slow, fast = self.totals.at(mean.mean(axis=1), unsteady_now(past))
         level = recent_mean(panel.units)
         units = np.nansum(panel.units[:, -HISTORY_DAYS_MAX:], axis=1)
         usable = np.isfinite(mean).all(axis=1) & (panel.starts < panel.days)
@@ -93,7 +91,8 @@ class Champion:
             found[row.sku, row.location] = LearntForecast(
                 status="ok" if enough else "insufficient_data", first_day=open_day, level=float(level[n]),
                 weekday_means=_by_weekday(mean[n], open_day), slow=float(slow[n]), fast=float(fast[n]),
-                model=self.trained.model, means=tuple(mean[n].tolist()), bounds=tuple(map(tuple, bounds[n].T.tolist())),
+                model=self.trained.model, means=tuple(mean[n].tolist()),
+                bounds=tuple(map(tuple, bounds[n].T.astype(int).tolist())),
             )  # fmt: skip
         return found
 

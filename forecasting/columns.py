@@ -11,6 +11,8 @@ import numpy as np
 
 from forecasting.panel import Floats
 
+WEIGHT_MAX_MEDIANS = 5.0  # a series that hardly ever moved would count for hundreds
+
 
 def useful(features: Floats, names: Sequence[str]) -> tuple[Floats, list[str]]:
     """Without columns that are unknown or the same throughout: trees cannot bin the first, nor use the second."""
@@ -37,4 +39,11 @@ def aligned(features: Floats, names: Sequence[str], wanted: Sequence[str]) -> Fl
 def weights(scale: Floats) -> Floats:
     """Between units (the great series alone) and series (the small ones alone)."""
     weight = np.sqrt(scale)
+    return weight / weight.mean()
+
+
+def scored_weights(scale: Floats, steps: Floats) -> Floats:
+    """Every series as scaled errors count it: an error of one scale weighs scale over naive step, within bounds."""
+    weight = scale / steps
+    weight = np.minimum(weight, WEIGHT_MAX_MEDIANS * np.median(weight))
     return weight / weight.mean()

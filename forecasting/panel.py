@@ -89,7 +89,7 @@ def read_panel(
     id_column: str = "unique_id",
 ) -> Panel:
     """Read units and what is known ahead: `known_ahead_columns` of `file`, every column of `known_ahead_file`."""
-    table = _read(file, {id_column, "ds"})
+    table = read_table(file, {id_column, "ds"})
     missing = [name for name in (id_column, "ds", "y", *known_ahead_columns) if name not in table.column_names]
     if missing:
         raise UnreadableFileError(f"{file}: no column {', '.join(missing)}; there are {', '.join(table.column_names)}")
@@ -121,7 +121,8 @@ def read_panel(
     return Panel(ids, first_day, matrix, known, notes)
 
 
-def _read(file: Path, as_text: set[str]) -> pa.Table:
+def read_table(file: Path, as_text: set[str]) -> pa.Table:
+    """Parquet, or CSV by its suffix (`as_text` columns stay text); an `UnreadableFileError` when it is neither."""
     if not file.exists():
         raise UnreadableFileError(f"{file}: no such file")
     try:
@@ -208,7 +209,7 @@ def _units_matrix(
 def _read_known(
     file: Path, ids: Sequence[str], first_day: np.datetime64, last_day: np.datetime64, id_column: str, notes: list[str]
 ) -> dict[str, Floats]:
-    table = _read(file, {id_column, "ds"})
+    table = read_table(file, {id_column, "ds"})
     if "ds" not in table.column_names:
         raise UnreadableFileError(f"{file}: no column ds; there are {', '.join(table.column_names)}")
     days = _days(table, file)

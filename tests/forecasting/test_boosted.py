@@ -10,7 +10,16 @@ import pytest
 
 pytest.importorskip("sklearn.ensemble", reason="no scikit-learn (extra forecast)")
 
-from forecasting.boosted import MODEL, SIMPLE_MODEL, Forecasts, Trained, train
+from forecasting.boosted import (
+    MODEL,
+    PEAKS_MAX_SCALES,
+    SIMPLE_MODEL,
+    TARGET_MAX_SCALES,
+    Forecasts,
+    Trained,
+    cut_of,
+    train,
+)
 from forecasting.features import rows_of, summed
 from forecasting.leadtime import rising, train_duration
 from forecasting.panel import Panel
@@ -137,6 +146,25 @@ def test_zeros_huge_numbers_single_days_and_unknown_days_beside_the_rest_are_for
     assert np.isfinite(forecast.quantiles).all()
     assert forecast.mean[0].max() < 0.05
     assert forecast.mean[1].mean() > 1e6
+
+
+def test_peaks_are_kept_where_they_are_few_units_and_cut_where_single_orders_are_most_of_them():
+    scale = np.ones(1000)
+    promotions, orders = np.ones(1000), np.ones(1000)
+    promotions[::100] = 14
+    orders[0] = 500
+    assert cut_of(promotions, scale) == PEAKS_MAX_SCALES
+    assert cut_of(orders, scale) == TARGET_MAX_SCALES
+
+
+def test_what_has_not_sold_for_a_quarter_is_expected_to_stay_so():
+    units = shop().units.copy()
+    units[-1, -91:] = 0
+    units[-2, -90:] = 0
+    stopped = replace(shop(), units=units)
+    mean = shop_learnt().forecast(stopped).mean
+    assert mean[-1].max() == 0
+    assert mean[-2].min() > 0
 
 
 def test_all_series_of_zeros_are_forecast_as_zero():

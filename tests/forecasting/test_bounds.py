@@ -1,0 +1,63 @@
+"""Bounds follow what a row's features say of its spread, stay whole and ordered, and need enough rows."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn.ensemble", reason="no scikit-learn (extra forecast)")
+
+from forecasting.bounds import ROWS_MIN, Bounds, Evidence, train_bounds
+
+SERIES = 500
+ROWS = 2 * ROWS_MIN
+FITTED = np.arange(ROWS) % 2 == 0
+
+
+@cache
+def rows(pack: int) -> Evidence:
+    """Means of 6: in packs of `pack` where the feature is 1, else Poisson. Levels are Poisson's."""
+    chance = np.random.default_rng(5)
+    packs = chance.integers(0, 2, ROWS)
+    came = np.where(packs == 1, pack * chance.poisson(6 / pack, ROWS), chance.poisson(6, ROWS))
+    levels = np.tile([6.0, 9.0, 10.0, 12.0], (ROWS, 1))
+    ones = np.ones(ROWS)
+    return Evidence(packs[:, None].astype(np.float32), levels, 6 * ones, came.astype(np.float64), ones, ones)
+
+
+def learnt(pack: int, series: int = SERIES) -> Bounds | None:
+    return train_bounds(rows(pack), FITTED, series=series, seed=0, rounds=30)
+
+
+@cache
+def of_packs() -> Bounds:
+    bounds = learnt(24)
+    assert bounds is not None
+    return bounds
+
+
+def test_what_comes_in_packs_is_bounded_by_a_pack_and_the_rest_by_its_own_spread():
+    levels = np.array([[6.0, 9.0, 10.0, 12.0]] * 2)
+    found = of_packs().mixed(levels, np.array([[1.0], [0.0]]), np.full(2, 6.0), np.ones(2))
+    assert found[0, 1] == pytest.approx((24 + 9) / 2, abs=1)
+    assert found[1] == pytest.approx(levels[1], abs=1)
+
+
+def test_bounds_are_whole_units_that_never_cross_and_leave_the_median_alone():
+    levels = np.array([[7.0, 7.0, 7.0, 7.0], [0.0, 1.0, 500.0, 501.0]])
+    found = of_packs().mixed(levels, np.array([[0.0], [1.0]]), np.array([6.0, 0.2]), np.array([1.0, 0.1]))
+    assert (np.diff(found, axis=1) >= 0).all()
+    assert np.array_equal(found, np.round(found))
+    assert found[:, 0].tolist() == [7.0, 0.0]
+
+
+def test_trees_that_know_no_better_than_the_negative_binomial_are_left_out():
+    assert learnt(1) is None
+
+
+def test_with_too_few_rows_nothing_is_learnt():
+    assert learnt(24, series=SERIES - 1) is None
+    few = FITTED & (np.arange(ROWS) > 1)
+    assert train_bounds(rows(24), few, series=9999, seed=0, rounds=2) is None
