@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from proof.nemesis.figures import Outage, Silence, summaries
 from proof.nemesis.table import FAULTS, Fault
 
 PROMISES = (
@@ -69,24 +70,19 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[str]:
     yield "after the last fault all is handled and committed, nobody waits for a decision, `status` is ready, and the"
     yield "audit, which folds both logs again by rules of its own, finds nothing."
     yield ""
+    runs = sorted(runs, key=lambda run: (run["broker"] != "kafka", run["date"], run["seed"]))
     columns = ("date", "seed", "broker", "faults", "kill -9", "orders", "decisions", "audit checks", "findings",
                "calm after", "result")  # fmt: skip
-    yield from _markdown(columns, [_run_row(run) for run in runs])
+    yield from _markdown(columns, [*map(_run_row, runs), _sum_row(runs)])
     yield ""
-    yield "Seconds from a kill -9. Under fire the next faults come before the last one is over. Until every partition"
-    yield "decides: the killed worker's partitions have a new owner that has recovered, and an order has come for each."
-    yield "With a broker to reach: without the kills that fell together with a failure of the broker or of a way to it."
+    yield "Seconds from a kill -9, all these runs together. Under fire the next faults come before the last one is"
+    yield "over. Until every partition decides: the killed worker's partitions have a new owner that has recovered, and an"
+    yield "order has come for each. With a broker to reach: without the kills that fell together with a failure of the"
+    yield "broker or of a way to it."
     if any(_circumstances(run) == "alone" for run in runs):
         yield "Alone: one worker of the two is killed every 12 to 16 s and nothing else happens."
     yield ""
-    rows = []
-    for run in runs:
-        for name, words in (("after_a_kill", _circumstances(run)), ("after_a_kill_apart", "with a broker to reach")):
-            for where, found in run.get(name, {}).items():
-                until = "to the first new decision" if where == "anywhere" else "until every partition decides"
-                figures = (found["kills"], found["p50_seconds"], found["p99_seconds"])
-                rows.append((run["seed"], run["broker"], words, until, *figures))
-    yield from _markdown(("seed", "broker", "killed", "seconds", "kills", "p50", "p99"), rows)
+    yield from _markdown(("broker", "killed", "seconds", "kills", "p50", "p99"), list(_kills(runs)))
     yield ""
     for run in runs:
         if run["not_done"]:
@@ -106,13 +102,47 @@ def _circumstances(run: dict[str, Any]) -> str:
     return "alone" if run["size"].get("alone") else "under fire"
 
 
+def _kills(runs: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """What the kills of all runs on a broker cost, together."""
+    for kind in dict.fromkeys((run["broker"], _circumstances(run)) for run in runs):
+        mine = [run for run in runs if (run["broker"], _circumstances(run)) == kind]
+        felt = [Silence(*kill) for run in mine for kill in run.get("kills", ())]
+        apart = [Outage(*outage) for run in mine for outage in run.get("outages", ())]
+        for words, found in ((kind[1], summaries(felt)), ("with a broker to reach", summaries(felt, apart))):
+            for where, figures in found.items():
+                until = "to the first new decision" if where == "anywhere" else "until every partition decides"
+                yield kind[0], words, until, figures["kills"], figures["p50_seconds"], figures["p99_seconds"]
+
+
+def _kill_count(run: dict[str, Any]) -> int:
+    return int(run["faults"].get("kill", 0) + run["faults"].get("kill_at_point", 0))
+
+
+def _sum_row(runs: list[dict[str, Any]]) -> tuple[Any, ...]:
+    return (
+        "all", f"{len(runs)} runs", "", f"{sum(run['faults_total'] for run in runs):,}",
+        f"{sum(map(_kill_count, runs)):,}",
+        f"{sum(run['orders'] for run in runs):,}", f"{sum(run['decisions'] for run in runs):,}",
+        f"{sum(sum(run['audit']['checked'].values()) for run in runs):,}",
+        sum(len(run["audit"]["findings"]) for run in runs), "", f"{sum(run['green'] for run in runs)} green",
+    )  # fmt: skip
+
+
+def _why_not(run: dict[str, Any]) -> str:
+    if run["undecided"]:
+        return f"{run['undecided']} decisions not heard of by the traffic"
+    if run.get("errors"):
+        return f"errors: {len(run['errors'])}"
+    return "findings" if run["audit"]["findings"] else "`status` not ready when it was asked, once, at the end"
+
+
 def _run_row(run: dict[str, Any]) -> tuple[Any, ...]:
     checks = sum(run["audit"]["checked"].values())
     return (
         run["date"], run["seed"], run["broker"], run["faults_total"],
-        run["faults"].get("kill", 0) + run["faults"].get("kill_at_point", 0), f"{run['orders']:,}",
+        _kill_count(run), f"{run['orders']:,}",
         f"{run['decisions']:,}", f"{checks:,}", len(run["audit"]["findings"]), f"{run['converged_seconds']} s",
-        "green" if run["green"] else f"**not green**: {run['undecided']} decisions not heard of by the traffic",
+        "green" if run["green"] else f"**not green**: {_why_not(run)}",
     )  # fmt: skip
 
 
