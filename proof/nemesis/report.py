@@ -77,8 +77,8 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield "Seconds from a kill -9, all these runs together. Under fire the next faults come before the last one is"
     yield "over. Until every partition decides: the killed worker's partitions have a new owner that has recovered,"
-    yield "and an order has come for each. With a broker to reach: without the kills that fell together with a failure of the"
-    yield "broker or of a way to it."
+    yield "and an order has come for each. With a broker to reach: without the kills that fell together with a"
+    yield "failure of the broker or of a way to it."
     if any(_circumstances(run) == "alone" for run in runs):
         yield "Alone: one worker of the two is killed every 12 to 16 s and nothing else happens."
     yield ""
