@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from faust.types import TP
@@ -30,7 +30,8 @@ from proof.simulator.worker import CHANGELOG, Discipline, Kept, Owner, recover
 from proof.simulator.world import Message, World
 from streams import recovery
 from streams.commands.simulating import agents
-from streams.commands.vocabulary import ITS_OWN, TOLD
+from streams.commands.vocabulary import ITS_OWN
+from streams.commands.vocabulary import TOLD as TOLD_TO_ANYBODY
 from streams.owner import Owned, PartitionOwner
 from streams.settings import Settings
 from tables import records as r
@@ -42,6 +43,8 @@ NIGHTLY = os.environ.get("SMOKEHOUSE_NIGHTLY") == "1"
 SEEDS = range(1_000_000, 1_200_000) if NIGHTLY else range(20_000)
 JOBS = min(os.cpu_count() or 1, 4)
 AGENTS = agents()
+# What is planned is read by the forecaster, and by no step.
+TOLD = {name: kind for name, kind in TOLD_TO_ANYBODY.items() if kind not in get_args(r.PlanningRecord)}
 
 
 @pytest.mark.timeout(18_000 if NIGHTLY else 1_800)
