@@ -25,18 +25,18 @@ CHECKS = [
     ("ruff", [sys.executable, "-m", "ruff", "check", "--quiet", "."]),
     ("imports", [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-logo"]),
 ]
-SIDE_BY_SIDE = ["-n", "2", "--dist", "worksteal"]  # suites that mostly wait: two processes, each with its own brokers
+SIDE_BY_SIDE = ["-n", "2", "--dist", "worksteal"]  # two processes, each with its own brokers
 NIGHTLY_CHECKS = [("mutation", [sys.executable, "-m", "proof.mutation"])]
 # In this order: the quick and the fundamental first. Each is a folder under tests/; one that is not listed here fails.
 SUITES: list[tuple[str, list[str]]] = [
     ("repository", []),
     ("tables", []),
     ("proof", []),
-    ("history", []),
+    ("history", SIDE_BY_SIDE),
     ("brokers", []),
     ("streams", SIDE_BY_SIDE),
     ("connectors", SIDE_BY_SIDE),
-    ("forecasting", []),
+    ("forecasting", SIDE_BY_SIDE),
     ("api", SIDE_BY_SIDE),
     ("cli", SIDE_BY_SIDE),
     ("up", []),
