@@ -25,6 +25,7 @@ from tables.murmur2 import partition_of_sku
 from tables.outcome import Send
 
 BARRIER_SECONDS = 25.0  # longer than a send may take (delivery.timeout.ms)
+THREAD_SECONDS = 10.0  # more than that, for the thread that waits
 ROOM_SECONDS = 20.0  # how long a full queue may stay full
 QUEUE_RECORDS_MAX = 2_000_000
 ANSWER_LINGER_MS = 1
@@ -115,7 +116,10 @@ class Outbox:
     async def barrier(self) -> None:
         """Until everything sent before this call is acknowledged."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._barrier, self._flush)
+        try:
+            await asyncio.wait_for(loop.run_in_executor(self._barrier, self._flush), BARRIER_SECONDS + THREAD_SECONDS)
+        except TimeoutError:  # a thread that got no memory to begin with never says so
+            die(BARRIER_TIMEOUT, f"no barrier within {BARRIER_SECONDS + THREAD_SECONDS:.0f} s: its thread does not run")
 
     @property
     def waiting(self) -> int:

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-ORDERS, UNITS, MANY = 40, 1_000, 6_000
+ORDERS, UNITS, MANY, LINES = 40, 1_000, 6_000, 40
 MIB = 1 << 20
 DESCRIPTORS_LACK = ("Too many open files", "Errno 24", "os error 24")
 MEMORY_LACKS = ("MemoryError", "Cannot allocate memory", "bad_alloc", "memory allocation", "can't start new thread",
@@ -42,7 +42,7 @@ def test_a_worker_whose_memory_ends_while_it_works_ends_and_says_so(embedded_sys
         size = int(file.read().split()[0]) * resource.getpagesize()
     resource.prlimit(pid, resource.RLIMIT_AS, (size // 2, size // 2))  # it keeps what it has and gets nothing more
     for n in range(MANY):
-        system.place(f"many-{n}", {"JERKY": 1, f"SKU-{n}": 1})
+        system.place(f"many-{n}", {"JERKY": 1} | {f"SKU-{n}-{m}": 1 for m in range(LINES)})
     system.flush()
     _then(system, f"half of {size // MIB} MiB while at work", MEMORY_LACKS, must_lack=True, orders=ORDERS + MANY)
     _well_without_the_limit(system, more=MANY)

@@ -271,6 +271,19 @@ def test_a_barrier_over_its_limit_ends_the_process(tmp_path, embedded_topics):
     assert "1 records not acknowledged after 1 s" in err
 
 
+def test_a_barrier_whose_thread_does_not_run_ends_the_process(embedded_made):
+    """A thread that gets no memory to begin with never says so: here it is busy with something else."""
+    ended = child(embedded_made.settings, """
+        import time
+        module.BARRIER_SECONDS = module.THREAD_SECONDS = 0.5
+        outbox._barrier.submit(time.sleep, 60)
+        asyncio.run(outbox.barrier())
+    """)  # fmt: skip
+    out, err = ended.communicate(timeout=30)
+    assert (ended.returncode, out) == (BARRIER_TIMEOUT, "")
+    assert "no barrier within 1 s: its thread does not run" in err
+
+
 async def test_a_row_as_large_as_the_rules_allow_is_taken_by_the_broker(made):
     outbox = Outbox(made.settings, 4)
     outbox.row("stock-changelog", 0, b"large", bytes(ROW_BYTES_MAX - 1_000))
