@@ -94,9 +94,11 @@ class DemandHistory:
         known = days.get(day)
         if known is not None and record.version <= known.version:
             return None
-        if day > self._latest.get(key, 0):
+        moved = record.shipped or record.returned
+        # Orders carry the channel's date; stock-outs and shipments that of the log, which replays leave far behind.
+        if (record.ordered or not (out_hours or moved)) and day > self._latest.get(key, 0):
             self._latest[key] = day
-        if known is None and not record.ordered and not out_hours and (record.shipped or record.returned):
+        if known is None and moved and not record.ordered and not out_hours:
             return None  # it tells of shipments or returns alone: no series begins with them
         wanted = max(record.ordered - record.cancelled, 0)
         self._days.setdefault(key, days)[day] = _Day(record.version, wanted, out_hours)

@@ -61,8 +61,10 @@ def test_what_was_cancelled_was_not_wanted_and_a_day_that_loses_all_of_it_is_a_d
     assert units(found) == [2, 0, 5]
 
 
-def test_a_series_does_not_begin_with_what_only_left_or_came_back_but_its_day_has_come():
-    found = history(demand(0, 0, returned=2), demand(2, 3), demand(4, 0, shipped=3))
+def test_what_left_or_came_back_neither_begins_a_series_nor_makes_it_later():
+    """Orders are replayed with dates of long ago; what is shipped meanwhile is shipped today."""
+    found = history(demand(0, 0, returned=2), demand(2, 3), demand(4, 1), demand(300, 0, shipped=3))
+    found.add(demand(301, 0, out_hours=5))
     assert units(found) == [3, 0]
 
 
