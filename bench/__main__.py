@@ -13,17 +13,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 from confluent_kafka import KafkaException
-from cyclopts import App, Parameter
+from cyclopts import App
 from rich.console import Console
 
 from bench import machine
 from bench.brokers import BROKERS, BrokerName, started
 from bench.children import BenchError
 from bench.measured import Measured, Size
+from bench.options import DEFAULT, Options
 from bench.page import write as write_page
 from bench.peers.registry import ALONE, ON_LOG, PEERS
 from bench.report import Row, row, show
@@ -52,7 +53,6 @@ app.command("bench.importing:import_orders", name="import")
 @app.default
 def bench(
     *,
-    quick: Annotated[bool, Parameter(negative="")] = False,
     only: str = "",
     broker: str = "",
     workload: str = "",
@@ -60,16 +60,15 @@ def bench(
     rounds: int = 0,
     rate: float = 500.0,
     steady_seconds: float = -1.0,
-    json: Path | None = None,
-    write: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 1,
+    options: Options = DEFAULT,
 ) -> None:
     """Measure, side by side in interleaved rounds.
 
+    With --quick one round of few orders, the second broker with one workload: under three minutes on an idle machine.
+
     Parameters
     ----------
-    quick
-        One round of few orders, the second broker with one workload: under three minutes on an idle machine.
     only
         Peers, separated by commas (smokehouse, floor, quix, faust, redis, redis_pipelined, postgres, postgres_batch,
         memory); default: all.
@@ -86,15 +85,11 @@ def bench(
         Orders a second while latency is measured.
     steady_seconds
         How long that rate is held; 0 leaves it out.
-    json
-        Also write the rows to this file.
-    write
-        Also write the table and its bars into docs/performance.md.
     seed
         Of the workloads.
     """
     talk = Console(stderr=True)
-    count, times, steady = QUICK if quick else FULL
+    count, times, steady = QUICK if options.quick else FULL
     count, times = orders or count, rounds or times
     steady = steady if steady_seconds < 0 else steady_seconds
     size = Size(min(count // WARM_UP_SHARE, WARM_UP_MAX), int(rate * steady), rate, count)
@@ -113,15 +108,15 @@ def bench(
     cells: list[Cell] = [
         (p, w, b)
         for b in brokers
-        for w in (workloads[:1] if quick and b != brokers[0] else workloads)
+        for w in (workloads[:1] if options.quick and b != brokers[0] else workloads)
         for p in peers if p in ON_LOG
     ]  # fmt: skip
     cells += [(p, w, NO_BROKER) for w in workloads for p in peers if p in ALONE]
     rows: list[Row] = []
     for measured, failed in _run(cells, times, size, seed, talk):
         rows = [row(p, w, b, size.burst, rate, measured[p, w, b], failed[p, w, b]) for p, w, b in cells]
-        if json is not None:  # after each round: what is broken off leaves what it had
-            json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
+        if options.json is not None:  # after each round: what is broken off leaves what it had
+            options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows)) + b"\n")
     out = Console()
     if not out.is_terminal:
         out = Console(width=WIDTH)  # a pipe knows no width: whole words rather than a folded table
@@ -129,7 +124,7 @@ def bench(
     for line in skipped:
         out.print(f"skipped: {line}", markup=False)
     out.print(f"{machine.describe()}; {times} round(s) of {size.burst} orders, seed {seed}")
-    if write:
+    if options.write:
         write_page(rows, skipped, machine.describe(), times)
     sys.exit(0 if all(x.check == "ok" for x in rows) else 1)
 

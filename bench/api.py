@@ -15,12 +15,10 @@ import time
 import urllib.request
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from confluent_kafka import KafkaException
-from cyclopts import Parameter
 from msgspec import Struct
 from msgspec.structs import replace
 from rich.console import Console
@@ -30,6 +28,7 @@ from bench.brokers import BrokerName, started
 from bench.children import BenchError, PythonChild
 from bench.machine import cpu_seconds
 from bench.measured import p50_and_p99
+from bench.options import DEFAULT, Options
 from bench.peers.smokehouse import SmokehousePeer, environment
 from bench.report import figure
 from bench.round import Run, opened
@@ -73,13 +72,13 @@ def api(
     *,
     rate: float = 0.0,
     broker: BrokerName = "embedded",
-    quick: Annotated[bool, Parameter(negative="")] = False,
     seconds: float = 0.0,
-    json: Path | None = None,
-    write: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 1,
+    options: Options = DEFAULT,
 ) -> None:
     """Reads of the query API a second, and the lag of its view, while orders flow through a worker.
+
+    With --quick each way of asking for 5 s instead of 20.
 
     Parameters
     ----------
@@ -87,30 +86,25 @@ def api(
         Orders a second (default: 2,000; with --quick 500).
     broker
         embedded or kafka.
-    quick
-        Each way of asking for 5 s instead of 20.
     seconds
         For each way of asking.
-    json
-        Also write the rows to this file.
-    write
-        Also write the table into docs/performance.md.
     seed
         Of the orders.
     """
-    orders_s, held = rate or (QUICK_RATE if quick else RATE), seconds or (QUICK_SECONDS if quick else SECONDS)
+    orders_s = rate or (QUICK_RATE if options.quick else RATE)
+    held = seconds or (QUICK_SECONDS if options.quick else SECONDS)
     say = Console(stderr=True, highlight=False).print
     meanwhile = Meanwhile()
     try:
         with started(broker) as running:
-            rows = measure(running, orders_s, held, QUICK_WARM_UP if quick else WARM_UP, seed, say)
+            rows = measure(running, orders_s, held, QUICK_WARM_UP if options.quick else WARM_UP, seed, say)
     except (BenchError, BrokerError, ReadError, KafkaException) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     title = (
         f"The query API while {orders_s:,.0f} orders a second are placed, {broker} broker, {CONNECTIONS} connections"
     )
-    sys.exit(0 if tell(Told("api", title, HEADINGS, 1, rows, _cells, quick=quick), meanwhile, json, write) else 1)
+    sys.exit(0 if tell(Told("api", title, HEADINGS, 1, rows, _cells), meanwhile, options) else 1)
 
 
 def measure(

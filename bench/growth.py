@@ -13,11 +13,9 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException
-from cyclopts import Parameter
 from msgspec import Struct
 from rich.console import Console
 
@@ -25,6 +23,7 @@ from bench import lines
 from bench.brokers import BrokerName, started
 from bench.children import BenchError, TooLate
 from bench.machine import resident_bytes
+from bench.options import DEFAULT, Options
 from bench.peers.smokehouse import SmokehousePeer
 from bench.report import figure
 from bench.round import Run, opened
@@ -99,13 +98,13 @@ def growth(
     *,
     only: str = "",
     broker: BrokerName = "embedded",
-    quick: Annotated[bool, Parameter(negative="")] = False,
     fill_seconds: float = 0.0,
-    json: Path | None = None,
-    write: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 1,
+    options: Options = DEFAULT,
 ) -> None:
     """CPU, memory and p99 as reservations, SKUs, lots per SKU, partitions and workers grow, one after the other.
+
+    With --quick the two smaller points of each, with short measurements.
 
     Parameters
     ----------
@@ -113,14 +112,8 @@ def growth(
         What grows, separated by commas (reservations, skus, lots, partitions, workers); default: each.
     broker
         embedded or kafka.
-    quick
-        The two smaller points of each, with short measurements.
     fill_seconds
         How long a point may be filled (default: 900, with --quick 30); one that takes longer is not measured.
-    json
-        Also write the rows to this file.
-    write
-        Also write table and picture into docs/performance.md.
     seed
         Of the orders.
     """
@@ -128,16 +121,16 @@ def growth(
     if unknown := [x for x in names if x not in DIMENSIONS]:
         print(f"unknown: {', '.join(unknown)}; there are: {', '.join(DIMENSIONS)}", file=sys.stderr)
         sys.exit(2)
-    probe = QUICK if quick else FULL
+    probe = QUICK if options.quick else FULL
     probe = probe._replace(fill_seconds=fill_seconds or probe.fill_seconds)
-    wanted = [(name, value) for name in names for value in DIMENSIONS[name][: QUICK_POINTS if quick else None]]
+    wanted = [(name, value) for name in names for value in DIMENSIONS[name][: QUICK_POINTS if options.quick else None]]
     meanwhile = Meanwhile()
     rows, missed = measure(wanted, probe, broker, seed, Console(stderr=True, highlight=False).print)
     told = Told(
         "growth", f"What an order costs as one thing grows, one worker, spread, {broker} broker", HEADINGS, 1, rows,
-        _cells, [*missed, *slopes(rows)], {"bench-growth.svg": _draw(rows, names)}, quick,
+        _cells, [*missed, *slopes(rows)], {"bench-growth.svg": _draw(rows, names)},
     )  # fmt: skip
-    sys.exit(0 if tell(told, meanwhile, json, write) else 1)
+    sys.exit(0 if tell(told, meanwhile, options) else 1)
 
 
 def measure(

@@ -12,18 +12,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import pyarrow.parquet as parquet
 from confluent_kafka import KafkaException
-from cyclopts import Parameter
 from msgspec import Struct
 from rich.console import Console
 
 from bench.brokers import BrokerName, started
 from bench.children import BenchError
 from bench.machine import cpu_seconds, resident_bytes
+from bench.options import DEFAULT, Options
 from bench.peers.smokehouse import SmokehousePeer, command
 from bench.report import figure
 from bench.round import log_on
@@ -69,11 +69,11 @@ def import_orders(
     *,
     preset: str = "",
     broker: BrokerName = "embedded",
-    quick: Annotated[bool, Parameter(negative="")] = False,
-    json: Path | None = None,
-    write: Annotated[bool, Parameter(negative="")] = False,
+    options: Options = DEFAULT,
 ) -> None:
     """The whole of a file of orders through `smokehouse import orders FILE --speed max`, and an audit of it.
+
+    With --quick its first 20,000 lines.
 
     Parameters
     ----------
@@ -83,12 +83,6 @@ def import_orders(
         What the file looks like (online-retail, complete-journey); default: by its columns.
     broker
         embedded or kafka.
-    quick
-        Its first 20,000 lines.
-    json
-        Also write the rows to this file.
-    write
-        Also write the table into docs/performance.md.
     """
     say = Console(stderr=True, highlight=False).print
     meanwhile = Meanwhile()
@@ -97,7 +91,7 @@ def import_orders(
         looks = preset or _looks_like(opened)
         with tempfile.TemporaryDirectory(prefix="smokehouse-bench-file-") as folder, started(broker) as running:
             taken, name = file.absolute(), file.name
-            if quick:
+            if options.quick:
                 taken, name = _beginning(opened, Path(folder)), f"{name}, first {QUICK_LINES:,} lines"
             found = measure(running, taken, looks, name, say)
     except FileRefused as error:
@@ -107,7 +101,7 @@ def import_orders(
         print(error, file=sys.stderr)
         sys.exit(1)
     title = "Orders of a file, imported at full speed until all are decided"
-    sys.exit(0 if tell(Told("import", title, HEADINGS, 2, [found], _cells, quick=quick), meanwhile, json, write) else 1)
+    sys.exit(0 if tell(Told("import", title, HEADINGS, 2, [found], _cells), meanwhile, options) else 1)
 
 
 def measure(broker: RunningBroker, file: Path, preset: str, name: str, say: Callable[[str], None]) -> Row:

@@ -8,17 +8,16 @@ are what was received less what was confirmed. Does not belong here: how a round
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from confluent_kafka import KafkaException
-from cyclopts import Parameter
 from msgspec import Struct
 from rich.console import Console
 
 from bench.brokers import BrokerName, choose, started
 from bench.children import BenchError
 from bench.measured import p50_and_p99
+from bench.options import DEFAULT, Options
 from bench.peers.smokehouse import SmokehousePeer
 from bench.report import figure
 from bench.round import opened
@@ -53,14 +52,14 @@ def latency(
     *,
     rates: str = "500,2000",
     broker: Literal["kafka", "embedded", "both"] | None = None,
-    quick: Annotated[bool, Parameter(negative="")] = False,
     seconds: float = 0.0,
     burst: int | None = None,
-    json: Path | None = None,
-    write: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 1,
+    options: Options = DEFAULT,
 ) -> None:
     """Placed -> decision readable with one worker: p50, p99 and CPU at steady rates, and a burst in one second.
+
+    With --quick each rate for 8 s instead of 60, half the burst.
 
     Parameters
     ----------
@@ -68,31 +67,26 @@ def latency(
         Orders a second, separated by commas.
     broker
         Default: both, Apache Kafka where it can be started; with --quick the embedded one.
-    quick
-        Each rate for 8 s instead of 60, half the burst.
     seconds
         For which each rate is held.
     burst
         Orders placed in one second (default: 20,000); 0: no burst.
-    json
-        Also write the rows to this file.
-    write
-        Also write the table into docs/performance.md.
     seed
         Of the orders.
     """
     talk = Console(stderr=True, highlight=False)
-    held = seconds or (QUICK_SECONDS if quick else SECONDS)
+    held = seconds or (QUICK_SECONDS if options.quick else SECONDS)
     try:
         loads = [(f"{rate:,.0f}/s", rate, max(1, int(rate * held))) for rate in map(float, rates.split(","))]
     except ValueError:
         print(f"--rates {rates!r}: give orders a second, for example 500,2000", file=sys.stderr)
         sys.exit(2)
     if burst is None:
-        burst = QUICK_BURST if quick else BURST
+        burst = QUICK_BURST if options.quick else BURST
     if burst:
         loads.append((f"{burst:,} in 1 s", float(burst), burst))
-    brokers, skipped = choose(broker or ("embedded" if quick else "both"))
+    warm_up = QUICK_WARM_UP if options.quick else WARM_UP
+    brokers, skipped = choose(broker or ("embedded" if options.quick else "both"))
     meanwhile = Meanwhile()
     rows: list[Row] = []
     for kind in brokers:
@@ -102,10 +96,10 @@ def latency(
                 _measure(kind, running, "", 500.0, 1_000, WARM_UP, seed)
             for load, rate, count in loads:
                 talk.print(f"{kind}: {load}, {count:,} orders")
-                rows.append(_measure(kind, running, load, rate, count, QUICK_WARM_UP if quick else WARM_UP, seed))
+                rows.append(_measure(kind, running, load, rate, count, warm_up, seed))
     title = "Placed to decided with one worker, spread"
-    told = Told("latency", title, HEADINGS, 2, rows, _cells, [f"Skipped: {x}" for x in skipped], quick=quick)
-    sys.exit(0 if tell(told, meanwhile, json, write) else 1)
+    told = Told("latency", title, HEADINGS, 2, rows, _cells, [f"Skipped: {x}" for x in skipped])
+    sys.exit(0 if tell(told, meanwhile, options) else 1)
 
 
 def _measure(

@@ -15,17 +15,15 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
 
 from confluent_kafka import KafkaException
-from cyclopts import Parameter
 from msgspec import Struct
 from msgspec.structs import replace
 from rich.console import Console
 
 from bench.brokers import BrokerName, started
 from bench.children import BenchError, Child
+from bench.options import DEFAULT, Options
 from bench.peers.smokehouse import SmokehousePeer
 from bench.report import figure
 from bench.round import Run, opened
@@ -67,12 +65,12 @@ def recovery(
     *,
     rows: int = 0,
     broker: BrokerName | None = None,
-    quick: Annotated[bool, Parameter(negative="")] = False,
-    json: Path | None = None,
-    write: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 1,
+    options: Options = DEFAULT,
 ) -> None:
     """Start of a worker to its first decision: with a wiped store, from its changelogs, and with the store it left.
+
+    With --quick a tenth of the rows.
 
     Parameters
     ----------
@@ -80,17 +78,11 @@ def recovery(
         In the changelogs (default: 1,000,000; with --quick 100,000).
     broker
         Default: kafka (Apache Kafka); with --quick embedded.
-    quick
-        A tenth of the rows.
-    json
-        Also write the rows to this file.
-    write
-        Also write the table into docs/performance.md.
     seed
         Of the orders.
     """
-    kind: BrokerName = broker or ("embedded" if quick else "kafka")
-    wanted, chunk = rows or (QUICK_ROWS if quick else ROWS), QUICK_CHUNK if quick else CHUNK
+    kind: BrokerName = broker or ("embedded" if options.quick else "kafka")
+    wanted, chunk = rows or (QUICK_ROWS if options.quick else ROWS), QUICK_CHUNK if options.quick else CHUNK
     say = Console(stderr=True, highlight=False).print
     meanwhile = Meanwhile()
     try:
@@ -100,7 +92,7 @@ def recovery(
         print(error, file=sys.stderr)
         sys.exit(1)
     title = "Start of a worker to its first decision"
-    sys.exit(0 if tell(Told("recovery", title, HEADINGS, 2, found, _cells, quick=quick), meanwhile, json, write) else 1)
+    sys.exit(0 if tell(Told("recovery", title, HEADINGS, 2, found, _cells), meanwhile, options) else 1)
 
 
 def measure(broker: RunningBroker, wanted: int, chunk: int, seed: int, say: Callable[[str], None]) -> list[Row]:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import machine
+from bench.options import Options
 from bench.page import PAGE, lines_of_table, put, today
 
 WIDTH = 160
@@ -36,7 +37,6 @@ class Told(NamedTuple):
     cells: Callable[[Any], list[str]]
     notes: Sequence[str] = ()
     pictures: Mapping[str, str] = {}  # file name -> SVG
-    quick: bool = False
 
     @property
     def numbers(self) -> range:
@@ -59,7 +59,7 @@ class Meanwhile:
         )
 
 
-def tell(told: Told, meanwhile: Meanwhile, json: Path | None, write: bool, page: Path = PAGE) -> bool:
+def tell(told: Told, meanwhile: Meanwhile, options: Options, page: Path = PAGE) -> bool:
     """Tell it; False if a check failed, or nothing was measured."""
     where = str(meanwhile)
     out = Console()
@@ -73,11 +73,11 @@ def tell(told: Told, meanwhile: Meanwhile, json: Path | None, write: bool, page:
     out.print(table)
     for note in (*told.notes, where):
         out.print(note, markup=False, highlight=False, soft_wrap=True)
-    if json is not None:
+    if options.json is not None:
         found = {"rows": told.rows, "notes": told.notes, "machine": where}
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
-    if write:
-        put(told.command, _section(told, where), told.pictures, page)
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    if options.write:
+        put(told.command, _section(told, where, quick=options.quick), told.pictures, page)
     return bool(told.rows) and all(row.check == "ok" for row in told.rows)  # type: ignore[attr-defined]
 
 
@@ -86,9 +86,9 @@ def check_cell(check: str) -> str:
     return check.strip().splitlines()[-1][:CHECK_CHARACTERS]
 
 
-def _section(told: Told, where: str) -> str:
+def _section(told: Told, where: str, *, quick: bool) -> str:
     lines = [
-        f"{told.title}. Measured {today()}{' with `--quick`' if told.quick else ''}. {where}",
+        f"{told.title}. Measured {today()}{' with `--quick`' if quick else ''}. {where}",
         "",
         *lines_of_table(told.headings, told.numbers, map(told.cells, told.rows)),
         "",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from bench.options import Options
 from bench.page import PAGE, markers
 from bench.telling import Meanwhile, Told, tell
 
@@ -33,7 +34,7 @@ def test_it_is_told_on_stdout_in_the_file_and_between_its_own_markers(
     other = "\n".join(markers(""))
     page = tmp_path / "page.md"
     page.write_text(f"{other}\nbefore\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
-    assert tell(told("ok", "ok"), Meanwhile(), tmp_path / "rows.json", True, page)
+    assert tell(told("ok", "ok"), Meanwhile(), Options(json=tmp_path / "rows.json", write=True), page)
     assert "a note" in capsys.readouterr().out
     found = json.loads((tmp_path / "rows.json").read_text())
     assert found["rows"] == 2 * [{"what": "a | b", "value": 1.5, "check": "ok"}]
@@ -52,7 +53,7 @@ def test_it_is_told_on_stdout_in_the_file_and_between_its_own_markers(
 def test_a_failed_check_and_nothing_measured_are_both_told(
     checks: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert not tell(told(*checks), Meanwhile(), None, False)
+    assert not tell(told(*checks), Meanwhile(), Options())
     out = capsys.readouterr().out
     assert all(check in out for check in checks)
 
