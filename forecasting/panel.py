@@ -99,7 +99,7 @@ def read_panel(
         notes.append(f"columns ignored: {', '.join(extra)}")
     ids, rows = _ids(table, id_column, file)
     days = _days(table, file)
-    units = _numbers(table, "y", file)
+    units = numbers(table, "y", f"{file}: ")
     usable = np.isfinite(units) & (np.abs(units) <= UNITS_MAX)
     wild = int((np.abs(units) > UNITS_MAX).sum())
     if wild:
@@ -168,13 +168,13 @@ def _days(table: pa.Table, file: Path) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False).astype("datetime64[D]")
 
 
-def _numbers(table: pa.Table, name: str, file: Path) -> Floats:
-    """A column as float64, null as NaN."""
+def numbers(table: pa.Table, name: str, where: str = "") -> Floats:
+    """A column as float64, null as NaN. `where` begins the message of an `UnreadableFileError`."""
     values = table.column(name).combine_chunks()
     try:
         values = pc.cast(values, pa.float64(), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UnreadableFileError(f"{file}: {name} holds something that is no number: {error}") from error
+        raise UnreadableFileError(f"{where}{name} holds something that is no number: {error}") from error
     return values.to_numpy(zero_copy_only=False)
 
 
@@ -254,7 +254,7 @@ def _known(
     covered_from, covered_to = int(at.min()), int(at.max()) + (WEEK_DAYS if weekly else 1)
     found: dict[str, Floats] = {}
     for name in columns:
-        values = _numbers(table, name, file)
+        values = numbers(table, name, f"{file}: ")
         values = np.where(np.isfinite(values), values, np.nan)
         matrix = np.full((len(ids), width), np.nan, dtype=np.float32)
         matrix[:, max(0, covered_from) : max(0, covered_to)] = 0.0

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from forecasting.panel import Floats, UnreadableFileError, read_table
+from forecasting.panel import Floats, UnreadableFileError, numbers, read_table
 
 # A cancellation of only a part of its order: later than this it is rather a return of goods that were wanted.
 PART_CANCELLED_WITHIN = np.timedelta64(3, "D")
@@ -86,11 +86,11 @@ def prepare(table: pa.Table, columns: Columns, *, products: str = "", fold_case:
     not_products = table.num_rows - pc.sum(is_product).as_py() if table.num_rows else 0
     table, sku = table.filter(is_product), sku.filter(is_product)
 
-    time, quantity = _times(table, columns.time), _numbers(table, columns.quantity)
+    time, quantity = _times(table, columns.time), numbers(table, columns.quantity)
     usable = ~np.isnat(time) & np.isfinite(quantity) & (quantity != 0)
     free = np.zeros(len(usable), dtype=bool)
     if columns.price:
-        free = usable & ~(_numbers(table, columns.price) > 0)
+        free = usable & ~(numbers(table, columns.price) > 0)
     orders = _text(table, columns.order).to_pylist()
     customers = _text(table, columns.customer).to_pylist() if columns.customer else [None] * table.num_rows
     names = sku.to_pylist()
@@ -179,15 +179,6 @@ def _times(table: pa.Table, column: str) -> np.ndarray:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UnreadableFileError(f"{column} holds something that is no time: {error}") from error
     return values.to_numpy(zero_copy_only=False).astype("datetime64[us]")
-
-
-def _numbers(table: pa.Table, column: str) -> Floats:
-    values = table.column(column).combine_chunks()
-    try:
-        values = pc.cast(values, pa.float64(), safe=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UnreadableFileError(f"{column} holds something that is no number: {error}") from error
-    return values.to_numpy(zero_copy_only=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

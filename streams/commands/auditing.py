@@ -19,11 +19,9 @@ from proof.audit.core import audit as fold_again
 from streams.commands.audit_showing import show
 from streams.commands.following import Following
 from streams.commands.output import fail, put_json, talk
-from streams.commands.session import EXIT_ARGUMENTS, connected
-from streams.reader import ReadError
+from streams.commands.session import EXIT_ARGUMENTS, connected, reading
 from tables import records as r
 
-CANNOT_READ = 3
 _flag = Parameter(negative="")
 
 
@@ -70,7 +68,7 @@ def audit(
     gc.disable()  # millions of small objects without cycles, in a process that ends with its report
     settings = connected()
     beside = _OneAtATime() if sequential else None
-    try:
+    with reading():
         watch = Watch(settings, GROUP)
         watch.wait_for_workers(settle)
         where = watch.cut()
@@ -81,8 +79,6 @@ def audit(
             task = bar.add_task("", total=watch.size())
             read = watch.source(where, lambda n: bar.advance(task, n))
             report = fold_again(read, where, allow_undecided=allow_undecided, look=beside)
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)
     if beside is not None:
         report["sequential"] = beside.compared()
     if json:

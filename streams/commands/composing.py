@@ -16,13 +16,11 @@ from connectors.open_log import require_open_logs
 from connectors.outlet import Outlet
 from forecasting.planning import PLANNING
 from streams.commands import vocabulary as v
-from streams.commands.output import fail
-from streams.reader import ReadError
+from streams.commands.session import reading
 from streams.settings import Settings
 from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable, encode, instant
 
-CANNOT_READ = 3
 _CODECS = {v.ORDERS: ORDER_LOG, v.WAREHOUSE: STOCK_LOG, v.PLANNING: PLANNING}
 
 
@@ -53,11 +51,9 @@ def record_of(kind: type[r.Record], given: dict[str, Any]) -> r.Record:
 
 def outlet_to(settings: Settings) -> Outlet:
     """Ends the command if no log is open."""
-    try:
+    with reading():
         require_open_logs(settings)
         return Outlet(settings)
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)
 
 
 def write(outlet: Outlet, record: r.Record) -> None:

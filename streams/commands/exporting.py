@@ -17,11 +17,10 @@ from streams.commands.export_files import STDOUT, CannotWrite, Format, write_row
 from streams.commands.export_rows import Export, Row, export_named
 from streams.commands.output import fail, put_json, say, talk
 from streams.commands.published import read_partition
-from streams.commands.session import EXIT_ARGUMENTS, connected
+from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
 from streams.reader import ReadError, bounds
 from streams.settings import Settings
 
-CANNOT_READ = 3
 _flag = Parameter(negative="")
 
 

@@ -20,11 +20,11 @@ from proof.history.moment import END, Moment, last_text, parse
 from proof.history.snapshots import Snapshots
 from streams import wiring
 from streams.commands.output import fail, say, talk
+from streams.commands.session import CANNOT_READ
 from streams.reader import ReadError
 from streams.settings import Settings
 from streams.topics import ORDERS
 
-CANNOT_READ = 3
 EXIT_ARGUMENTS = 2
 SNAPSHOTS = "snapshots"  # of the home folder
 ROLES = {role.topic: role for role in wiring.ROLES.values()}  # the agents as workers run them, by the log they read

@@ -27,12 +27,12 @@ from proof.audit.core import Audit
 from proof.audit.findings import Finding
 from streams.commands.audit_showing import in_words
 from streams.commands.output import fail, put_line, say, talk
+from streams.commands.session import CANNOT_READ
 from streams.reader import ReadError
 from streams.settings import Settings
 
 AWAY_SECONDS = 120.0
 AGAIN_SECONDS = 1.0
-CANNOT_READ = 3
 EVERY_SECONDS_MIN = 0.1
 
 

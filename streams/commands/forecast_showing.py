@@ -18,14 +18,13 @@ from forecasting.svg_plot import Curves, plot
 from forecasting.terminal_plot import drawn
 from streams.commands.output import fail, put_json, put_line, say
 from streams.commands.published import read_partition
-from streams.commands.session import EXIT_ARGUMENTS, connected
-from streams.reader import ReadError, partitions_of
+from streams.commands.session import EXIT_ARGUMENTS, connected, reading
+from streams.reader import partitions_of
 from streams.settings import Settings
 from streams.topics import DEMAND, FORECASTS, Topic
 from tables.murmur2 import partition_of_sku
 from tables.records import Demand, Forecast
 
-CANNOT_READ = 3
 PAST_DAYS = 56
 LOCATIONS_SVG = 1
 
@@ -52,11 +51,9 @@ def show(
         The records as JSON on stdout, with the past.
     """
     settings = connected()
-    try:
+    with reading():
         forecasts = _newest(settings, sku, location)
         history = _history(settings, sku)
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)
     if not forecasts:
         where = f" at {location}" if location else ""
         fail(f"there is no forecast of {sku}{where}: `smokehouse forecast` makes forecasts, `up` runs one")

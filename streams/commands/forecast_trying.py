@@ -28,8 +28,8 @@ from forecasting.svg_plot import Curves, plot
 from streams.commands.forecasting import partitions_of_text
 from streams.commands.output import fail, put_json, put_table, say, talk
 from streams.commands.published import read_partition
-from streams.commands.session import EXIT_ARGUMENTS, connected
-from streams.reader import ReadError, partitions_of
+from streams.commands.session import EXIT_ARGUMENTS, connected, reading
+from streams.reader import partitions_of
 from streams.settings import Settings
 from streams.topics import DEMAND, PLANNING, STOCK_LEVELS
 from tables.codec import Unreadable
@@ -39,7 +39,6 @@ if TYPE_CHECKING:  # what needs the extra `forecast` is imported once that is kn
     from forecasting.origins import Tally
     from forecasting.panel import Panel
 
-CANNOT_READ = 3
 PLOTS_PER_SEGMENT = 2
 PLOTTED_PAST_DAYS = 84
 POLL_SECONDS = 0.2
@@ -190,7 +189,7 @@ def _expect_packages() -> None:
 def _forecaster_from_log(settings: Settings, partitions: list[int] | None) -> Forecaster:
     """What a forecaster of these partitions would know now; what it could not read is left out."""
     forecaster = Forecaster(Terms())
-    try:
+    with reading():
         for topic, kind in ((PLANNING, PlanningRecord), (DEMAND, Demand), (STOCK_LEVELS, StockLevels)):
             for partition in sorted(partitions_of(settings, topic.name)):
                 if partitions is not None and partition not in partitions and not topic.partitions:
@@ -198,8 +197,6 @@ def _forecaster_from_log(settings: Settings, partitions: list[int] | None) -> Fo
                 for found in read_partition(settings, topic, kind, partition):
                     if found.record is not None:
                         _take(forecaster, found.record)
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)
     return forecaster
 
 

@@ -13,13 +13,11 @@ from cyclopts import Parameter
 from streams.commands.newest import newest
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.pick_plan import Pick, Picking, plan
-from streams.commands.session import connected
-from streams.reader import ReadError
+from streams.commands.session import connected, reading
 from streams.settings import Settings
 from streams.topics import ORDER_STATUS, STOCK_LEVELS
 from tables.records import StockLevels
 
-CANNOT_READ = 3
 _flag = Parameter(name="--json", negative="")
 
 
@@ -35,10 +33,8 @@ def pick_list(location: str, /, *, order: str = "", json_output: Annotated[bool,
     json_output
         One JSON list on stdout, an item per order.
     """
-    try:
+    with reading():
         picks = _picks(connected(), location, order)
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)
     if order and not picks:
         fail(f"order {order!r} has nothing to be picked at {location}. How it stands: smokehouse orders get {order}")
     if json_output:

@@ -8,8 +8,7 @@ Does not belong here: how topics are read (`published`), how they are followed (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -17,9 +16,8 @@ from msgspec.structs import replace
 
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.published import Version, newest_of_keys, read_keys, version_text
-from streams.commands.session import connected
+from streams.commands.session import connected, reading
 from streams.commands.tailing import tail
-from streams.reader import ReadError
 from streams.topics import ORDER_STATUS, ORDERS, RESERVATIONS, STOCK_LEVELS
 from tables.records import OrderDecided, OrderStatus, StockLevels
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["orders_app", "stock_app", "tail"]
 
-CANNOT_READ = 3
 QUANTITIES = (
     "on_hand", "available", "reserved", "allocated", "safety_stock", "unavailable", "shortage", "backordered",
     "open_to_all", "reorder_point",
@@ -63,7 +60,7 @@ def get_stock(sku: str, /, *skus: str, location: str = "", at: str = "", json_ou
     asked = list(dict.fromkeys([sku, *skus]))
     if at:
         return _get_past(asked, at, location, json_output=json_output)
-    with _reading():
+    with reading():
         there = newest_of_keys(connected(), STOCK_LEVELS, StockLevels, asked)
     found = [there[name] for name in asked if name in there]
     lacking = [f"{name!r}: unknown SKU (no stock level is published)" for name in asked if name not in there]
@@ -208,7 +205,7 @@ def get_order(order_id: str, /, *, json_output: Json = False) -> None:
     json_output
         One JSON document on stdout: order, decision (null: undecided), cancellations, edits.
     """
-    with _reading():
+    with reading():
         settings = connected()
         order = newest_of_keys(settings, ORDER_STATUS, OrderStatus, [order_id]).get(order_id)
         said = {x.record.id: x.record for x in read_keys(settings, RESERVATIONS, OrderDecided, [order_id]) if x.record}
@@ -269,11 +266,3 @@ def _units(decided: OrderDecided) -> str:
         + (f" ({x.backordered} backordered)" if x.backordered else "") + (f" ({x.reason})" if x.reason else "")
         for x in decided.lines
     )  # fmt: skip
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)

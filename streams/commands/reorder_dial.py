@@ -16,13 +16,12 @@ from forecasting.series import BadDemand, DemandHistory, Series
 from streams.commands.composing import outlet_to, record_of, write
 from streams.commands.newest import newest
 from streams.commands.output import fail, put_json, put_table, say
-from streams.commands.session import EXIT_ARGUMENTS, connected
+from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
 from streams.reader import ReadError
 from streams.settings import Settings
 from streams.topics import DEMAND, STOCK_LEVELS
 from tables import records as r
 
-CANNOT_READ = 3
 DAYS_MAX = 294  # 26 weeks played, 16 weeks that the first of them looks back on
 
 

@@ -9,8 +9,6 @@ belong here: what is recommended (`forecasting`), how decisions are written (`re
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Annotated, Any, NoReturn
 
@@ -22,11 +20,9 @@ from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.planned import decisions, recommendations
 from streams.commands.reorder_decisions import Decider
 from streams.commands.reorder_dial import dial
-from streams.commands.session import EXIT_ARGUMENTS, connected
-from streams.reader import ReadError
+from streams.commands.session import EXIT_ARGUMENTS, connected, reading
 from tables import records as r
 
-CANNOT_READ = 3
 reorders_app = App(name="reorders", help="Reorders: what to buy or move, and what is decided about it.")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 reorders_app.command(dial)
@@ -51,7 +47,7 @@ def list_reorders(
     json_output
         One JSON list on stdout: each recommendation with its state and its decision.
     """
-    with _reading():
+    with reading():
         found = [
             x for x in recommendations(connected()).values()
             if (everything or x.state == "open") and supplier in ("", x.reorder.supplier)
@@ -102,7 +98,7 @@ def accept(
             fail("--all needs --max-cost CENTS, 0 or more", EXIT_ARGUMENTS)
     elif max_cost is not None:
         fail("--max-cost goes with --all", EXIT_ARGUMENTS)
-    with _reading():
+    with reading():
         settings = connected()
         found = recommendations(settings)
         if everything:
@@ -135,7 +131,7 @@ def dismiss(sku: str, location: str, /, *, reason: str, by: str = "", json_outpu
     json_output
         The decision as JSON on stdout.
     """
-    with _reading():
+    with reading():
         settings = connected()
         chosen = _undecided(recommendations(settings), sku, location, override=False)
         decider = Decider(settings, by or _me(), reason)
@@ -157,7 +153,7 @@ def history(*, sku: str = "", json_output: Json = False) -> None:
     json_output
         One JSON document on stdout: decisions and summary.
     """
-    with _reading():
+    with reading():
         found = [x for x in decisions(connected()).values() if sku in ("", x.sku)]
     found.sort(key=lambda x: (x.decided_at or x.time, x.run, x.sku, x.location), reverse=True)
     fared = summary(found)
@@ -229,11 +225,3 @@ def _me() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return ""
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)

@@ -13,14 +13,12 @@ from cyclopts import Parameter
 
 from api.owed import OwedIndex, Owing, Shortage, shortage_at
 from streams.commands.newest import newest
-from streams.commands.output import fail, put_json, put_table, say
-from streams.commands.session import connected
-from streams.reader import ReadError
+from streams.commands.output import put_json, put_table, say
+from streams.commands.session import connected, reading
 from streams.settings import Settings
 from streams.topics import ORDER_STATUS, STOCK_LEVELS
 from tables.records import LocationLevel, StockLevels
 
-CANNOT_READ = 3
 _flag = Parameter(name="--json", negative="")
 
 
@@ -34,10 +32,8 @@ def shortages(*, location: str = "", json_output: Annotated[bool, _flag] = False
     json_output
         One JSON list on stdout, an item per SKU and location.
     """
-    try:
+    with reading():
         items = _items(connected(), location)
-    except ReadError as error:
-        fail(str(error), CANNOT_READ)
     if json_output:
         put_json([item._asdict() | {"orders": [order._asdict() for order in item.orders]} for item in items])
     elif items:

@@ -17,11 +17,10 @@ from cyclopts import Parameter
 
 from streams.commands.lines import Item, as_json, as_text, items, speaks_of
 from streams.commands.output import fail, say
-from streams.commands.session import EXIT_ARGUMENTS, connected
+from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
 from streams.reader import Follower, ReadError, follow
 from streams.topics import CATALOGUE, Topic
 
-CANNOT_READ = 3
 POLL_SECONDS = 0.2  # how late a closed pipe is noticed while nothing comes
 _flag = Parameter(negative="")
 
