@@ -1,4 +1,4 @@
-"""`smokehouse forecast show`: the newest forecast of a SKU with its past, drawn in the terminal or as SVG.
+"""`smokehouse forecast show`: the newest forecast of a SKU with its past, drawn in the terminal or as PNG.
 
 Reads `demand` and `forecasts`: of each, the one partition that holds the SKU. Writes the file asked for. Exit codes: 1
 there is no forecast, 2 the file cannot be written, 3 a topic cannot be read. Does not belong here: drawing.
@@ -14,7 +14,6 @@ import msgspec
 from cyclopts import Parameter
 
 from forecasting.series import BadDemand, DemandHistory
-from forecasting.svg_plot import Curves, plot
 from forecasting.terminal_plot import drawn
 from streams.commands.output import fail, put_json, put_line, say
 from streams.commands.published import read_partition
@@ -26,7 +25,6 @@ from tables.murmur2 import partition_of_sku
 from tables.records import Demand, Forecast
 
 PAST_DAYS = 56
-LOCATIONS_SVG = 1
 
 
 def show(
@@ -34,7 +32,7 @@ def show(
     /,
     *,
     location: str = "",
-    svg: Path | None = None,
+    png: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Show the newest forecast of a SKU: 56 days of demand, then 28 days expected, and their 95 % bounds.
@@ -45,7 +43,7 @@ def show(
         What to look up.
     location
         Only this location. Default: every one that has a forecast.
-    svg
+    png
         Also draw it into this file, with bands up to the 90 % and 99 % quantiles; --location chooses which.
     json
         The records as JSON on stdout, with the past.
@@ -57,21 +55,17 @@ def show(
     if not forecasts:
         where = f" at {location}" if location else ""
         fail(f"there is no forecast of {sku}{where}: `smokehouse forecast` makes forecasts, `up` runs one")
-    if svg is not None and len(forecasts) > LOCATIONS_SVG:
-        fail(f"--svg draws one location: give --location, one of {', '.join(sorted(forecasts))}", EXIT_ARGUMENTS)
+    if png is not None and len(forecasts) > 1:
+        fail(f"--png draws one location: give --location, one of {', '.join(sorted(forecasts))}", EXIT_ARGUMENTS)
     pasts = {at: _past(history, forecast) for at, forecast in forecasts.items()}
     if json:
         put_json([msgspec.to_builtins(forecasts[at]) | {"past": pasts[at]} for at in sorted(forecasts)])
     else:
         for at in sorted(forecasts):
             _draw(forecasts[at], pasts[at])
-    if svg is not None:
+    if png is not None:
         [(at, forecast)] = forecasts.items()
-        try:
-            svg.write_text(_svg(forecast, pasts[at]), encoding="utf-8")
-        except OSError as error:
-            fail(f"{svg}: {error.strerror}", EXIT_ARGUMENTS)
-        say(f"drawn into {svg}")
+        _plot(forecast, pasts[at], png)
 
 
 def _newest(settings: Settings, sku: str, location: str) -> dict[str, Forecast]:
@@ -123,10 +117,18 @@ def _draw(forecast: Forecast, past: list[int | None]) -> None:
     put_line(f"expected: {total:.1f} in {days} days; by week {weeks}")
 
 
-def _svg(forecast: Forecast, past: list[int | None]) -> str:
-    curves = Curves(past=past, mean=forecast.mean, narrow=forecast.q90, wide=forecast.q99)
-    title = f"{forecast.sku} at {forecast.location}, run {forecast.run} ({forecast.model})"
-    return plot(title, curves, first=_first_day(forecast, past), turn=forecast.days[0], last=forecast.days[-1])
+def _plot(forecast: Forecast, past: list[int | None], file: Path) -> None:
+    try:
+        from forecasting.plot import Curves, plot  # of the extra `forecast`
+    except ImportError as error:
+        fail(f'{error}. Install the extra: pip install "smokehouse[forecast]"', EXIT_ARGUMENTS)
+    turn = date.fromisoformat(forecast.days[0])
+    curves = Curves(turn=turn, past=past, mean=forecast.mean, narrow=forecast.q90, wide=forecast.q99)
+    try:
+        plot(f"{forecast.sku} at {forecast.location}, run {forecast.run} ({forecast.model})", curves, file)
+    except (OSError, ValueError) as error:
+        fail(f"{file}: {error}", EXIT_ARGUMENTS)
+    say(f"drawn into {file}")
 
 
 def _first_day(forecast: Forecast, past: list[int | None]) -> str:

@@ -7,9 +7,7 @@ Does not belong here: the models, their scores (`forecasting`).
 
 from __future__ import annotations
 
-import csv
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from forecasting.learning import TRAINING_SECONDS, Training, missing_packages, sampled_panel, too_little
 from forecasting.policy import Terms
 from forecasting.runs import Forecaster
-from forecasting.svg_plot import Curves, plot
+from streams.commands.backtest_files import SEGMENT_COLUMNS, by_segment, cell, write_csv, write_page, write_plots
 from streams.commands.forecasting import partitions_of_text
 from streams.commands.output import fail, put_json, put_table, say, talk
 from streams.commands.published import read_partition
@@ -39,12 +37,8 @@ if TYPE_CHECKING:  # what needs the extra `forecast` is imported once that is kn
     from forecasting.origins import Tally
     from forecasting.panel import Panel
 
-PLOTS_PER_SEGMENT = 2
-PLOTTED_PAST_DAYS = 84
 POLL_SECONDS = 0.2
-NO_FIGURE = 1e5  # errors over next to no units
 OURS, LIVE = "boosted model", "simple live method"
-SEGMENT_COLUMNS = ("series", "rmsse", "wape", "wape_28_day_mean", "wape_total", "bias", "spl", "c95", "c99")
 METHOD_COLUMNS = ("rmsse", "wape", "wape_total", "bias", "spl", "c95", "c99", "cpu_s_per_1000")
 _flag = Parameter(negative="")
 
@@ -87,7 +81,8 @@ def backtest(
     replay
         Also play stock: days of it that a fill of 95 % would have cost.
     plots
-        A folder for SVG plots: past, bounds and what came, of the best-selling series of each segment.
+        A folder for PNG plots (past, bounds and what came, of the best-selling series of each segment) and a page of
+        them, index.html.
     csv_file
         Scores of all series and per segment, as CSV.
     json
@@ -115,9 +110,11 @@ def backtest(
     report["baselines"] = others | report["baselines"]
     try:
         if csv_file is not None:
-            _write_csv(report, csv_file)
+            write_csv(report, csv_file)
         if plots is not None:
-            say(f"{_write_plots(panel, tally, horizon, plots)} plots in {plots}")
+            drawn = write_plots(panel, tally, horizon, plots)
+            write_page(report, drawn, plots / "index.html")
+            say(f"{len(drawn)} plots in {plots}; open {plots / 'index.html'} in a browser")
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", EXIT_ARGUMENTS)
     if json:
@@ -256,76 +253,16 @@ def _scored(
 
 
 def _show(report: dict[str, Any]) -> None:
-    rows = [[name, *map(_cell, values)] for name, values in _by_segment(report)]
+    rows = [[name, *map(cell, values)] for name, values in by_segment(report)]
     put_table(f"{', '.join(report['model'])}: {report['origins']} origins", ["segment", *SEGMENT_COLUMNS], rows)
     methods = {OURS: report["smokehouse"]} | report["baselines"]
-    rows = [[name, *(_cell(found.get(column)) for column in METHOD_COLUMNS)] for name, found in methods.items()]
+    rows = [[name, *(cell(found.get(column)) for column in METHOD_COLUMNS)] for name, found in methods.items()]
     put_table("beside others, all series", ["method", *METHOD_COLUMNS], rows)
     if "stock_days_at_fill_95" in report:
-        rows = [[name, _cell(days)] for name, days in report["stock_days_at_fill_95"].items()]
+        rows = [[name, cell(days)] for name, days in report["stock_days_at_fill_95"].items()]
         put_table("stock played", ["method", "days of demand on hand that a fill of 95 % costs"], rows)
         learnt = [
-            [level, f"{100 * x['fill']:.1f} %", _cell(x["stock_days"])]
+            [level, f"{100 * x['fill']:.1f} %", cell(x["stock_days"])]
             for level, x in report["levels_as_learnt"].items()
         ]
         put_table("ordered up to the learnt quantile", ["quantile", "fill", "days of demand on hand"], learnt)
-
-
-def _by_segment(report: dict[str, Any]) -> Iterator[tuple[str, list[float | None]]]:
-    """All series, then each segment; without a figure where nothing came that errors could be measured by."""
-    segments = {"all": report["smokehouse"] | {"series": report["series"]}} | report["segments"]
-    for name, found in segments.items():
-        values = [found.get(column) for column in SEGMENT_COLUMNS]
-        yield name, [value if value is not None and abs(value) < NO_FIGURE else None for value in values]
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def _write_csv(report: dict[str, Any], file: Path) -> None:
-    with file.open("w", newline="", encoding="utf-8") as out:
-        rows = csv.writer(out)
-        rows.writerow(["segment", *SEGMENT_COLUMNS])
-        rows.writerows(
-            [name, *("" if value is None else value for value in values)] for name, values in _by_segment(report)
-        )
-
-
-# -- plots -------------------------------------------------------------------------------------------------------------
-
-
-def _write_plots(panel: Panel, tally: Tally, horizon: int, folder: Path) -> int:
-    """The best-selling series of each segment at the last origin: how many plots were written."""
-    import numpy as np
-
-    from forecasting.segments import SEGMENTS, segments_of
-
-    folder.mkdir(parents=True, exist_ok=True)
-    cut = max(tally.trained)
-    past, rows = panel.until(cut), panel.begun(cut)
-    shape = (len(past.ids), horizon)
-    said = {name: np.asarray(tally.forecasts[-1][name]).reshape(shape) for name in ("mean", "q90", "q99")}
-    kind, sold = segments_of(past), np.nansum(past.units[:, -PLOTTED_PAST_DAYS:], axis=1)
-    shown = past.units[:, -PLOTTED_PAST_DAYS:]
-    turn = past.first_day + cut
-    count = 0
-    for n, segment in enumerate(SEGMENTS):
-        best = sorted(np.flatnonzero(kind == n).tolist(), key=lambda row: -sold[row])[:PLOTS_PER_SEGMENT]
-        for row in best:
-            curves = Curves(
-                past=_known(shown[row]), came=_known(panel.units[rows[row], cut : cut + horizon]),
-                mean=said["mean"][row].tolist(), narrow=said["q90"][row].tolist(), wide=said["q99"][row].tolist(),
-            )  # fmt: skip
-            name = re.sub(r"[^A-Za-z0-9._-]", "_", past.ids[row])[:60]
-            drawing = plot(
-                f"{past.ids[row]} ({segment})", curves, first=str(turn - shown.shape[1]), turn=str(turn),
-                last=str(turn + horizon - 1),
-            )  # fmt: skip
-            (folder / f"{segment}-{name}.svg").write_text(drawing, encoding="utf-8")
-            count += 1
-    return count
-
-
-def _known(values: Any) -> list[float | None]:
-    return [None if value != value else float(value) for value in values.tolist()]

@@ -9,11 +9,11 @@ import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from tables import records as r
 from tables.codec import encode
@@ -46,6 +46,14 @@ def shape(series: int, days: int, chance: random.Random) -> Iterator[int]:
         yield round(chance.expovariate(1 / (0.5 + series * 0.3) / (3 if day % 7 >= 5 else 1)))
 
 
+def picture(file: Path) -> tuple[int, int]:
+    """Width and height of a PNG that has more than one colour."""
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+        assert len(image.getcolors(1 << 20) or ()) > 4
+        return image.size
+
+
 def many(series: int, days: int) -> Iterator[r.Demand]:
     chance = random.Random(3)
     for n in range(series):
@@ -67,8 +75,8 @@ def test_show_draws_the_past_and_the_newest_forecast_with_its_bound(shop, tmp_pa
     sell(shop, (demand("BJ-1", ahead, 6, out=ahead == 28) for ahead in range(31)))
     forecast_from(shop, "BJ-1", 30, "2025-11-04.1000", 4.0)
     forecast_from(shop, "BJ-1", 30, "2025-11-04.999", 400.0)
-    file = tmp_path / "bj.svg"
-    lines = shop.run("forecast", "show", "BJ-1", "--svg", str(file)).stdout.splitlines()
+    file = tmp_path / "bj.png"
+    lines = shop.run("forecast", "show", "BJ-1", "--png", str(file)).stdout.splitlines()
     assert lines[0] == "BJ-1 at W1: run 2025-11-04.1000, boosted-nb-2, ok"
     assert lines[1].strip().startswith("12 ┤"), "the 95 % bound is the greatest number"
     bottom = next(line for line in lines if "?" in line)
@@ -77,9 +85,7 @@ def test_show_draws_the_past_and_the_newest_forecast_with_its_bound(shop, tmp_pa
     assert any("●" * 28 in line for line in lines)
     assert lines[-1] == "expected: 112.0 in 28 days; by week 28.0, 28.0, 28.0, 28.0"
     assert "2025-10-06" in lines[-3]
-    drawing = ElementTree.parse(file).getroot()
-    assert drawing.tag.endswith("svg")
-    assert "BJ-1 at W1" in file.read_text()
+    assert picture(file) == (990, 352)
 
 
 def test_show_gives_the_records_as_json_and_tells_locations_apart(shop, tmp_path: Path):
@@ -89,9 +95,9 @@ def test_show_gives_the_records_as_json_and_tells_locations_apart(shop, tmp_path
     found = json.loads(shop.run("forecast", "show", "BJ-1", "--json").stdout)
     assert [one["location"] for one in found] == ["W1", "W2"]
     assert [one["past"] for one in found] == [[6] * 30, []]
-    said = shop.run("forecast", "show", "BJ-1", "--svg", str(tmp_path / "x.svg"), code=2)
+    said = shop.run("forecast", "show", "BJ-1", "--png", str(tmp_path / "x.png"), code=2)
     assert "give --location, one of W1, W2" in said.stderr
-    assert not (tmp_path / "x.svg").exists()
+    assert not (tmp_path / "x.png").exists()
     assert json.loads(shop.run("forecast", "show", "BJ-1", "--location", "W2", "--json").stdout)[0]["location"] == "W2"
 
 
@@ -142,11 +148,13 @@ def test_a_backtest_writes_plots_and_scores_and_plays_stock(shop, tmp_path: Path
         assert row["segment"] in said.stdout
     assert "simple live method" in said.stdout
     assert "days of demand on hand" in said.stdout
-    drawn = list(plots.glob("*.svg"))
+    drawn = list(plots.glob("*.png"))
+    page = (plots / "index.html").read_text()
     assert drawn
     for file in drawn:
         assert file.name.split("-")[0] in {row["segment"] for row in rows} | {"new", "dead"}
-        assert ElementTree.parse(file).getroot().tag.endswith("svg")
+        assert picture(file) == (990, 352)
+        assert f'src="{file.name}"' in page
 
 
 @LEARNS
