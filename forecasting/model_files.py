@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from forecasting.boosted import MODEL
 from forecasting.champion import Champion
 
 FORMAT = "1"  # of the pickled classes: raise it when one of them changes
@@ -55,7 +56,8 @@ class Card(msgspec.Struct, kw_only=True):
 def versions() -> dict[str, str]:
     """What must be the same for a pickle to be read."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"format": FORMAT, "python": python} | {name: version(name) for name in ("numpy", "scikit-learn")}
+    libraries = {name: version(name) for name in ("numpy", "scikit-learn")}
+    return {"format": FORMAT, "model": MODEL, "python": python} | libraries
 
 
 def cards(folder: Path, until: str = "9999") -> Iterator[Card]:
