@@ -111,6 +111,8 @@ class Audit:
         number, folded, rooms = self._cut.number, self.stock_in.ends, self._stock_book.rooms
         self._letters.read(source(DEAD_LETTERS), number)
         self.orders_in.read(source(ORDERS))
+        if cut.end and not self.orders_in.partitions:
+            return  # the log was cut before it was opened: where a SKU belongs is known in the next round
         self._levels.partitions = max(self.orders_in.partitions.values(), default=1)
         self._changelog.read(source(STOCK_CHANGELOG), folded, number)
         self._levels.read(source(STOCK_LEVELS), folded)

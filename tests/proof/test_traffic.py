@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from proof.audit.core import Audit
+from proof.audit.seen import Cut
 from tables import records as r
 
 SKUS = ("S0", "S1", "S2", "S3")
@@ -228,6 +230,24 @@ def test_who_looks_on_while_it_happens_finds_nothing_and_counts_the_same(
     missed = Counter({rule: count for rule, count in missed.items() if count})
     assert missed.keys() <= {"changelog", "level"}
     assert missed.total() == told["too_late"]
+
+
+def test_who_looked_on_before_the_logs_were_opened_finds_nothing_and_counts_the_same(new_belt: Any) -> None:
+    """The first cut is before the first record of either log; everything else was said by the time it was read."""
+    belt = new_belt(partitions=2, limits=LIMITS)
+    whole = run(belt, random.Random(5), 100)
+    nothing = dict.fromkeys(belt.committed, 0)
+    new = {topic: belt.source(topic) for topic, _ in belt.topics}
+    looking_on = Audit()
+
+    looking_on.round(lambda topic: [] if (topic, 0) in nothing else new.pop(topic, []), Cut(nothing, nothing, nothing))
+    assert looking_on.report()["findings"] == []
+    looking_on.round(lambda topic: new.pop(topic, []))
+
+    told = looking_on.report()
+    assert whole["checked"]["level"] > 10
+    for what in ("findings", "logs", "orders", "undecided", "checked", "too_late"):
+        assert told[what] == whole[what], what
 
 
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
