@@ -68,6 +68,7 @@ class Live:
         data = {
             "counters": counters(self._feed).model_dump(),
             "lag": _lag(self._feed),
+            "plans": self._feed.view.plans,
             "skus": changed[0],
             "decisions": [record.value for record in changed[1]],
             "alerts": [record.value for record in changed[2]],

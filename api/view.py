@@ -82,6 +82,7 @@ class View:
         self.forecasts: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.reorders: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.forecast_alerts: OrderedDict[tuple[str, str, str], Record] = OrderedDict()  # those that stand raised
+        self.plans = 0  # changes of reorders and forecast alerts so far
         self.applied: dict[tuple[str, int], Record] = {}  # the last record of each partition
         self._sequence = 0
         self._decision_ids: OrderedDict[str, None] = OrderedDict()
@@ -231,11 +232,13 @@ class View:
 
     def _reorder(self, record: Record) -> None:
         _keep_newest_run(self.reorders, record)
+        self.plans += 1
 
     def _forecast_alert(self, record: Record) -> None:
         said = record.value
         if said is None:
             return
+        self.plans += 1
         key = said.sku, said.location, said.kind
         self.forecast_alerts.pop(key, None)
         if said.state == "raised":

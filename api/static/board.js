@@ -1,5 +1,8 @@
 // The board: loads what is there, then listens to /v1/live. Rows are kept and changed in place, never rebuilt whole.
 // Of a SKU the highest version stands, whichever way it came. Paused, nothing is taken in; going on loads anew.
+import { forgetPlans, plansAre } from "./ahead.js";
+import { ask, askAll, count, item, make } from "./parts.js";
+
 const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MAX = 200, WORK_DAYS = 7, RETRY_MS = 1000, SKU_PAGES_MAX = 10, SAMPLES = 120;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
 const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", short: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull",
@@ -12,7 +15,6 @@ const WORDS = {
   unknown_sku: "unknown SKU", discontinued: "no longer sold", malformed_quantity: "impossible quantity", too_old: "asked too late",
 };
 const $ = (id) => document.getElementById(id);
-const count = new Intl.NumberFormat("en");
 const LEVEL_KINDS = ["low", "out", "restored"], OWED_KINDS = ["shortage", "covered"]; // the others are work
 const URGENCY = { recalled: 0, paid_unallocated: 1, short: 2, expired: 3, expiring: 4, discrepancy: 5, recount: 6 };
 const LOT_TONE = { approved: "good", inspection: "wait", on_hold: "wait", recalled: "bad", expired: "bad" };
@@ -26,24 +28,12 @@ const paid = new Map(); // order_id -> an order that was paid for and holds noth
 let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
 let loads = 0, loaded = false;
 
-const make = (tag, name, text) => {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
-};
 const plain = (code) => code.replaceAll("_", " ");
 const words = (code) => WORDS[code] || plain(code); // why something was decided
 const clock = (time) => {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
 };
-
-async function ask(path) {
-  const answer = await fetch(path, { headers: { accept: "application/json" } });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer.json();
-}
 
 async function load() {
   const mine = ++loads; // a later load makes an earlier one pointless
@@ -58,14 +48,7 @@ async function load() {
 }
 
 async function fetchAll(wanted) {
-  const begun = Date.now(), found = [];
-  let after = "";
-  for (let page = 0; page < SKU_PAGES_MAX; page += 1) {
-    const answer = await ask(`/v1/skus?limit=500${after}`);
-    found.push(...answer.items);
-    if (!answer.next) break;
-    after = `&after=${encodeURIComponent(answer.next)}`;
-  }
+  const begun = Date.now(), found = await askAll("/v1/skus", SKU_PAGES_MAX);
   const [decided, alerted, tasks, latest, unserved, status] = await Promise.all([
     ask(`/v1/decisions?limit=${FEED_MAX}`), ask(`/v1/alerts?limit=200&kind=${LEVEL_KINDS.join("&kind=")}`), ask("/v1/alerts?limit=500&kind=shortage&kind=recount&kind=discrepancy&kind=expiring"), ask(`/v1/orders?limit=${FEED_MAX}`), ask("/v1/orders?status=paid_unallocated&limit=200"), ask("/status"),
   ]);
@@ -127,7 +110,7 @@ function placed(order) {
 function listen() {
   source?.close();
   source = new EventSource("/v1/live");
-  source.addEventListener("open", () => { if (paused) say("wait", "Paused"); else load(); });
+  source.addEventListener("open", () => { forgetPlans(); if (paused) say("wait", "Paused"); else load(); });
   source.addEventListener("tick", (event) => { if (!paused) take(JSON.parse(event.data)); });
   source.addEventListener("reload", () => { if (!paused) load(); });
   source.addEventListener("error", lost);
@@ -141,6 +124,7 @@ function lost() {
 function take(tick) {
   counters = tick.counters;
   lag = tick.lag;
+  plansAre(tick.plans);
   rates.push(counters.orders_per_second);
   if (rates.length > SAMPLES) rates.shift();
   const now = Date.now();
@@ -370,11 +354,9 @@ function drawAlerts() {
 }
 
 function entry(kind, label, title, text, time) {
-  const item = make("li"), what = make("div", "what"), when = make("time", "", clock(time));
-  what.append(make("b", "", title), make("small", "", text));
+  const when = make("time", "", clock(time));
   if (time) when.dateTime = time;
-  item.append(make("span", `tag ${TONE[kind] || "dull"}`, label), what, when);
-  return item;
+  return item(TONE[kind], label, title, text, when);
 }
 
 $("pause").addEventListener("click", () => {

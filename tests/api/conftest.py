@@ -29,6 +29,7 @@ from tables.murmur2 import partition_of
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30.0
+PAGE_MS = 10_000
 LOG_ID = 1_000
 PARTITIONS = 4
 FLAVORS = ("Original", "Black Pepper", "Chili Lime", "Teriyaki", "Smoked Paprika", "Honey Garlic")
@@ -99,17 +100,21 @@ def forecast(sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", location: st
     )  # fmt: skip
 
 
-def reorder(sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", location: str = "W1") -> r.Reorder:
+def reorder(
+    sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", location: str = "W1", quantity: int = 11,
+    order_by: str = "2026-11-24", **more: Any,
+) -> r.Reorder:  # fmt: skip
     return r.Reorder(
-        id=f"{sku}|{location}|{run}", sku=sku, location=location, run=run, quantity=11, order_by="2026-11-24",
-        reorder_point=7, order_up_to=16, position=5, lead_days=7, reason="Buy 11 today.",
+        id=f"{sku}|{location}|{run}", sku=sku, location=location, run=run, quantity=quantity, order_by=order_by,
+        reorder_point=7, order_up_to=16, position=5, lead_days=7, reason="Buy 11 today.", **more,
     )  # fmt: skip
 
 
-def forecast_alert(sku: str = "JRK-ORIG-50") -> r.ForecastAlert:
+def forecast_alert(sku: str = "JRK-ORIG-50", kind: str = "stockout_predicted", **more: Any) -> r.ForecastAlert:
+    said = {"state": "raised", "day": "2026-11-26", "note": "12 there"} | more
     return r.ForecastAlert(
-        id=f"{sku}|W1", sku=sku, location="W1", kind="stockout_predicted", state="raised", run="2026-11-23.001",
-        probability=0.8, units=4, stock=12, day="2026-11-26", until="2026-11-30", note="12 there",
+        id=f"{sku}|W1", sku=sku, location="W1", kind=kind, run="2026-11-23.001", probability=0.8, units=4, stock=12,
+        until="2026-11-30", **said,
     )  # fmt: skip
 
 
@@ -411,3 +416,19 @@ def lonely(tmp_path: Path) -> Iterator[tuple[Api, Brokers]]:
             yield made, brokers
     finally:
         brokers.end()
+
+
+@pytest.fixture
+def page(api, browser):
+    """The page of the test's own API, opened; afterwards it has logged no error."""
+    errors = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(PAGE_MS)
+    page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(api.url + "/")
+    page.wait_for_selector("#state[data-state=live]")
+    yield page
+    context.close()
+    assert errors == []

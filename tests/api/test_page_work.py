@@ -2,27 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tables import records as r
-
-SECONDS = 10_000  # playwright counts in milliseconds
-
-
-@pytest.fixture
-def page(api, browser):
-    """The page of the test's own API, opened; afterwards it has logged no error."""
-    errors = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
-    page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(api.url + "/")
-    page.wait_for_selector("#state[data-state=live]")
-    yield page
-    context.close()
-    assert errors == []
 
 
 def work(page):

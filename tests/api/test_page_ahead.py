@@ -1,0 +1,56 @@
+"""What is ahead: forecasts' alerts and what to order stand on the page, the most urgent first, and leave when it is so."""
+
+from __future__ import annotations
+
+
+def ahead(page):
+    """(tag, SKU, day) of every entry, as shown at one moment."""
+    items = page.evaluate("""[...document.querySelectorAll("#ahead li")].map((item) =>
+        [".tag", "b", "time"].map((part) => item.querySelector(part).textContent))""")
+    return [tuple(item) for item in items]
+
+
+def test_what_runs_out_comes_first_then_what_to_order_then_the_rest(api, page):
+    make = api.make
+    assert "Nothing ahead" in page.locator("#no-ahead").inner_text()
+    api.publish(
+        "forecast-alerts", make.forecast_alert("LATE", day="2026-12-04"), make.forecast_alert("SOON"),
+        make.forecast_alert("PILES", "overstock", day="2026-11-25", note="900 there, 40 expected to sell"),
+    )  # fmt: skip
+    api.publish(
+        "reorders", make.reorder("BUY", supplier="ACME", expected="2026-12-01"), make.reorder("ENOUGH", quantity=0),
+        make.reorder("SOON", kind="transfer", from_location="RENO"),
+    )  # fmt: skip
+    api.wait(lambda: len(ahead(page)) == 4)
+    assert ahead(page) == [
+        ("runs out", "SOON", "2026-11-26"), ("runs out", "LATE", "2026-12-04"), ("order", "BUY", "2026-11-24"),
+        ("too much", "PILES", "2026-11-25"),
+    ]  # fmt: skip
+    said = page.locator("#ahead").inner_text()
+    assert "W1: 12 there. Move 11 from RENO by 2026-11-24." in said
+    assert "W1: Order 11 from ACME by 2026-11-24, there 2026-12-01." in said
+    assert page.locator("#ahead li", has_text="BUY").get_attribute("title") == "Buy 11 today."
+    assert page.locator("#ahead-hint").inner_text() == "4 to look at"
+
+
+def test_an_alert_that_is_cleared_leaves_without_a_reload(api, page):
+    api.publish("forecast-alerts", api.make.forecast_alert("A"), api.make.forecast_alert("B"))
+    api.wait(lambda: len(ahead(page)) == 2)
+    page.evaluate("window.sameDocument = true")
+    api.publish("forecast-alerts", api.make.forecast_alert("A", state="cleared"))
+    api.wait(lambda: [sku for _, sku, _ in ahead(page)] == ["B"])
+    assert page.evaluate("window.sameDocument")
+
+
+def test_many_entries_are_shown_in_part_until_all_are_asked_for_and_fit_every_width(api, page, tmp_path):
+    long = "JRK-" + "LONGNAME-" * 6
+    api.publish("reorders", *(api.make.reorder(f"{long}{n}", order_by=f"2026-11-{20 - n}") for n in range(9)))
+    more = page.get_by_role("button", name="Show all of it")
+    more.wait_for()
+    assert [day for _, _, day in ahead(page)] == [f"2026-11-{day}" for day in range(12, 18)]
+    more.press("Enter")
+    api.wait(lambda: len(ahead(page)) == 9)
+    for width in (390, 820, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
