@@ -1,4 +1,4 @@
-"""What is ahead: forecasts' alerts and what to order stand on the page, the most urgent first, and leave when it is so."""
+"""What is ahead: alerts of forecasts and what to order stand on the page, the most urgent first, and leave in time."""
 
 from __future__ import annotations
 
