@@ -17,6 +17,7 @@ from msgspec import Struct
 from proof.audit.intake import Intake
 from proof.audit.seen import (
     DEAD_LETTERS,
+    DEMAND,
     ORDER_CHANGELOG,
     ORDER_STATUS,
     ORDERS,
@@ -32,7 +33,7 @@ from streams.reader import ReadError, read_to_end
 from streams.settings import Settings
 
 LOGS = (ORDERS, WAREHOUSE)
-TOPICS = (*LOGS, STOCK_CHANGELOG, ORDER_CHANGELOG, STOCK_LEVELS, ORDER_STATUS, RESERVATIONS, DEAD_LETTERS)
+TOPICS = (*LOGS, STOCK_CHANGELOG, ORDER_CHANGELOG, STOCK_LEVELS, DEMAND, ORDER_STATUS, RESERVATIONS, DEAD_LETTERS)
 ASK_SECONDS = 10.0
 AGAIN_SECONDS = 0.1
 STILL_SECONDS = 30.0  # of a partition that has something to handle; a worker that starts again needs up to 15

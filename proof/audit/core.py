@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from proof.audit.changelogs import Changelog
+from proof.audit.check_demand import Demand
 from proof.audit.check_orders import Orders
 from proof.audit.check_promises import Promises
 from proof.audit.check_stock import StockRows
@@ -31,6 +32,7 @@ from proof.audit.order_book import OrderBook
 from proof.audit.room import Room
 from proof.audit.seen import (
     DEAD_LETTERS,
+    DEMAND,
     INDEX_BITS,
     ORDER_CHANGELOG,
     ORDER_STATUS,
@@ -80,6 +82,7 @@ class Audit:
         )
         self._changelog, self._order_rows = Changelog(findings), Changelog(findings)
         self._levels = Levels(1, self._cut, findings)
+        self._demand = Demand(self._cut, findings)
         self._rows = StockRows(self._changelog, self._cut, findings)
         self._orders = Orders(self._order_book, self.orders_in, self._order_rows, self._cut, findings)
         self._promises = Promises(self._order_book.orders, self._stock_book.rooms, findings)
@@ -116,6 +119,7 @@ class Audit:
         self._levels.partitions = max(self.orders_in.partitions.values(), default=1)
         self._changelog.read(source(STOCK_CHANGELOG), folded, number)
         self._levels.read(source(STOCK_LEVELS), folded)
+        self._demand.read(source(DEMAND))
         self._rows.check_late(rooms, self.stock_in.logs)
         self._levels.check_late(rooms)
         self.stock_in.read(source(WAREHOUSE))
@@ -125,6 +129,7 @@ class Audit:
         self._rows.check_facts(rooms)
         self._levels.check_rest(folded)
         self._look_at_skus()
+        self._demand.look(rooms, self.stock_in.ends, self._levels.partitions)
         self._order_rows.read(source(ORDER_CHANGELOG), {}, number)
         self._orders.check_sums()
         self._orders.check_status(source(ORDER_STATUS))

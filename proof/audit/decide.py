@@ -64,12 +64,18 @@ def fits(shelf: Shelf | None, channel: str, floor: str) -> int:
     return max(0, min(free, shelf.room(floor)) if floor and free > 0 else free)
 
 
+def allowed_places(room: Room, command: r.Reserve) -> list[str]:
+    """Where the command may be served from, best first, each place once, however often it is named."""
+    rules = room.channels.get(command.channel)
+    own = list(rules.locations) if rules else []
+    return [x for x in dict.fromkeys(command.locations or own) if not own or x in own]
+
+
 def decide(room: Room, log: LogState, command: r.Reserve) -> Verdict:
     """The answer by these books."""
     rules = room.channels.get(command.channel)
-    own = list(rules.locations) if rules else []
-    asked = command.locations or own
-    allowed = [x for x in dict.fromkeys(asked) if not own or x in own]  # each place once, however often named
+    asked = command.locations or (rules.locations if rules else [])
+    allowed = allowed_places(room, command)
     kept_ms = log.limits.reservation_keep_seconds * 1000
     asked_ms = command.asked_ms or log.first_ms
     ask = _Ask(

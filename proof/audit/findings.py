@@ -23,6 +23,7 @@ RULES = {
     "conservation": "lots and movements add up to what is on hand",
     "dead_letter": "what cannot be applied is among the dead letters, and nothing else",
     "decision": "an order's decision is the one that its log leads to",
+    "demand": "the last word on a day's demand is what was asked for, given back, sent and returned",
     "edit": "an edit is told as it was granted",
     "fill": "a filled backorder is told with its units",
     "floor": "what is promised is fresh enough for its channel",

@@ -38,13 +38,13 @@ class Promise:
     `forget_ms`: from then on it counts as never made; 0 while it is open. `moved`: place of its move command."""
 
     __slots__ = (
-        "asked", "at", "channel", "could", "deleted", "forget_ms", "moved", "moved_ok", "order_id", "order_ms",
+        "asked", "at", "channel", "could", "day", "deleted", "forget_ms", "moved", "moved_ok", "order_id", "order_ms",
         "parts", "seen", "state", "wanted",
     )  # fmt: skip
 
     def __init__(self, order_id: str, at: int, asked: int, state: str) -> None:
         self.order_id, self.at, self.asked, self.state = order_id, at, asked, state
-        self.channel = ""
+        self.channel = self.day = ""  # the day on which it was asked for
         self.deleted, self.forget_ms, self.order_ms = False, 0, 0
         self.moved, self.moved_ok = 0, False
         self.wanted: list[tuple[str, int]] = []

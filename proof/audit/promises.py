@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from proof.audit.decide import fits
+from proof.audit.demand import cancel
 from proof.audit.intake import LogState
 from proof.audit.promise import OPEN, Part, Promise, Wait, close, count, fence, unfence
 from proof.audit.room import Room
@@ -74,7 +75,7 @@ def promote(room: Room, log: LogState, command: Any, place: int, after: str, all
         if not part.open or shelf is None:
             continue
         if after == "released":
-            _give_back(shelf, promise, part, part.open, place)
+            _give_back(room, shelf, promise, part, part.open, place)
         elif not part.back:
             setattr(shelf, promise.state, getattr(shelf, promise.state) - part.open)
             setattr(shelf, after, getattr(shelf, after) + part.open)
@@ -102,7 +103,7 @@ def release(room: Room, log: LogState, command: r.Release, place: int) -> None:
             if part.sku == line.sku and line.location in ("", part.location) and shelf is not None:
                 units = min(part.open, left)
                 if units:
-                    _give_back(shelf, promise, part, units, place)
+                    _give_back(room, shelf, promise, part, units, place)
                     left -= units
     if not promise.is_open:
         promise.state = "released"
@@ -110,9 +111,10 @@ def release(room: Room, log: LogState, command: r.Release, place: int) -> None:
     return None
 
 
-def _give_back(shelf: Shelf, promise: Promise, part: Part, units: int, place: int) -> None:
+def _give_back(room: Room, shelf: Shelf, promise: Promise, part: Part, units: int, place: int) -> None:
     part.open -= units
     part.released += units
+    cancel(room, promise, part, units, place)
     unfence(shelf, promise, part, units)
     count(shelf, part, promise.state, -units, place)
 

@@ -14,9 +14,20 @@ from proof.audit.shelves import Batch, Lot, Master, Policy, Recall, Shelf, day_o
 from tables import records as r
 
 
+class Day:
+    """What is known of a SKU's demand at a location on one day; `at`: the place of the last record that counted in it.
+    `hours`: UTC hours in which an order met no stock, or took the last."""
+
+    __slots__ = ("at", "cancelled", "hours", "ordered", "orders", "refused", "returned", "shipped")
+
+    def __init__(self) -> None:
+        self.at = self.ordered = self.orders = self.refused = self.cancelled = self.shipped = self.returned = 0
+        self.hours: set[int] = set()
+
+
 class Room:
     """`today`: the day of its state time. `heard`: units the orders' own facts told: order -> (what, SKU).
-    `new_facts`, `touched`: facts, and orders that were spoken of, since somebody looked."""
+    `new_facts`, `new_days`, `touched`: facts, days of demand, and orders that were spoken of, since somebody looked."""
 
     def __init__(self) -> None:
         self.today = ""
@@ -33,6 +44,8 @@ class Room:
         self.heard: dict[str, Counter[tuple[str, str]]] = {}
         self.kits: dict[str, tuple[str, int, int]] = {}  # id a part's move must have -> (SKU, units, place), until seen
         self.told_kits: set[str] = set()
+        self.days: dict[tuple[str, str, str], Day] = {}  # (SKU, location, day)
+        self.new_days: set[tuple[str, str, str]] = set()
         self.new_facts: list[str] = []
         self.touched: set[str] = set()
 
@@ -40,6 +53,16 @@ class Room:
         """A new promise of an order's attempt."""
         self.promises[key] = promise
         self.attempts.setdefault(key[0], set()).add(key[1])
+
+    def day(self, sku: str, location: str, name: str, place: int) -> Day:
+        """A day's demand, changed by the record at `place`."""
+        key = sku, location, name
+        day = self.days.get(key)
+        if day is None:
+            day = self.days[key] = Day()
+        day.at = place
+        self.new_days.add(key)
+        return day
 
     def shelf(self, sku: str, location: str) -> Shelf | None:
         master = self.skus.get(sku)

@@ -14,7 +14,7 @@ from proof.audit.findings import Spot
 INDEX_BITS = 10
 INDEX_MASK = (1 << INDEX_BITS) - 1
 ORDERS, WAREHOUSE, RESERVATIONS, ORDER_STATUS = "orders", "warehouse", "reservations", "order-status"
-STOCK_LEVELS, DEAD_LETTERS = "stock-levels", "dead-letters"
+STOCK_LEVELS, DEMAND, DEAD_LETTERS = "stock-levels", "demand", "dead-letters"
 ORDER_CHANGELOG, STOCK_CHANGELOG = "order-changelog", "stock-changelog"
 
 

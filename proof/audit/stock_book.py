@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from proof.audit import answers
+from proof.audit import answers, demand
 from proof.audit.decide import Verdict, decide
 from proof.audit.findings import Findings, Spot
 from proof.audit.freezing import FREEZING, expire
@@ -59,16 +59,16 @@ class StockBook:
             expire(room, place)
         elif kind in _COMMANDS:
             forget(room, log, record)
-            return self._command(room, log, record, place)
+            return self._command(room, log, record, place, ms)
         elif kind is r.Prune:
             prune(room, log, record, place)
         elif kind is r.ChannelSet:
             room.channels[record.channel] = record
         else:
-            return self._fact(room, log, record, place)
+            return self._fact(room, log, record, place, ms)
         return ""
 
-    def _fact(self, room: Room, log: LogState, fact: Any, place: int) -> str:
+    def _fact(self, room: Room, log: LogState, fact: Any, place: int, ms: int) -> str:
         content = digest(fact)
         known = room.facts.get(fact.id)
         if known is not None:
@@ -81,16 +81,18 @@ class StockBook:
             FREEZING[type(fact)](room, fact, place)
         else:
             apply_fact(room, fact, place)
+            if type(fact) in (r.Shipped, r.Returned):
+                demand.leave_or_return(room, fact, place, ms)
             if type(fact) is r.Shipped:
                 promise = room.promises.get((fact.order_id or "", fact.attempt))
                 if promise is not None and promise.at == place:
                     close(promise, log)
         return ""
 
-    def _command(self, room: Room, log: LogState, command: Any, place: int) -> str:
+    def _command(self, room: Room, log: LogState, command: Any, place: int, ms: int) -> str:
         kind = type(command)
         if kind is r.Reserve:
-            return self._reserve(room, log, command, place)
+            return self._reserve(room, log, command, place, ms)
         if kind is r.Allocate:
             promote(room, log, command, place, "allocated", ("claimed", "held"))
         elif kind is r.Hold:
@@ -122,7 +124,7 @@ class StockBook:
 
     # ---- reserve
 
-    def _reserve(self, room: Room, log: LogState, command: r.Reserve, place: int) -> str:
+    def _reserve(self, room: Room, log: LogState, command: r.Reserve, place: int, ms: int) -> str:
         key = (command.order_id, command.attempt)
         promise = room.promises.get(key)
         asked = [(x.sku, x.quantity) for x in command.lines]
@@ -135,13 +137,16 @@ class StockBook:
             expected = Verdict([], refused, [])
         else:
             expected = decide(room, log, command)
-        parts = answers.in_line(command, *self._given(room, log, command, expected, place))
+        given, refusals = self._given(room, log, command, expected, place)
+        parts = answers.in_line(command, given, refusals)
         if promise is None:
             promise = Promise(command.order_id, place, place, "claimed" if any(x.open for x in parts) else "refused")
             room.promise(key, promise)
         promise.asked = promise.at = place
         promise.order_ms, promise.channel, promise.wanted = command.asked_ms, command.channel, asked
         promise.could = expected.could
+        if promise.state != "released":  # else nobody wants it any more
+            demand.ask(room, command, promise, given, refusals, place, ms)
         grant(room, promise, parts if promise.state == "claimed" else [], place, command.attempt)
         close(promise, log)
         return ""

@@ -34,6 +34,7 @@ Headers = list[tuple[str, bytes]]
 
 # Days around the belt's first one, 2023-11-14; the last is far off.
 DAYS = ("2023-11-10", "2023-11-15", "2023-11-16", "2023-11-20", "2024-03-01")
+TIMES = ("2023-11-13T23:30:00-02:00", "2023-11-12T08:00:00Z", "2023-02-30T00:00:00Z")  # the last: of no calendar
 
 
 def any_fact(
@@ -44,6 +45,7 @@ def any_fact(
     sku, place, lot, units = pick(*skus), pick(*places), pick(*lots), chance.randint(1, 9)
     where: dict[str, Any] = {"sku": sku, "location": place}
     day, reference, perhaps = pick(None, *DAYS), pick("P1", "P2", "T1", "T2"), pick(None, lot)
+    then = pick(None, *TIMES)
     used = [r.KitPartUsed(skus[0], units), r.KitPartUsed(skus[1], units, lot)]
     kinds: list[tuple[type, dict[str, Any]]] = [
         (r.Received, where | {"lot": lot, "quantity": units + 5, "best_before": day, "reference": reference,
@@ -56,8 +58,8 @@ def any_fact(
         (r.Adjusted, where | {"lot": perhaps, "quantity": units - 5, "reason": "correction"}),
         (r.Counted, where | {"lot": lot, "quantity": units, "as_of_offset": pick(None, units * 4),
                              "recount": pick(True, False)}),
-        (r.Shipped, where | {"lot": perhaps, "quantity": units, "channel": "shop"}),
-        (r.Returned, where | {"lot": perhaps, "quantity": units,
+        (r.Shipped, where | {"lot": perhaps, "quantity": units, "channel": "shop", "occurred_at": then}),
+        (r.Returned, where | {"lot": perhaps, "quantity": units, "occurred_at": then,
                               "disposition": pick("restock", "scrap", "quarantine", "to_supplier")}),
         (r.TransferredOut, where | {"to": pick(*places), "quantity": units, "reference": reference, "lot": perhaps,
                                     "expected": pick(*DAYS)}),
@@ -351,8 +353,8 @@ class LookingOn:
         for topic, partition, offset in self._belt.journal[:later]:
             if (topic, partition) in ends:
                 ends[topic, partition] = offset + 1
-        for topic in ("dead-letters", "orders", "order-changelog", "stock-changelog", "stock-levels", "warehouse",
-                      "order-status", "reservations"):  # fmt: skip
+        for topic in ("dead-letters", "orders", "order-changelog", "stock-changelog", "stock-levels", "demand",
+                      "warehouse", "order-status", "reservations"):  # fmt: skip
             of_a_log = topic in (ORDERS.name, WAREHOUSE.name)
             further = later if of_a_log else self._chance.choice((later, later + 20, len(self._times)))
             self._until[topic] = max(further, self._until.get(topic, 0))

@@ -128,6 +128,54 @@ def test_the_last_level_is_lost(lived: Any) -> None:
     assert found(lived, "level").subject == "S1"
 
 
+@pytest.mark.parametrize("field", ["ordered", "orders", "refused", "cancelled", "shipped", "returned"])
+def test_one_more_in_a_count_of_a_days_demand(lived: Any, field: str) -> None:
+    seen = last(lived, "demand", lambda x: x.key.startswith(b"S1|"))
+    lived.replace(seen, msgspec.json.encode(told(seen) | {field: told(seen).get(field, 0) + 1}))
+
+    finding = found(lived, "demand")
+
+    assert (finding.subject, finding.location) == ("S1", "W1")
+    assert (finding.topic, finding.partition, finding.offset) == seen[:3]
+
+
+def test_an_hour_in_which_an_order_met_no_stock_is_not_told(lived: Any) -> None:
+    seen = last(lived, "demand", lambda x: told(x)["stockout_hours"])
+    lived.replace(seen, msgspec.json.encode(told(seen) | {"stockout_hours": []}))
+
+    assert found(lived, "demand").subject == told(seen)["sku"]
+
+
+def test_a_days_demand_that_nobody_asked_for(lived: Any) -> None:
+    seen = last(lived, "demand", lambda x: x.key.startswith(b"S1|"))
+    lived.append("demand", seen.partition, msgspec.json.encode(told(seen) | {"day": "2020-02-20"}), b"S1|W1|2020-02-20")
+
+    finding = found(lived, "demand")
+
+    assert finding.offset == len(lived.topics["demand", seen.partition]) - 1
+    assert "2020-02-20" in finding.note
+
+
+def test_a_days_demand_of_a_version_that_the_log_does_not_have(lived: Any) -> None:
+    seen = last(lived, "demand", lambda x: x.key.startswith(b"S1|"))
+    at = told(seen)["version"]
+    lived.append("demand", seen.partition, msgspec.json.encode(told(seen) | {"version": [at[0], at[1] + 1000, 0]}))
+
+    assert "a version in the log" in found(lived, "demand").expected
+
+
+@pytest.mark.parametrize("kept", [0, 1], ids=["all of it", "its end"])
+def test_what_was_last_said_of_a_days_demand_is_lost(lived: Any, kept: int) -> None:
+    for place, log in lived.topics.items():
+        if place[0] == "demand":
+            said = [seen for seen in log if seen.key.startswith(b"S1|")]
+            log[:] = [seen for seen in log if seen not in said[kept:]]
+
+    finding = found(lived, "demand")
+
+    assert (finding.subject, finding.location) == ("S1", "W1")
+
+
 def test_a_second_opposite_decision(lived: Any) -> None:
     seen = confirmed(lived)
     decision = told(seen) | {"status": "rejected", "reason": "insufficient"}
@@ -443,7 +491,7 @@ def test_a_level_that_a_liar_publishes_later(lived: Any, looking_on: Any) -> Non
     assert {x.offset for x in found_now} == {len(lived.topics["stock-levels", seen.partition]) - 1}
 
 
-@pytest.mark.parametrize("topic", ["stock-levels", "reservations", "order-status", "stock-changelog"])
+@pytest.mark.parametrize("topic", ["stock-levels", "demand", "reservations", "order-status", "stock-changelog"])
 def test_something_about_a_record_to_come_is_named_once_the_log_was_looked_at_again(
     lived: Any, looking_on: Any, topic: str
 ) -> None:

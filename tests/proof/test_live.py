@@ -38,7 +38,7 @@ NAMED_SECONDS = 10.0
 READY_SECONDS = 60.0
 ORDERS_SECOND = 15
 MSGPACK = msgspec.msgpack
-QUIET = ("Q0", "Q1", "Q2", "Q3", "Q4", "Q5")  # SKUs that nobody orders
+QUIET = ("Q0", "Q1", "Q2", "Q3", "Q4", "Q5", "Q6")  # SKUs that nobody orders
 
 
 def settings_on(broker: Any, home: Path) -> Settings:
@@ -214,6 +214,16 @@ def a_level_of_a_version_to_come(shop: Shop) -> tuple[Any, ...]:
     return "level", "Q3", "stock-levels", seen.partition(), offset
 
 
+def a_day_on_which_nobody_ordered(shop: Shop) -> tuple[Any, ...]:
+    seen, level = level_of(shop, "Q6")
+    said = r.Demand(
+        id="lie", sku="Q6", location="W1", day="2026-01-01", ordered=1, orders=1, refused=0, stockout_hours=[],
+        version=tuple(level["version"]),
+    )  # fmt: skip
+    offset = shop.write("demand", encode(said), b"Q6|W1|2026-01-01", seen.partition())
+    return "demand", "Q6", "demand", seen.partition(), offset
+
+
 def a_row_of_a_later_version_with_less_than_nothing(shop: Shop) -> tuple[Any, ...]:
     """What recovery would take for the truth: another writer's, and newer."""
     seen = shop.last("stock-changelog", lambda m: m.key().startswith(b"stock|Q4|"))
@@ -339,7 +349,7 @@ def a_dead_letter_about_a_good_record(shop: Shop) -> tuple[Any, ...]:
 
 LIES = (
     a_level_with_one_unit_more, a_level_whose_parts_do_not_add_up, a_level_whose_lots_do_not_add_up,
-    a_level_of_a_version_to_come, a_row_of_a_later_version_with_less_than_nothing,
+    a_level_of_a_version_to_come, a_day_on_which_nobody_ordered, a_row_of_a_later_version_with_less_than_nothing,
     a_lot_with_two_contents_of_one_version, a_second_decision, a_decision_about_nobody,
     a_decision_by_a_record_to_come, a_cancellation_of_nothing, an_order_document_in_another_state,
     an_order_document_whose_line_does_not_add_up, an_order_row_of_a_later_version,

@@ -76,6 +76,7 @@ class Traffic:
             policy=self.chance.choice((None, "all_or_nothing", "ship_available", "backorder")),
             checks=self.chance.choice(([], [], [], [], ["fraud"], ["fraud", "address"])),
             payment_seconds=self._maybe(30),
+            occurred_at=self.chance.choice((None, "2023-11-13T23:30:00-02:00", "2023-11-12T08:00:00Z")),
         ))  # fmt: skip
 
     def _about_order(self) -> None:
@@ -204,7 +205,8 @@ def test_long_traffic_is_audited_clean(new_belt: Any) -> None:
     report = run(new_belt(partitions=3, limits=LIMITS), random.Random(5), 1_500)
 
     assert report["findings"] == []
-    for rule, least in (("promise", 5), ("decision", 8), ("cancellation", 1), ("forwarded", 5), ("dead_letter", 20)):
+    for rule, least in (("promise", 5), ("decision", 8), ("cancellation", 1), ("forwarded", 5), ("dead_letter", 20),
+                        ("demand", 20)):  # fmt: skip
         assert report["checked"][rule] >= least, rule
 
 
