@@ -404,7 +404,7 @@ class DemandDay(BaseModel):
     location: str
     day: str
     ordered: int
-    cancelled: int = Field(0, description="Of ordered: promised, and given back on whatever day")
+    cancelled: int = Field(0, description="Units of that day that were promised, and given back here on whatever day")
     shipped: int = Field(0, description="Left on this day")
     returned: int = Field(0, description="Came back on this day")
     orders: int

@@ -283,14 +283,14 @@ class Forecaster:
 
     def _take_demand(self, record: Demand) -> None:
         try:
-            day = self._history.add(record)
+            day, changed = self._history.add(record)
         except BadDemand as error:
             raise Unreadable(str(error)) from error
-        key = (record.sku, record.location)
-        if day is None or self._today is None:
+        if self._today is None:
             return
-        if day < self._today or (day == self._today and (key in self._open_only or key not in self._forecasts)):
-            self._stale.add(key)
+        for key in changed:
+            if day < self._today or (day == self._today and (key in self._open_only or key not in self._forecasts)):
+                self._stale.add(key)
 
     def _take_promotion(self, record: PromotionPlanned) -> None:
         """The newest plan of a promotion takes the place of the one before, whatever days that one had."""

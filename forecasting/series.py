@@ -5,7 +5,9 @@ Guarantees: per SKU, location and day the record with the highest version counts
 Rules for a day's value, in this order:
   1. stock was out in every hour of it (`UNKNOWN_OUT_HOURS`), or has been out since before it and still is: unknown
      (`None`), never zero;
-  2. otherwise the units asked for, refused ones included (with hours out they are a lower bound, and are kept);
+  2. otherwise the units asked for, refused ones included (with hours out they are a lower bound, and are kept), less
+     those that were cancelled: also where an order was moved, or asked again, and its units were given back at another
+     location than the one that counted them;
   3. a day without a record between the first day and the last closed day: zero.
 Does not belong here: forecasting, topics, the wall clock (today is the latest day that demand speaks of).
 """
@@ -67,7 +69,7 @@ class ClosedDays:
 @dataclass(slots=True)
 class _Day:
     version: tuple[int, int, int]
-    wanted: int  # ordered, and not cancelled
+    left: int  # ordered, and not cancelled here
     out_hours: int
 
 
@@ -76,6 +78,9 @@ class DemandHistory:
 
     def __init__(self) -> None:
         self._days: dict[SeriesKey, dict[int, _Day]] = {}
+        self._locations: dict[str, list[str]] = {}  # of the series of a SKU
+        # (SKU, day) -> per location the version that says so, and units cancelled there that were ordered elsewhere.
+        self._elsewhere: dict[tuple[str, int], dict[str, tuple[tuple[int, int, int], int]]] = {}
         self._latest: dict[SeriesKey, int] = {}
         self._out_since: dict[SeriesKey, int] = {}  # the day on which a stock-out began that is not over
 
@@ -85,26 +90,46 @@ class DemandHistory:
     def keys(self) -> Iterator[SeriesKey]:
         return iter(self._days)
 
-    def add(self, record: Demand) -> int | None:
-        """Take a record in; the day it changed, or `None` when it is older than what is known or says the same."""
+    def add(self, record: Demand) -> tuple[int, list[SeriesKey]]:
+        """Take a record in; its day, and the series that it changed: none when it is old, or says nothing new."""
         day = _checked_day(record)
         out_hours = len({hour for hour in record.stockout_hours if 0 <= hour < HOURS_PER_DAY})
         key = (record.sku, record.location)
         days = self._days.get(key, {})
         known = days.get(day)
-        if known is not None and record.version <= known.version:
-            return None
-        moved = record.shipped or record.returned
+        elsewhere = self._elsewhere.get((record.sku, day), {})
+        told = known.version if known is not None else elsewhere.get(record.location, (None, 0))[0]
+        if told is not None and record.version <= told:
+            return day, []
+        beside = record.shipped or record.returned or record.cancelled
         # Orders carry the channel's date; stock-outs and shipments that of the log, which replays leave far behind.
-        if (record.ordered or not (out_hours or moved)) and day > self._latest.get(key, 0):
+        if (record.ordered or not (out_hours or beside)) and day > self._latest.get(key, 0):
             self._latest[key] = day
-        if known is None and moved and not record.ordered and not out_hours:
-            return None  # it tells of shipments or returns alone: no series begins with them
-        wanted = max(record.ordered - record.cancelled, 0)
-        self._days.setdefault(key, days)[day] = _Day(record.version, wanted, out_hours)
-        if known is not None and (known.wanted, known.out_hours) == (wanted, out_hours):
-            return None
-        return day
+        left, more = record.ordered - record.cancelled, elsewhere.get(record.location, (None, 0))[1]
+        if left < 0 or more:
+            self._elsewhere.setdefault((record.sku, day), elsewhere)[record.location] = record.version, max(-left, 0)
+        changed: list[SeriesKey] = []
+        if more != max(-left, 0):
+            changed += [(record.sku, place) for place in self._locations.get(record.sku, ())]
+        if known is None and beside and not record.ordered and not out_hours:
+            return day, changed  # it tells of what left, came back or was cancelled alone: no series begins with them
+        if key not in self._days:
+            self._locations.setdefault(record.sku, []).append(record.location)
+        self._days.setdefault(key, days)[day] = _Day(record.version, max(left, 0), out_hours)
+        if known is None or (known.left, known.out_hours) != (max(left, 0), out_hours):
+            changed.append(key)
+        return day, changed
+
+    def _wanted(self, key: SeriesKey, number: int, day: _Day) -> int:
+        """Units of a day that were ordered and not cancelled; those cancelled elsewhere go off its SKU's locations in
+        the order of their names."""
+        sku, location = key
+        elsewhere = sum(units for _, units in self._elsewhere.get((sku, number), {}).values())
+        if not elsewhere or not day.left:
+            return day.left
+        others = [self._days[sku, x].get(number) for x in self._locations[sku] if x < location]
+        elsewhere -= sum(x.left for x in others if x is not None)
+        return max(day.left - max(elsewhere, 0), 0)
 
     def is_out(self, key: SeriesKey, since: str) -> None:
         """Stock has been out since this time (RFC 3339); "": it is not out. Demand tells of it once it is over."""
@@ -138,8 +163,14 @@ class DemandHistory:
         last_day = today if open_only else today - 1
         start = max(first_day, last_day - days_max + 1)
         out_since = self._out_since.get(key, last_day)
-        units = [None if day > out_since else _value(days.get(day)) for day in range(start, last_day + 1)]
+        units = [None if day > out_since else self._value(key, day) for day in range(start, last_day + 1)]
         return Series(key[0], key[1], last_day, units, open_only)
+
+    def _value(self, key: SeriesKey, number: int) -> int | None:
+        day = self._days[key].get(number)
+        if day is None:
+            return 0
+        return None if day.out_hours >= UNKNOWN_OUT_HOURS else self._wanted(key, number, day)
 
     def first_day(self) -> int | None:
         """The first day that demand speaks of; `None` before the first record."""
@@ -152,15 +183,9 @@ class DemandHistory:
             return None
         return ClosedDays(
             key[0], key[1], first_day=min(day for day, _ in kept), last_day=today - 1, days=[day for day, _ in kept],
-            units=[nan if x.out_hours >= UNKNOWN_OUT_HOURS else float(x.wanted) for _, x in kept],
+            units=[nan if x.out_hours >= UNKNOWN_OUT_HOURS else float(self._wanted(key, day, x)) for day, x in kept],
             unknown_from=self._out_since.get(key, today - 1) + 1,
         )  # fmt: skip
-
-
-def _value(day: _Day | None) -> int | None:
-    if day is None:
-        return 0
-    return None if day.out_hours >= UNKNOWN_OUT_HOURS else day.wanted
 
 
 def _checked_day(record: Demand) -> int:

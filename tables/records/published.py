@@ -207,8 +207,10 @@ class Demand(Record, tag="demand"):
     """`demand`: units asked for on one day (first attempts only), and the UTC hours of it in which there was no stock:
     those in which an order met none, and those of stock-outs that are over (an open one: `stock-levels`, `out_since`).
 
-    `cancelled`: of `ordered`, units that were promised and given back, on whatever day. `shipped` and `returned`: units
-    that left and came back on this day. Days are those on which it happened, told late or not.
+    `cancelled`: units ordered on this day that were promised and given back, on whatever day, at the location that gave
+    them back: an order may have been moved there after it was counted as `ordered` elsewhere, so net them over a SKU's
+    locations. `shipped` and `returned`: units that left and came back on this day. Days are those on which it happened,
+    told late or not.
     """
 
     sku: str

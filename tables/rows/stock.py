@@ -188,8 +188,8 @@ class KitRow(Row):
 class DemandRow(Row):
     """`demand|SKU|LOCATION|DAY`: units asked for, first attempts only. `hours`: bit h = ran out in UTC hour h.
 
-    `cancelled`: units of that day's orders that were given back after they were promised, whenever that was. `shipped`
-    and `returned`: units that left and came back on that day.
+    `cancelled`: units of that day's orders that were given back here after they were promised, whenever that was.
+    `shipped` and `returned`: units that left and came back on that day.
     """
 
     sku: str

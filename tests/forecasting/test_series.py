@@ -17,11 +17,11 @@ KEY = ("TERIYAKI-BAG-50G", "MAIN")
 
 def demand(
     ahead: int, ordered: int, *, offset: int = 1, out_hours: int = 0, sku: str = KEY[0], day: str | None = None,
-    **more: int,
+    location: str = KEY[1], **more: int,
 ) -> Demand:  # fmt: skip
     day = day or (MONDAY + timedelta(days=ahead)).isoformat()
     return Demand(
-        id=f"{sku}|{day}|{offset}", sku=sku, location=KEY[1], day=day, ordered=ordered, orders=ordered, refused=0,
+        id=f"{sku}|{day}|{offset}", sku=sku, location=location, day=day, ordered=ordered, orders=ordered, refused=0,
         stockout_hours=list(range(out_hours)), version=(1, offset, 0), **more,
     )  # fmt: skip
 
@@ -33,10 +33,14 @@ def history(*records: Demand) -> DemandHistory:
     return found
 
 
-def units(found: DemandHistory) -> list[int | None]:
+def changed(found: DemandHistory, record: Demand) -> set[tuple[str, str]]:
+    return set(found.add(record)[1])
+
+
+def units(found: DemandHistory, location: str = KEY[1]) -> list[int | None]:
     today = found.today()
     assert today is not None
-    series = found.series(KEY, today)
+    series = found.series((KEY[0], location), today)
     assert series is not None
     return series.units
 
@@ -57,8 +61,34 @@ def test_days_without_a_record_are_zero_and_the_open_day_is_left_out():
 def test_what_was_cancelled_was_not_wanted_and_a_day_that_loses_all_of_it_is_a_day_without_customers():
     found = history(demand(0, 3), demand(1, 74_215, cancelled=74_215), demand(2, 8, cancelled=3), demand(3, 1))
     assert units(found) == [3, 0, 5]
-    assert found.add(demand(0, 3, offset=2, cancelled=1)) is not None, "a cancellation later changes the past"
+    assert changed(found, demand(0, 3, offset=2, cancelled=1)) == {KEY}, "a cancellation later changes the past"
     assert units(found) == [2, 0, 5]
+
+
+def test_what_was_cancelled_where_an_order_was_moved_to_was_not_wanted_where_it_was_counted():
+    found = history(demand(0, 4), demand(0, 2, location="WEST"), demand(3, 1))
+    assert changed(found, demand(0, 0, location="EAST", cancelled=5)) == {KEY, (KEY[0], "WEST")}
+    assert (units(found), units(found, "WEST")) == ([0, 0, 0], [1, 0, 0])
+    assert found.series((KEY[0], "EAST"), MONDAY.toordinal() + 3) is None, "no series begins with a cancellation"
+    assert changed(found, demand(0, 0, offset=0, location="EAST", cancelled=9)) == set(), "an older version"
+    found.add(demand(0, 6, offset=2, location="EAST", cancelled=5))
+    assert (units(found), units(found, "WEST"), units(found, "EAST")) == ([4, 0, 0], [2, 0, 0], [1, 0, 0])
+
+
+@given(
+    ordered=st.lists(st.integers(0, 9), min_size=3, max_size=3), data=st.data(),
+    arrival=st.permutations(range(3)),
+)  # fmt: skip
+def test_over_all_locations_what_was_wanted_is_what_was_ordered_less_what_was_cancelled(ordered, data, arrival):
+    cancelled = [0, 0, 0]
+    for _ in range(data.draw(st.integers(0, sum(ordered)))):  # each of them given back anywhere
+        cancelled[data.draw(st.integers(0, 2))] += 1
+    places = ("EAST", "MAIN", "WEST")
+    found = history(*(demand(0, ordered[n], location=places[n], cancelled=cancelled[n]) for n in arrival))
+    found.add(demand(9, 1, sku="ANOTHER"))
+    wanted = [units(found, place)[0] for place in places if (KEY[0], place) in set(found.keys())]
+    assert sum(wanted) == sum(ordered) - sum(cancelled)
+    assert min(wanted, default=0) >= 0
 
 
 def test_what_left_or_came_back_neither_begins_a_series_nor_makes_it_later():
@@ -85,9 +115,9 @@ def test_the_highest_version_of_a_day_counts_in_whatever_order_records_arrive(re
 
 def test_the_same_record_again_changes_nothing():
     found = history(demand(0, 3))
-    assert found.add(demand(0, 3)) is None
-    assert found.add(demand(0, 3, offset=2)) is None, "a newer version that says the same"
-    assert found.add(demand(0, 4, offset=3)) == MONDAY.toordinal()
+    assert changed(found, demand(0, 3)) == set()
+    assert changed(found, demand(0, 3, offset=2)) == set(), "a newer version that says the same"
+    assert found.add(demand(0, 4, offset=3)) == (MONDAY.toordinal(), [KEY])
 
 
 def test_a_series_that_has_only_the_open_day_shows_it_as_a_first_look():
