@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import backorders
 from tables import records as r
-from tables.outcome import ORDERS, WAREHOUSE, Outcome
+from tables.outcome import ALERTS, ORDERS, WAREHOUSE, At, InvariantBroken, Outcome, place_of
+from tables.rows import FillEffect, fact_key, queue_key, reservation_key
+from tables.table import Table
 
 
 @pytest.fixture
@@ -180,3 +184,82 @@ def test_a_fill_delivered_again_is_counted_only_in_rows_that_are_older(queue: An
     queue.deliver(offset)
     queue.deliver(queue.end)
     assert queue.rows() == after
+
+
+@pytest.mark.parametrize(("comes", "gets", "waiting"), [(2, 1, 3), (4, 3, 1), (5, 4, 0)])
+def test_a_fill_tells_what_waits_still_of_all_parts_of_the_order(
+    queue: Any, comes: int, gets: int, waiting: int
+) -> None:
+    """Three wait from the start, one more since it was not there to pick; the first unit that comes is allocated."""
+    queue.receive(2)
+    wait(queue, "o1", 5)
+    queue.append(r.Adjusted(id="lost", sku="A", location="W1", quantity=-2, reason="shrinkage"))
+    queue.append(r.Backorder(id="o1:1:0:9", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 1, "W1")]))
+    (note,) = notes(queue.receive(comes))
+    (said,) = [x.record for x in queue.append(note).sends if x.topic == ORDERS]
+    assert (said.quantity, said.waiting) == (gets, waiting)
+
+
+def test_a_shelf_that_never_had_stock_is_out_once_units_are_promised_without_any(queue: Any) -> None:
+    assert (queue.stock().level, queue.stock().out_since_ms) == ("ok", 0)
+    outcome = queue.reserve(("A", 3), policy="backorder", locations=["W1"])
+    told = [x.record for x in outcome.sends if x.topic == ALERTS]
+    assert [(x.kind, x.sku, x.location, x.available) for x in told] == [("out", "A", "W1", 0)]
+    assert (queue.stock().level, queue.stock().out_since_ms) == ("out", queue.state.state_ms)
+
+
+# -- rows that no record leaves ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["released", "gone"])
+def test_who_stands_in_the_queue_for_a_reservation_that_holds_nothing_is_taken_out_and_keeps_nobody_waiting(
+    queue: Any, gone: bool
+) -> None:
+    wait(queue, "o1", 3)
+    first = queue_key("A", "W1", place_of(queue.end - 1))
+    wait(queue, "o2", 2)
+    second = queue_key("A", "W1", place_of(queue.end - 1))
+    rows = queue.rows()
+    ended = replace(rows.pop(reservation_key("o1", 1)), state="released")
+    if not gone:
+        rows[reservation_key("o1", 1)] = ended
+    queue.table = Table()
+    queue.table.put(rows)
+    (note,) = notes(queue.receive(4))
+    assert filled(queue.append(note)) == [("o2", 2)]
+    assert queue.table.get(fact_key(note.id)).effects == (
+        FillEffect("o1", 1, 0, 0, first), FillEffect("o2", 1, 0, 2, second)
+    )  # fmt: skip
+    assert {key: row.units for key, row in queue.rows("queue").items()} == {first: 0, second: 0}
+    assert queue.table.get(reservation_key("o1", 1)) == (None if gone else ended)
+
+
+def test_more_than_waits_is_never_filled(queue: Any) -> None:
+    wait(queue, "o1", 3)
+    (key,) = queue.table.below("queue|A|W1|")
+    effect, at = FillEffect("o1", 1, 0, 4, key), At(place_of(99), queue.start_ms)
+    with pytest.raises(InvariantBroken, match=r"^o1: more of A filled than waits$"):
+        backorders.filled(queue.reservation(), effect, at)
+    with pytest.raises(InvariantBroken, match=f"^{re.escape(key)} would wait for -1 units$"):
+        backorders.unqueued(queue.table.get(key), effect, at)
+
+
+def test_more_than_waits_is_never_given_up(queue: Any) -> None:
+    wait(queue, "o1", 3)
+    (key,) = queue.table.below("queue|A|W1|")
+    queue.table.put({key: replace(queue.table.get(key), units=2)})
+    before = queue.rows()
+    with pytest.raises(InvariantBroken, match=f"^{re.escape(key)} would wait for -1 units$"):
+        queue.command(r.Release)
+    assert queue.rows() == before
+
+
+def test_a_reservation_whose_stock_row_is_not_there_halts_its_partition(queue: Any) -> None:
+    wait(queue, "o1", 3, command=None)
+    before = queue.rows("res")
+    queue.table = Table()
+    queue.table.put(before)
+    says = r"^o1: reserved from a stock row that is not there: stock\|A\|W1$"
+    with pytest.raises(InvariantBroken, match=says):
+        queue.command(r.Release)
+    assert queue.rows() == before

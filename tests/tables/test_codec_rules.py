@@ -86,3 +86,7 @@ def test_a_reason_is_the_first_line_and_says_what_is_wrong_where() -> None:
     assert str(the_one(encode(example(r.Received)).replace(b'"quantity":', b'"quantity":-'))) == (
         "Expected `int` >= 1 - at `$.quantity`"
     )
+
+
+def test_a_reason_puts_nothing_in_the_place_of_what_was_sent() -> None:
+    assert str(the_one(b'{"type":"4111-1111","id":"x"}')) == "Invalid value - at `$.type`"

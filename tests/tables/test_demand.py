@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tables import records as r
 from tables import rows as row_types
+from tables.outcome import place_of
 from tables.rows import DemandRow, demand_key
 
 DAY = "2026-03-02"
@@ -75,6 +76,46 @@ def test_backordered_units_that_are_given_up_are_cancelled_too(stock_log: Any) -
     stock_log.command(r.Allocate)
     stock_log.command(r.Release)
     assert day(stock_log) == (5, 5, 0, 0)
+
+
+def test_what_is_given_up_counts_with_its_day_even_if_nothing_else_was_counted_there(stock_log: Any) -> None:
+    """An order that asks again wants no more than it did: only its first attempt is demand."""
+    stock_log.receive(9)
+    stock_log.reserve(("A", 4), attempt=2, demand=False, **ORDERED)
+    stock_log.command(r.Allocate, attempt=2)
+    assert stock_log.rows("demand") == {}
+    stock_log.command(r.Release, attempt=2)
+    assert stock_log.rows("demand") == {
+        demand_key("A", "W1", DAY): DemandRow(place_of(stock_log.end), "A", "W1", DAY, cancelled=4)
+    }  # fmt: skip
+
+
+def test_a_line_that_is_no_demand_does_not_hide_those_behind_it(stock_log: Any) -> None:
+    stock_log.receive(9)
+    stock_log.reserve(("NOBODY-KNOWS-IT", 1), ("A", 4), **ORDERED)
+    assert day(stock_log) == (4, 0, 0, 0)
+    assert len(stock_log.rows("demand")) == 1
+
+
+def test_as_many_units_as_a_line_may_have_are_demand_and_one_more_is_a_mistake(stock_log: Any) -> None:
+    stock_log.receive(9)
+    stock_log.reserve(("A", r.QUANTITY_MAX), **ORDERED)
+    assert day(stock_log) == (r.QUANTITY_MAX, 0, 0, 0)
+    stock_log.reserve(("A", r.QUANTITY_MAX + 1), order_id="o2", **ORDERED)
+    assert day(stock_log) == (r.QUANTITY_MAX, 0, 0, 0)
+
+
+@pytest.mark.parametrize("lost", ["A", "B"])
+def test_of_a_command_that_comes_again_the_day_that_was_lost_is_counted_whatever_the_others_know(
+    stock_log: Any, lost: str
+) -> None:
+    for sku in "AB":
+        stock_log.receive(9, sku=sku)
+    stock_log.reserve(("A", 4), ("B", 2), **ORDERED)
+    counted, key = stock_log.rows("demand"), demand_key(lost, "W1", DAY)
+    stock_log.table.put({key: DemandRow(0, lost, "W1", DAY)})
+    stock_log.deliver(stock_log.end)
+    assert stock_log.rows("demand") == counted
 
 
 @pytest.mark.parametrize(

@@ -337,6 +337,15 @@ def test_what_is_open_to_all_leaves_the_shares_of_channels_alone_and_is_never_be
     assert open_to_all(stock_log.stock()) == 0
 
 
+@pytest.mark.parametrize("channel", ["shop", "None", "XXXX"])
+def test_what_is_a_channel_s_own_is_not_open_to_all_whatever_the_channel_is_called(
+    stock_log: Any, channel: str
+) -> None:
+    stock_log.receive(5)
+    stock_log.append(r.ChannelStockSet(id="s", sku="A", location="W1", channel=channel, ring_fence=4, buffer=2))
+    assert open_to_all(stock_log.stock()) == 1
+
+
 def test_a_shortage_that_ends_before_the_clock_is_known_is_covered(stock_log: Any) -> None:
     """No tick yet, so no stock-out has a time; what people hear of it is the same."""
     stock_log.state = replace(stock_log.state, state_ms=0, first_ms=0)
