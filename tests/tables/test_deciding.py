@@ -85,6 +85,17 @@ def test_a_line_that_no_location_covers_whole_is_split_over_several(stock_log: A
     assert (stock_log.stock(location="W1").claimed, stock_log.stock(location="W2").claimed) == (1, 5)
 
 
+def test_a_line_that_is_split_comes_first_from_where_the_order_is_shipped_anyway_then_from_where_most_are(
+    stock_log: Any,
+) -> None:
+    """A comes from W2; of B there are two as well, four at W1, three at W3."""
+    for sku, location, units in (("A", "W2", 1), ("B", "W1", 4), ("B", "W2", 2), ("B", "W3", 3)):
+        stock_log.receive(units, sku, location)
+    said = stock_log.reserve(("A", 1), ("B", 7), locations=["W1", "W2", "W3"])
+    assert (parts(said), reasons(said)) == ([("A", 1, "W2"), ("B", 2, "W2"), ("B", 4, "W1"), ("B", 1, "W3")], [])
+    assert [stock_log.stock("B", location).claimed for location in ("W1", "W2", "W3")] == [4, 2, 1]
+
+
 def test_the_answer_says_which_locations_could_cover_each_line(stock_log: Any) -> None:
     for sku, location, units in (("A", "W1", 5), ("A", "W2", 5), ("B", "W2", 1)):
         stock_log.receive(units, sku, location)

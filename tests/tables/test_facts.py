@@ -5,6 +5,7 @@ The table of a test reads: lots that are there, what happened, lots after it, un
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from tables import effects, lots
 from tables import records as r
 from tables.codec import STOCK_LOG, Unreadable, encode
 from tables.examples import example
-from tables.outcome import ALERTS, Outcome
-from tables.rows import fact_key, sku_key, stock_key
+from tables.outcome import ALERTS, InvariantBroken, Outcome
+from tables.rows import fact_key, reservation_key, sku_key, stock_key
 
 
 def missing(log: Any, fact_id: str) -> int:
@@ -370,6 +371,27 @@ def test_a_recorded_fact_is_counted_only_in_rows_that_are_older(stock_log: Any, 
     stock_log.table.put({stock_key("A", "W1"): old})
     stock_log.deliver(stock_log.end)
     assert stock_log.rows() == rows
+
+
+@pytest.mark.parametrize("fact", SAME_ID, ids=name)
+def test_a_fact_delivered_again_gives_all_its_rows_again(stock_log: Any, fact: Any) -> None:
+    """The SKU's own among them: whoever takes the partition over writes them under a name of its own."""
+    first = stock_log.append(fact)
+    assert sku_key("A") in first.rows
+    assert stock_log.deliver(stock_log.end).rows == first.rows
+
+
+def test_a_recorded_shipment_whose_reservation_is_not_there_halts_the_partition_and_names_it(stock_log: Any) -> None:
+    stock_log.receive(10)
+    owe(stock_log, 4)
+    ship(stock_log, 3, order_id="o1", attempt=1)
+    key = reservation_key("o1", 1)
+    there = {name: row for name, row in stock_log.rows().items() if name != key}
+    stock_log.table = type(stock_log.table)()
+    stock_log.table.put(there)
+    with pytest.raises(InvariantBroken, match=re.escape(key)):
+        stock_log.deliver(stock_log.end)
+    assert stock_log.rows() == there
 
 
 GS1_82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from tables import records as r
 from tables.lots import UNKNOWN_LOT
+from tables.movements import STEM_MAX
 from tables.murmur2 import partition_of_sku
 from tables.outcome import WAREHOUSE, Outcome
 
@@ -65,3 +67,24 @@ def test_a_part_that_hears_twice_moves_once(stock_log: Any) -> None:
     before = stock_log.rows()
     assert stock_log.append(note) == Outcome()
     assert stock_log.rows() == before
+
+
+def test_kits_that_were_made_go_to_who_waits_for_them_and_their_parts_hear_of_it_all_the_same(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="TRIO", location="W1", backorder_limit=9))
+    stock_log.reserve(("TRIO", 2), policy="backorder")
+    sent = [x.record for x in notes(stock_log.append(MADE))]
+    assert [(type(x), x.sku) for x in sent] == [
+        (r.FillBackorders, "TRIO"), (r.KitPartMoved, "A"), (r.KitPartMoved, "B")
+    ]  # fmt: skip
+    stock_log.append(sent[0])
+    assert (stock_log.stock("TRIO").claimed, stock_log.stock("TRIO").backordered) == (2, 0)
+
+
+@pytest.mark.parametrize(("length", "own"), [(STEM_MAX, True), (STEM_MAX + 1, False)])
+def test_what_follows_from_a_record_is_named_after_it_unless_its_name_is_too_long(
+    stock_log: Any, length: int, own: bool
+) -> None:
+    made = replace(MADE, id="k" * length)
+    stems = {x.record.id.partition(":part:")[0] for x in notes(stock_log.append(made))}
+    assert (stems == {made.id}) is own
+    assert [len(x) <= STEM_MAX for x in stems] == [True]

@@ -122,6 +122,15 @@ def test_what_left_by_no_channel_and_of_no_known_lot_is_counted_under_names_that
     assert said.totals.orders == 2
 
 
+def test_who_got_as_much_as_another_stands_in_the_order_of_their_names() -> None:
+    said = told(
+        moved(1, "shipped", -3, channel="web", known="scanned"),
+        moved(2, "shipped", -3, channel="amazon", known="presumed"),
+    )  # fmt: skip
+    assert said.totals.by_channel == (("amazon", 3), ("web", 3))
+    assert said.totals.by_known == (("presumed", 3), ("scanned", 3))
+
+
 @pytest.mark.parametrize(
     ("kind", "reference", "disposition", "scrapped"),
     [
@@ -195,6 +204,17 @@ def test_of_units_that_went_into_a_kit_the_account_names_the_kit_and_its_lot() -
         Made(**own, units=2, at=at(3), occurred_at="", reference="BOX K1", kit="BOX", kit_lot="K1"),
     )
     assert asked == ["L1", "K1"], "each kit lot once, and none of a kit without one"
+
+
+def test_of_units_in_a_kit_that_has_no_lot_the_account_names_the_kit_and_follows_none() -> None:
+    asked: list[str] = []
+
+    def ask(lot: str) -> list[LotPartition]:
+        asked.append(lot)
+        return [partition(0, moved(1, "made_into", -4, reference="BOX"))]
+
+    [made] = account("L1", ask).made_into
+    assert (made.kit, made.kit_lot, made.units, asked) == ("BOX", "", 4, ["L1"])
 
 
 @pytest.mark.parametrize(
@@ -278,6 +298,7 @@ LEFT = 100 + 20 - 30 + 7 - 2 - 10 - 9
     [
         (5, LEFT + 5, 0, 0, ""),
         (2, LEFT + 2, 3, 0, "3 units were sent to another location and did not arrive"),
+        (4, LEFT + 4, 1, 0, "1 units were sent to another location and did not arrive"),
         (6, LEFT + 6, -1, 0, "1 units arrived from another location that were not sent"),
         (5, LEFT, 0, 5, "5 units came in that neither left nor are there"),
         (2, LEFT + 1, 3, 1, "1 units came in that neither left nor are there"),
@@ -293,6 +314,14 @@ def test_what_came_in_is_held_against_what_became_of_it(
         Balance(sku="A", lot="L1", received=100, made=20, returned=10, adjusted=-2, shipped=30, in_kits=10, scrapped=3,
                 in_transit=4, lost_in_transit=lost, on_hand=there, difference=difference, says=says),
     )  # fmt: skip
+
+
+def test_units_that_moved_several_times_are_counted_together() -> None:
+    moves = [("received", 10), ("assembled", 2), ("shipped", -3), ("made_into", -1)]
+    said = told(*(moved(n, kind, units) for n, (kind, units) in enumerate(2 * moves)), on_shelf(16))
+    [balance] = said.balances
+    assert (balance.received, balance.made, balance.shipped, balance.in_kits) == (20, 4, 6, 2)
+    assert (balance.difference, balance.says) == (0, "")
 
 
 def test_the_totals_are_of_the_lot_itself_and_what_left_in_kits_stands_beside_it() -> None:

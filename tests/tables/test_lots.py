@@ -133,6 +133,7 @@ def can_be_kept(needs: list[int], lives: list[int]) -> bool:
         ("", 10, {}, None),
         ("2027-02-30", 0, {}, "2027-03-01"),  # a day that February does not have: after its last one
         ("0000-06-30", 0, {}, "0001-01-02"),  # before all that a calendar has
+        ("0001-01-05", 10, {}, "0001-01-01"),  # ten days before it there is none: on the first one
     ],
 )
 def test_the_next_day_that_changes_a_lot(

@@ -14,7 +14,7 @@ from tables import orders
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_states import TRANSITIONS, check_lines
-from tables.outcome import ALERTS, WAREHOUSE, InvariantBroken, Outcome, place_of
+from tables.outcome import ALERTS, ORDERS, WAREHOUSE, InvariantBroken, Outcome, place_of
 from tables.pruning import DELETED_KEEP_MS
 from tables.rows import KitLine, OrderLine
 
@@ -506,6 +506,21 @@ def test_a_note_that_more_deadlines_have_come_is_named_after_the_record_that_fou
     assert [x.order_id for x in sent(outcome, r.DeadlineReached)] == ["o1"]
     state = order_log.state
     assert [x.id for x in sent(outcome, r.TickContinued)] == [f"{state.log_id}:0:{place_of(order_log.end)}"]
+
+
+def test_the_note_with_which_a_tick_goes_on_is_for_the_log_it_stands_in(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_rules, "DUE_MAX", 1)
+    order_log.state = replace(order_log.state, partition=3)
+    for order_id in ("o1", "o2"):
+        order_log.append(r.OrderPlaced(id=order_id, order_id=order_id, channel="web", lines=[r.Line("A", 1)]))
+    deadline_ms = max(order_log.order(x).deadline_ms for x in ("o1", "o2"))
+    order_log.state = replace(order_log.state, state_ms=deadline_ms)
+    outcome = order_log.append(r.TickContinued(id="c"))
+    assert [(x.topic, x.partition, x.key, type(x.record)) for x in outcome.sends] == [
+        (ORDERS, 3, None, r.DeadlineReached), (ORDERS, 3, None, r.TickContinued)
+    ]  # fmt: skip
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------

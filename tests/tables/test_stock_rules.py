@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tables import effects, expiry, recalls
+from tables import effects, expiry, recalls, shelf
 from tables import records as r
 from tables.availability import open_to_all
 from tables.movements import LOTS_MAX
@@ -55,6 +55,50 @@ def test_a_backorder_is_promised_for_the_day_by_which_enough_units_are_confirmed
     confirm(stock_log, "PO-2", 4, "2024-01-10")
     (part,) = answered(stock_log.reserve(("A", units), policy="backorder")).parts
     assert (part.quantity, part.backordered, part.due) == (units, True, due)
+
+
+def promised_for(log: Any, units: int) -> str:
+    """The day for which so many units more than there are can be promised."""
+    (*_, part) = answered(log.reserve(("A", log.stock().on_hand + units), policy="backorder")).parts
+    assert (part.quantity, part.backordered) == (units, True)
+    return part.due
+
+
+@pytest.mark.parametrize(("units", "due"), [(2, "2024-01-10"), (3, "2024-02-10")])
+def test_what_came_of_a_purchase_is_not_promised_a_second_time(stock_log: Any, units: int, due: str) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=50))
+    confirm(stock_log, "PO-1", 5, "2024-01-10")
+    confirm(stock_log, "PO-2", 5, "2024-02-10")
+    stock_log.receive(3, reference="PO-1")
+    assert promised_for(stock_log, units) == due
+
+
+@pytest.mark.parametrize("came", [5, 6])
+def test_nobody_is_promised_a_day_on_which_no_more_units_are_confirmed(stock_log: Any, came: int) -> None:
+    """Of ten that were ordered five were confirmed, and as many came, or one more."""
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=50))
+    stock_log.append(r.PurchaseOrdered(id="o", sku="A", location="W1", reference="PO-1", quantity=10))
+    confirm(stock_log, "PO-1", 5, "2024-01-10")
+    confirm(stock_log, "PO-2", 1, "2024-02-10")
+    stock_log.receive(came, reference="PO-1")
+    assert [row.state for row in stock_log.rows("incoming").values()] == ["open", "open"]
+    assert promised_for(stock_log, 1) == "2024-02-10"
+
+
+def test_nothing_is_promised_of_a_purchase_that_was_closed(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=50))
+    confirm(stock_log, "PO-1", 5, "2024-01-10")
+    confirm(stock_log, "PO-2", 5, "2024-02-10")
+    stock_log.append(r.PurchaseClosed(id="x", sku="A", location="W1", reference="PO-1"))
+    assert promised_for(stock_log, 1) == "2024-02-10"
+
+
+def test_units_under_way_for_which_nobody_told_a_day_are_promised_for_none(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=50))
+    stock_log.receive(5, location="W2")
+    stock_log.append(r.TransferredOut(id="o", sku="A", location="W2", to="W1", quantity=5, reference="T1"))
+    confirm(stock_log, "PO-1", 5, "2024-01-10")
+    assert promised_for(stock_log, 1) == "2024-01-10"
 
 
 @pytest.mark.parametrize(("came", "state"), [(4, "open"), (5, "closed"), (6, "closed")])
@@ -136,6 +180,15 @@ def test_a_pick_that_names_no_lot_is_of_one_that_may_still_leave(stock_log: Any)
     stock_log.append(r.Picked(id="p", sku="A", location="W1", quantity=3, order_id="o1", attempt=1))
     picks = [(x.lot, x.units, x.known) for x in stock_log.rows("trace").values() if x.kind == "picked"]
     assert sorted(picks) == [("NEW", 2, "presumed"), ("OLD", 1, "presumed")]
+
+
+def test_units_that_leave_with_no_lot_named_are_first_of_one_that_may_still_leave(stock_log: Any) -> None:
+    """The older lot is over by now; no tick has marked it yet."""
+    stock_log.receive(2, lot="OLD", best_before="2023-11-20")
+    stock_log.receive(2, lot="NEW", best_before="2027-01-01")
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    stock_log.append(r.Shipped(id="s", sku="A", location="W1", quantity=3))
+    assert stock_log.lots() == {"NEW": 0, "OLD": 1}
 
 
 @pytest.mark.parametrize(("picked", "short", "missing"), [(5, 0, 2), (2, 4, 1), (5, 4, 3), (3, 3, 0)])
@@ -228,6 +281,34 @@ def test_a_longer_alert_window_holds_for_every_lot_that_is_there(
     assert expiring(stock_log) == lots
 
 
+@pytest.mark.parametrize(
+    ("began", "goes_on"),
+    [
+        (r.PolicySet(id="b", sku="A", expiring_days=30), r.WindowContinued(id="by hand", cause="b", sku="A")),
+        (
+            r.RecallOpened(id="b", lot="L1", reason="glass"),
+            r.LotsContinued(id="by hand", cause="b", lot="L1", opens=True),
+        ),
+    ],
+    ids=["window", "recall"],
+)
+def test_a_note_without_a_number_goes_on_with_notes_that_are_numbered_by_its_place(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch, began: Any, goes_on: Any
+) -> None:
+    monkeypatch.setattr(shelf, "LOTS_MAX", 1)
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    for location in ("W1", "W2", "W3", "W4"):
+        stock_log.receive(1, location=location, best_before="2024-01-31")
+    before = {key: (row.status, row.due) for key, row in stock_log.rows("lot").items()}
+    stock_log.append(began)
+    place = place_of(stock_log.end + 1)
+    outcomes = with_notes(stock_log, goes_on)
+    notes = [x.record for outcome in outcomes for x in outcome.sends if x.topic == WAREHOUSE]
+    assert [(x.id, x.cause) for x in notes] == [(f"b:{place}", "b"), (f"b:{place + 1}", "b")]
+    after = {key: (row.status, row.due) for key, row in stock_log.rows("lot").items()}
+    assert all(after[key] != before[key] for key in before)
+
+
 def test_a_tick_that_goes_on_and_finds_nothing_leaves_a_row_that_says_so(stock_log: Any) -> None:
     """Delivered again on a later day it must not find more."""
     stock_log.receive(1, best_before="2023-11-20")
@@ -311,6 +392,16 @@ def test_demand_counts_in_the_hour_and_on_the_day_it_occurred(stock_log: Any, ho
     stock_log.reserve(("A", 2), demand=True, occurred_at=f"2023-11-20T{hour:02}:59:59Z")
     row = stock_log.table.get(demand_key("A", "W1", "2023-11-20"))
     assert (row.ordered, row.refused, row.hours) == (2, 2, 1 << hour)
+
+
+def test_what_may_be_served_from_nowhere_counts_as_demand_nowhere(stock_log: Any) -> None:
+    stock_log.append(r.SkuDefined(id="d", sku="A", discontinued=True))
+    before = stock_log.rows("stock", "lot")
+    said = answered(stock_log.reserve(("A", 2), locations=[], demand=True, occurred_at="2023-11-20T09:00:00Z"))
+    assert [(x.sku, x.reason) for x in said.refused] == [("A", "discontinued")]
+    assert stock_log.reservation().first_location == ""
+    assert stock_log.rows("demand") == {}
+    assert stock_log.rows("stock", "lot") == before
 
 
 def test_a_move_takes_no_more_than_lots_cover_that_live_long_enough(stock_log: Any) -> None:
