@@ -51,6 +51,14 @@ def held_and_waiting(log: Any, held: int, waiting: int) -> None:
     assert log.order().state == "confirmed"
 
 
+def fill(log: Any, *, waiting: int, place: int, location: str = "W1", heard: int = 0) -> Outcome:
+    """Stock filled one A; so many wait there still, when it had heard of so many of the order's commands."""
+    return log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location=location, quantity=1,
+        waiting=waiting, heard=heard, place=place,
+    )  # fmt: skip
+
+
 # -- placing -----------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +163,25 @@ def test_a_document_is_of_the_time_at_which_the_last_thing_happened_to_its_order
     assert order_log.document().time == "2023-11-14T22:14:20.000Z"
 
 
+def test_a_document_of_an_order_that_is_not_placed_yet_is_of_no_time(order_log: Any) -> None:
+    """Its money was told before it came."""
+    order_log.tell(r.PaymentCaptured)
+    document = order_log.document()
+    assert (document.status, document.time, document.decided_at) == ("unplaced", "", "")
+
+
+def test_an_order_that_nobody_decided_was_decided_at_no_time_and_its_money_is_not_wanted_yet(order_log: Any) -> None:
+    order_log.place(payment="authorized", checks=["fraud"])
+    assert (order_log.document().decided_at, order_log.document().payment_wanted) == ("", "")
+    for sku, quantity in (("A", 2), ("B", 1)):
+        order_log.answer(r.Part(sku, quantity, "W1"))
+    assert order_log.order().state == "on_hold"
+    assert (order_log.document().decided_at, order_log.document().payment_wanted) == ("", "")
+    order_log.tell(r.CheckPassed, check="fraud")
+    assert order_log.document().decided_at == "2023-11-14T22:13:20.004Z"
+    assert order_log.document().payment_wanted == "capture"
+
+
 def line(quantity: int, *, shipped: int = 0, cancelled: int = 0, returned: int = 0, back: int = 0) -> OrderLine:
     return OrderLine("A", quantity, "W1", shipped, cancelled, returned, back, "", 1)
 
@@ -196,6 +223,16 @@ def test_an_order_that_was_paid_too_late_and_leaves_all_the_same_is_told_to_stoc
     outcome = order_log.tell(r.OrderShipped)
     assert [(x.sku, x.quantity) for x in sent(outcome, r.Shipped)] == [("A", 2), ("B", 1)]
     assert [x for x in outcome.sends if x.topic == ALERTS] == []
+
+
+def test_a_part_that_makes_no_whole_kit_is_given_up_and_promised_for_no_day(order_log: Any) -> None:
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart("A", 1), r.KitPart("B", 1)]))
+    order_log.place(("BOX", 2), policy="ship_available")
+    order_log.answer(r.Part("A", 2, "W1"))
+    order_log.answer(r.Part("B", 1, "W1"), refused=[r.Refusal("B", 1, "insufficient", 1)])
+    assert [(x.sku, x.location, x.allocated, x.cancelled, x.due) for x in order_log.document().lines] == [
+        ("A", "W1", 1, 0, ""), ("A", "", 0, 1, ""), ("B", "W1", 1, 0, ""), ("B", "", 0, 1, "")
+    ]  # fmt: skip
 
 
 # -- what comes again --------------------------------------------------------------------------------------------------
@@ -241,6 +278,25 @@ def test_numbers_of_parcels_count_among_the_lines_that_facts_of_an_order_may_nam
     assert order_log.rows() == before
 
 
+def test_what_an_order_asked_for_when_it_was_placed_is_asked_again_whatever_an_edit_added(order_log: Any) -> None:
+    asked = order_log.place()
+    placed = order_log.end
+    order_log.grant(asked)
+    order_log.grant(order_log.tell(r.OrderEdited, lines=[r.EditLine("A", 5)]))
+    assert order_log.lines() == [("A", 2, "W1"), ("B", 1, "W1"), ("A", 3, "W1")]
+    assert order_log.deliver(placed).sends == asked.sends
+
+
+def test_units_cancelled_before_the_grant_count_once_among_the_lines_that_facts_of_an_order_may_name(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_log.place(("A", 5))
+    order_log.tell(r.CancelRequested, lines=[r.CancelLine("A", 2)])
+    order_log.answer(r.Part("A", 5, "W1"))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 2)
+    assert order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1)]).dead == ""
+
+
 # -- picking -----------------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +318,51 @@ def test_an_order_is_not_picked_while_a_unit_of_it_waits_at_the_same_place(order
         order_log.answer(r.Part(sku, 1, "W1", sku == waiting))
     order_log.tell(r.OrderPicked)
     assert (order_log.order().state, order_log.order().fulfilments[0].state) == ("confirmed", "picked")
+
+
+def test_what_a_pick_did_not_find_is_missing_where_it_was_still_to_be_picked(order_log: Any) -> None:
+    """One of two was found, at the first of two places: the other one is missing at the second."""
+    order_log.place(("A", 2))
+    order_log.answer(r.Part("A", 1, "W1"), r.Part("A", 1, "W2"))
+    outcome = order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1, short=1)])
+    assert [(x.location, x.quantity, x.short, x.lot) for x in sent(outcome, r.Picked)] == [
+        ("W1", 1, 0, None), ("W2", 0, 1, None)
+    ]  # fmt: skip
+
+
+def test_a_pick_of_what_is_packed_already_is_late_and_stock_hears_of_it(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    order_log.tell(r.OrderPacked)
+    before = order_log.order()
+    outcome = order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1, "L1")])
+    assert [(x.quantity, x.lot) for x in sent(outcome, r.Picked)] == [(1, "L1")]
+    after = order_log.order()
+    assert after.late == ("pick while packed",)
+    assert (after.state, after.lines, after.fulfilments) == (before.state, before.lines, before.fulfilments)
+
+
+@pytest.mark.parametrize("reached", [r.OrderPicked, r.OrderPacked])
+def test_a_place_that_was_done_picks_again_once_stock_came_for_units_that_waited_there(
+    order_log: Any, reached: type
+) -> None:
+    held_and_waiting(order_log, held=2, waiting=1)
+    order_log.tell(reached)
+    assert order_log.order().fulfilments[0].state == reached.__name__.removeprefix("Order").lower()
+    fill(order_log, waiting=0, place=9)
+    assert [(x.open, x.back) for x in order_log.order().lines] == [(2, 0), (1, 0)]
+    assert [(x.location, x.state) for x in order_log.order().fulfilments] == [("W1", "confirmed")]
+
+
+def test_stock_that_came_for_a_unit_that_had_left_without_it_gives_its_place_nothing_to_pick(order_log: Any) -> None:
+    """Three A wait, and B is picked; one A leaves all the same, before the order hears that one had come."""
+    order_log.place(("A", 3), ("B", 1), policy="backorder")
+    order_log.answer(r.Part("A", 3, "W1", True))
+    order_log.answer(r.Part("B", 1, "W1"))
+    order_log.tell(r.OrderPicked)
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)])
+    fill(order_log, waiting=2, place=9)
+    assert [(x.sku, x.open, x.back) for x in order_log.order().lines] == [("A", 2, 2), ("B", 1, 0)]
+    assert [(x.location, x.state) for x in order_log.order().fulfilments] == [("W1", "picked")]
 
 
 # -- parcels -----------------------------------------------------------------------------------------------------------
@@ -361,6 +462,20 @@ def test_what_was_told_while_an_order_waits_its_turns_is_not_forgotten_when_one_
     assert [x.kind for x in order_log.order().entries] == kinds
 
 
+@pytest.mark.parametrize("kind", [r.Picked, r.Shipped, r.Returned])
+def test_what_stock_hears_of_units_is_of_the_time_at_which_the_order_was_told(order_log: Any, kind: type) -> None:
+    order_log.confirm(("A", 1))
+    facts = {
+        r.Picked: r.OrderPicked(id="p", order_id="o1"),
+        r.Shipped: r.OrderShipped(id="s", order_id="o1"),
+        r.Returned: r.ReturnInspected(id="i", order_id="o1", return_id="R1", lines=[r.InspectedLine("A", 1)]),
+    }
+    for n, (heard, fact) in enumerate(facts.items()):
+        outcome = order_log.append(fact, ms=order_log.start_ms + 60_000 + n)
+        if heard is kind:
+            assert [(x.quantity, x.time) for x in sent(outcome, kind)] == [(1, f"2023-11-14T22:14:20.00{n}Z")]
+
+
 # -- where it comes from -----------------------------------------------------------------------------------------------
 
 
@@ -393,6 +508,24 @@ def test_of_lines_that_all_moved_the_reason_for_two_shipments_is_that_no_place_h
     assert order_log.document().sourcing == "2 shipments: W4, W3: no single location covers every line"
 
 
+def test_of_an_order_that_takes_what_there_is_from_two_places_it_is_said_why(order_log: Any) -> None:
+    order_log.place(policy="ship_available")
+    order_log.answer(r.Part("A", 1, "W1"), refused=[r.Refusal("A", 1, "insufficient", 1)])
+    order_log.answer(r.Part("B", 1, "W2"))
+    assert order_log.order().state == "confirmed"
+    assert order_log.document().sourcing == "2 shipments: W1, W2: no single location covers every line"
+
+
+def test_a_word_on_where_the_lines_of_an_order_lie_that_nobody_placed_is_a_dead_letter(order_log: Any) -> None:
+    partition = partition_of_sku("A", 4)
+    outcome = order_log.append(r.MoveAnswered(
+        id=f"o1:1:{partition}:move", order_id="o1", attempt=1, partition=partition, moved=True,
+        parts=[r.Part("A", 2, "W1")],
+    ))  # fmt: skip
+    assert outcome.dead == "unknown_order: an answer to an order that was never placed here"
+    assert order_log.rows() == {}
+
+
 def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt(order_log: Any) -> None:
     order_log.place(locations=["W1", "W2", "W3"])
     order_log.answer(r.Part("A", 2, "W1"), could=[0b100])
@@ -409,6 +542,33 @@ def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt
         assert answer(attempt, location).dead == ""
         assert order_log.lines() == [("A", 2, lies), ("B", 1, "W2")]
         assert order_log.order().state == "pending"
+
+
+# -- cancelling, and stock for those who wait --------------------------------------------------------------------------
+
+
+def test_a_cancellation_of_the_whole_order_keeps_its_reason_and_tells_it(order_log: Any) -> None:
+    order_log.confirm(("A", 5))
+    outcome = order_log.tell(r.CancelRequested, reason="fewer guests")
+    assert [(x.status, x.reason) for x in sent(outcome, r.OrderDecided)] == [("cancelled", "fewer guests")]
+
+
+def test_a_cancellation_of_kits_and_of_units_that_stand_alone_means_both(order_log: Any) -> None:
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart("A", 2), r.KitPart("B", 1)]))
+    order_log.confirm(("BOX", 2), ("A", 3))
+    order_log.tell(r.CancelRequested, lines=[r.CancelLine("BOX", 1), r.CancelLine("A", 1)])
+    assert [(x.sku, x.open, x.cancelled) for x in order_log.order().lines] == [("A", 4, 3), ("B", 1, 1)]
+
+
+@pytest.mark.parametrize("came", [0, 1, 2])
+def test_an_order_of_which_units_wait_is_cancelled_with_each_of_them_once(order_log: Any, came: int) -> None:
+    held_and_waiting(order_log, held=0, waiting=3)
+    if came:
+        fill(order_log, waiting=3 - came, place=9)
+    outcome = order_log.tell(r.CancelRequested)
+    assert [(x.open, x.back, x.cancelled) for x in order_log.order().lines] == [(0, 0, 3)]
+    assert [(x.sku, x.quantity) for told in sent(outcome, r.OrderDecided) for x in told.lines] == [("A", 3)]
+    assert order_log.order().state == "cancelled"
 
 
 def test_a_cancellation_that_names_a_sku_twice_means_both(order_log: Any) -> None:
@@ -448,6 +608,24 @@ def test_a_fill_of_the_same_place_in_stock_s_log_is_the_same_fill(order_log: Any
             waiting=waiting, heard=0, place=9,
         )  # fmt: skip
         assert [(x.open, x.back) for x in order_log.order().lines] == [(3, 2)]
+
+
+def test_of_what_an_order_told_stock_what_was_given_up_elsewhere_waits_on_here(order_log: Any) -> None:
+    """One waits at the first place, three at the second; two are given up, one of each, before stock hears of it."""
+    order_log.place(("A", 4), policy="backorder")
+    order_log.answer(r.Part("A", 1, "W1", True), r.Part("A", 3, "W2", True))
+    order_log.tell(r.CancelRequested, lines=[r.CancelLine("A", 2)])
+    assert [(x.location, x.open, x.cancelled) for x in order_log.order().lines] == [("W1", 0, 1), ("W2", 2, 1)]
+    fill(order_log, location="W2", waiting=2, place=9)
+    assert [(x.location, x.open, x.back) for x in order_log.order().lines] == [("W1", 0, 0), ("W2", 2, 1)]
+
+
+def test_no_more_units_wait_than_are_owed_whatever_stock_says_that_has_not_heard_of_a_parcel(order_log: Any) -> None:
+    """Four waited; two of them left, while stock filled one and knows of three."""
+    held_and_waiting(order_log, held=0, waiting=4)
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 2)])
+    fill(order_log, waiting=3, place=9)
+    assert [(x.open, x.back, x.shipped) for x in order_log.order().lines] == [(2, 2, 2)]
 
 
 def test_a_cancellation_told_before_the_grant_keeps_its_reason(order_log: Any) -> None:
@@ -491,6 +669,47 @@ def test_an_edit_that_waits_says_how_many_more_kits_and_of_what_and_none_is_whol
     edit = order_log.order().edit
     assert (edit.id, edit.attempt, edit.more, edit.less) == ("e1", 2, (("A", 6), ("B", 3)), ())
     assert edit.kits == (KitLine("BOX", 3, (("A", 2), ("B", 1)), 0),)
+
+
+def test_an_edit_waits_for_stock_as_long_as_the_limits_say(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    order_log.tell(r.OrderEdited, "e1", lines=[r.EditLine("A", 3)])
+    waits_ms = order_log.state.limits.undecided_seconds * 1000
+    assert order_log.order().deadline_ms == order_log.state.state_ms + waits_ms
+
+
+def test_an_edit_answered_with_a_unit_of_another_sku_is_a_dead_letter_and_nothing_moves(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    order_log.tell(r.OrderEdited, "e1", lines=[r.EditLine("A", 3)])
+    before = order_log.rows()
+    outcome = order_log.answer(r.Part("A", 1, "W1"), r.Part("C", 1, "W1"))
+    assert outcome.dead == "an answer for other units than were asked"
+    assert order_log.rows() == before
+
+
+def test_an_edit_may_add_as_many_skus_as_a_command_may_name(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    for n in range(r.LINES_MAX // 50):
+        parts = [r.KitPart(f"P{n}-{m}", 1) for m in range(50)]
+        order_log.append(r.KitSet(id=f"k{n}", kit=f"BOX{n}", parts=parts))
+    lines = [r.EditLine(f"BOX{n}", 1) for n in range(r.LINES_MAX // 50)]
+    outcome = order_log.tell(r.OrderEdited, "e1", lines=lines)
+    assert sum(len(x.lines) for x in sent(outcome, r.Reserve)) == r.LINES_MAX
+    assert order_log.order().late == ()
+
+
+def test_an_order_may_be_of_as_many_kits_as_it_may_have_lines_and_an_edit_adds_no_other(order_log: Any) -> None:
+    for n in range(r.LINES_MAX + 1):
+        order_log.append(r.KitSet(id=f"k{n}", kit=f"BOX{n}", parts=[r.KitPart("A", 1)]))
+    order_log.confirm(*((f"BOX{n}", 1) for n in range(r.LINES_MAX)))
+    outcome = order_log.tell(r.OrderEdited, "e1", lines=[r.EditLine("BOX7", 3)])
+    assert [x.lines for x in sent(outcome, r.Reserve)] == [[r.Line("A", 2)]]
+    order_log.grant(outcome)
+    before = order_log.order()
+    assert order_log.tell(r.OrderEdited, "e2", lines=[r.EditLine(f"BOX{r.LINES_MAX}", 1)]).sends == []
+    after = order_log.order()
+    assert after.late == ("edit e2 refused: too_many_lines",)
+    assert (after.lines, after.kits, after.edit) == (before.lines, before.kits, None)
 
 
 def test_a_note_that_more_deadlines_have_come_is_named_after_the_record_that_found_them(
