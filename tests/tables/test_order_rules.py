@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -295,6 +295,31 @@ def test_units_cancelled_before_the_grant_count_once_among_the_lines_that_facts_
     order_log.answer(r.Part("A", 5, "W1"))
     monkeypatch.setattr(orders, "LINES_TOLD_MAX", 2)
     assert order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1)]).dead == ""
+
+
+def test_a_parcel_s_tracking_number_counts_among_the_lines_that_facts_of_an_order_may_name(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two cartons and two lines of units are within the limit, the number of the second parcel is not."""
+    order_log.confirm(("A", 9))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 4)
+    order_log.tell(r.OrderPacked, cartons=["c1", "c2"])
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)], tracking="T1")
+    before = order_log.rows()
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)], tracking="T2")
+    assert outcome.dead == "too_many_lines: facts of an order name at most 4"
+    assert order_log.rows() == before
+
+
+def test_a_note_of_what_came_too_late_counts_among_the_lines_that_facts_of_an_order_may_name(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_log.confirm(("A", 9))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 2)
+    assert [order_log.tell(r.CheckOpened, check=f"c{n}").dead for n in range(2)] == ["", ""]
+    before = order_log.rows()
+    assert order_log.tell(r.CheckOpened, check="c2").dead == "too_many_lines: facts of an order name at most 2"
+    assert order_log.rows() == before
 
 
 # -- picking -----------------------------------------------------------------------------------------------------------
@@ -745,11 +770,55 @@ def test_the_note_with_which_a_tick_goes_on_is_for_the_log_it_stands_in(
 # -- forgetting --------------------------------------------------------------------------------------------------------
 
 
-def test_of_a_forgotten_order_nothing_stays_but_its_name_and_its_end(order_log: Any) -> None:
-    order_log.confirm(checks=["fraud"], exchange_of="o0")
-    order_log.tell(r.CheckPassed, check="fraud")
-    order_log.tell(r.CancelRequested)
-    assert order_log.order().sourcing != ""
+def cancelled_after_its_check(log: Any) -> None:
+    log.confirm(checks=["fraud"], exchange_of="o0")
+    log.tell(r.CheckPassed, check="fraud")
+    log.tell(r.CancelRequested)
+
+
+def refused_with_a_check_open(log: Any) -> None:
+    log.append(r.KitSet(id="k", kit="BOX", parts=[r.Line("A", 2), r.Line("B", 1)]))
+    log.place(("BOX", 1), checks=["fraud"])
+    log.answer(refused=[r.Refusal("A", 2, "insufficient", 0)])
+    log.answer(r.Part("B", 1, "W1"))
+    assert log.order().state == "rejected"
+
+
+def shipped_and_coming_back(log: Any) -> None:
+    log.confirm(("A", 2))
+    log.tell(r.OrderShipped, tracking="T1")
+    log.tell(r.ReturnAuthorized, return_id="R1", lines=[r.Line("A", 1)])
+    log.tell(r.CheckOpened, check="fraud")
+
+
+def paid_too_late(log: Any) -> None:
+    log.confirm(payment="pending")
+    log.append(r.DeadlineReached(id="d", order_id="o1", deadline_ms=log.order().deadline_ms))
+    log.tell(r.PaymentCaptured)
+    assert log.order().state == "paid_unallocated"
+
+
+def told_of_and_never_placed(log: Any) -> None:
+    log.tell(r.CancelRequested, lines=[r.Line("A", 1)])
+    log.tell(r.OrderEdited, lines=[r.Line("A", 3)])
+
+
+@pytest.mark.parametrize(
+    ("life", "carries"),
+    [
+        (cancelled_after_its_check, {"lines", "entries", "seen", "sourcing", "locations", "digest", "granted"}),
+        (refused_with_a_check_open, {"checks", "kits", "refused", "lines"}),
+        (shipped_and_coming_back, {"fulfilments", "returns", "late"}),
+        (paid_too_late, {"alerts", "late"}),
+        (told_of_and_never_placed, {"waiting", "edits", "seen"}),
+    ],
+    ids=lambda x: getattr(x, "__name__", ""),
+)
+def test_of_a_forgotten_order_nothing_stays_but_its_name_and_its_end(
+    order_log: Any, life: Callable[[Any], None], carries: set[str]
+) -> None:
+    life(order_log)
+    assert {name for name in carries if not getattr(order_log.order(), name)} == set()
     keep_ms = order_log.state.limits.order_keep_seconds * 1000
     order_log.state = replace(order_log.state, state_ms=order_log.state.state_ms + keep_ms)
     order_log.append(r.Prune(id="p", items=[r.Pruned("o1", 0)]))

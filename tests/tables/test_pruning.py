@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import records as r
 from tables.log import TICK_MS_MAX
@@ -21,8 +22,6 @@ ORDER = order_key("o1")
 
 def pass_time(log: Any, ms: int) -> None:
     """State time moves on, as ticks would move it."""
-    from msgspec.structs import replace
-
     log.state = replace(log.state, state_ms=log.state.state_ms + ms)
 
 
@@ -179,6 +178,68 @@ def test_a_closed_order_is_forgotten_after_its_limit_and_one_that_is_owed_never(
     pass_time(order_log, 1)
     assert set(prune(order_log, 0).rows) == {ORDER}
     assert (order_log.order().state, order_log.order().lines, order_log.order().entries) == (DELETED, (), ())
+
+
+def waits_its_turn(log: Any) -> None:
+    """Another order was quicker: it asks again in a few turns."""
+    log.place(("A", 1))
+    log.answer(refused=[r.Refusal("A", 1, "contended", 0)])
+
+
+def waits_for_a_move(log: Any) -> None:
+    """Both lines could lie at one place, and stock was asked to move them."""
+    log.place(locations=["W1", "W2", "W3"])
+    log.answer(r.Part("A", 2, "W1"), could=[0b100])
+    log.answer(r.Part("B", 1, "W2"), could=[0b100])
+
+
+@pytest.mark.parametrize("wait", [waits_its_turn, waits_for_a_move], ids=lambda wait: wait.__name__)
+def test_an_undecided_order_is_never_forgotten_though_stock_has_answered(order_log: Any, wait: Any) -> None:
+    wait(order_log)
+    before = order_log.order()
+    assert (before.state, before.awaited) == ("pending", ())
+    pass_time(order_log, 2 * order_log.state.limits.order_keep_seconds * 1000)
+    assert prune(order_log, 0).rows == {}
+    assert order_log.order() == before
+
+
+@pytest.mark.parametrize("state_ms", [0, 1_700_000_000_000], ids=["before any tick", "later"])
+def test_what_closed_is_kept_to_the_millisecond_whether_or_not_there_was_a_tick_yet(
+    stock_log: Any, state_ms: int
+) -> None:
+    """Before the first tick nobody knows when it closed: its time counts from that tick."""
+    stock_log.state = replace(stock_log.state, state_ms=state_ms, first_ms=state_ms)
+    stock_log.reserve(("A", 2))
+    assert stock_log.reservation().state == "refused"
+    began = state_ms or stock_log.start_ms
+    stock_log.state = replace(stock_log.state, state_ms=began, first_ms=began)
+    pass_time(stock_log, KEEP_MS - 1)
+    assert prune(stock_log).rows == {}
+    pass_time(stock_log, 1)
+    assert set(prune(stock_log).rows) == {RES}
+
+
+def test_the_record_that_closed_an_order_says_the_same_again_after_its_time_has_come(order_log: Any) -> None:
+    order_log.confirm(("A", 1))
+    said = order_log.tell(r.CancelRequested)
+    rows = order_log.rows()
+    assert order_log.order().state == "cancelled"
+    pass_time(order_log, order_log.state.limits.order_keep_seconds * 1000)
+    again = order_log.deliver(order_log.end)
+    assert (again.dead, again.sends) == ("", said.sends)
+    assert order_log.rows() == rows
+
+
+def test_the_placing_of_an_order_that_is_marked_deleted_is_no_dead_letter_when_it_comes_again(order_log: Any) -> None:
+    """What it was placed with is forgotten: it says nothing any more, and nothing is held against it."""
+    order_log.confirm(("A", 1))
+    order_log.tell(r.CancelRequested)
+    pass_time(order_log, order_log.state.limits.order_keep_seconds * 1000)
+    prune(order_log, 0)
+    rows = order_log.rows()
+    outcome = order_log.deliver(1)
+    assert (outcome.dead, list(outcome.sends)) == ("", [])
+    assert order_log.rows() == rows
 
 
 def test_a_week_of_ticks_makes_a_week() -> None:

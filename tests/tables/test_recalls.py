@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import recalls
 from tables import records as r
@@ -151,6 +152,29 @@ def test_a_recall_delivered_again_says_the_same_and_freezes_once(shelves: Any) -
     assert shelves.rows() == rows
 
 
+def test_the_notes_with_which_a_recall_goes_on_name_its_skus_and_no_time(
+    shelves: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's clock is in them: said again they are word for word the same."""
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    shelves.receive(1, location="W3")
+    (note,) = notes(open_recall(shelves, skus=["A"], time="2026-11-01T08:00:00Z"))
+    assert (note.lot, note.skus, note.time) == ("L1", ["A"], "")
+    (after,) = notes(shelves.append(replace(note, time="2026-11-01T08:00:01Z")))
+    assert after == replace(note, id="r:2")
+
+
+def test_a_recall_of_other_skus_leaves_to_the_first_one_s_note_what_that_has_not_frozen_yet(
+    shelves: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    (note,) = notes(open_recall(shelves, skus=["A"]))
+    second = open_recall(shelves, "again", skus=["B"])
+    assert (notes(second), alerts(second)) == ([], [("B", "W1", "L1", 2)])
+    assert statuses(shelves)["A|W2|L1"] == "approved"
+    assert alerts(shelves.append(note)) == [("A", "W2", "L1", 3)]
+
+
 # -- status and data of a batch ----------------------------------------------------------------------------------------
 
 
@@ -160,6 +184,30 @@ def test_a_lots_status_holds_at_every_location(shelves: Any) -> None:
     assert statuses(shelves)["B|W1|L1"] == "approved", "another SKU's lot of the same code is another batch"
     shelves.append(r.LotStatusSet(id="q2", sku="A", lot="L1", status="approved"))
     assert [shelves.stock(location=x).unavailable for x in ("W1", "W2")] == [0, 0]
+
+
+def test_a_batch_keeps_the_reason_of_its_last_status(shelves: Any) -> None:
+    for n, (status, reason) in enumerate([("on_hold", "smell"), ("approved", "")]):
+        shelves.append(r.LotStatusSet(id=f"q{n}", sku="A", lot="L1", status=status, reason=reason))
+        row = shelves.table.get("batch|A|L1")
+        assert (row.status, row.reason) == (status, reason)
+
+
+def test_a_note_about_the_lots_of_one_sku_leaves_those_of_another_to_theirs(
+    shelves: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of A and of B one shelf each is on hold so far."""
+    monkeypatch.setattr(recalls, "LOTS_MAX", 1)
+    shelves.receive(2, sku="B", location="W2")
+    told = {}
+    for sku in ("A", "B"):
+        (told[sku],) = notes(shelves.append(r.LotStatusSet(id=f"q{sku}", sku=sku, lot="L1", status="on_hold")))
+    assert notes(shelves.append(told["A"])) == []
+    assert statuses(shelves) == {
+        "A|W1|L1": "on_hold", "A|W1|L2": "approved", "A|W2|L1": "on_hold", "B|W1|L1": "on_hold", "B|W2|L1": "approved"
+    }  # fmt: skip
+    assert notes(shelves.append(told["B"])) == []
+    assert statuses(shelves)["B|W2|L1"] == "on_hold"
 
 
 def test_what_is_told_of_a_batch_replaces_what_was_known_and_the_rest_stays(shelves: Any) -> None:

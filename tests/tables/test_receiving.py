@@ -101,6 +101,20 @@ def test_a_purchase_closed_before_everything_came_tells_what_is_missing_once(sto
     assert alerts(stock_log.append(r.PurchaseClosed(id="5", sku="A", location="W1", reference="PO-1"))) == []
 
 
+def test_a_purchase_of_which_exactly_all_came_is_closed_and_nobody_is_alerted(stock_log: Any) -> None:
+    stock_log.append(ORDERED)
+    assert alerts(stock_log.receive(6, reference="PO-1")) == []
+    assert alerts(stock_log.receive(4, reference="PO-1")) == []
+    assert (coming(stock_log).received, coming(stock_log).state) == (10, "closed")
+    assert alerts(stock_log.append(CLOSED)) == []
+
+
+def test_a_purchase_that_ends_a_single_unit_short_is_a_discrepancy(stock_log: Any) -> None:
+    stock_log.append(ORDERED)
+    stock_log.receive(9, reference="PO-1")
+    assert alerts(stock_log.append(CLOSED)) == [("discrepancy", -1)]
+
+
 @pytest.mark.parametrize("order", [(CLOSED, ORDERED, CONFIRMED), (CONFIRMED, CLOSED, ORDERED)])
 def test_a_purchase_is_closed_whichever_of_its_records_comes_first(stock_log: Any, order: tuple[Any, ...]) -> None:
     for fact in order:
