@@ -6,6 +6,8 @@ its own. Does not belong here: parcels that leave (`order_shipping`), how far th
 
 from __future__ import annotations
 
+from collections import Counter
+
 from msgspec.structs import replace
 
 from tables import records as r
@@ -30,16 +32,13 @@ def picked(row: OrderRow, record: r.OrderPicked, at: At, log: PartitionRow) -> O
         sent = _picked_lines(row, record)
         if isinstance(sent, str):
             return sent
+        places = [x for x in dict.fromkeys(line.location for line in sent) if x in here]
     else:
-        waits = [x for x in here if record.location in (None, x) and at_location(row, x).state == "confirmed"]
-        sent = [
-            EntryLine(x.sku, held(x), x.location, attempt=x.attempt)
-            for _, x in owed_lines(row) if x.location in waits and held(x) > 0
-        ]  # fmt: skip
+        places = [x for x in here if record.location in (None, x) and at_location(row, x).state == "confirmed"]
+        sent = _not_picked(row, places)
     before = row
     if sent:
         row = add(row, Entry(at.place, "pick", at.ms, row.attempt, lines=tuple(sent)))
-    places = [x for x in dict.fromkeys(line.location for line in sent) if x in here]
     for place in places:
         done = at_location(row, place)
         if done.state in ("confirmed", *SENT):
@@ -47,6 +46,26 @@ def picked(row: OrderRow, record: r.OrderPicked, at: At, log: PartitionRow) -> O
     if not any(at_location(before, x).state != "packed" for x in places):
         return late(row, "pick")
     return advance(row)
+
+
+def _not_picked(row: OrderRow, places: list[str]) -> list[EntryLine]:
+    """What is held at these places. Units that were picked there before, and have not left, are not picked again: a
+    place begins anew when stock comes for units that waited."""
+    picked: Counter[tuple[str, str]] = Counter()
+    for entry in row.entries:
+        if entry.kind == "pick":
+            for told in entry.lines:
+                picked[told.sku, told.location] += told.quantity
+    for line in row.lines:
+        picked[line.sku, line.location] -= line.shipped
+    sent: list[EntryLine] = []
+    for _, line in owed_lines(row):
+        if line.location in places and held(line) > 0:
+            done = min(max(picked[line.sku, line.location], 0), held(line))
+            picked[line.sku, line.location] -= done
+            if done < held(line):
+                sent.append(EntryLine(line.sku, held(line) - done, line.location, attempt=line.attempt))
+    return sent
 
 
 def _picked_lines(row: OrderRow, record: r.OrderPicked) -> list[EntryLine] | str:

@@ -112,14 +112,14 @@ class Edit:
 class Order:
     """`at`: place of the last record that changed it. `deadline`: negative counts from the first tick, 0 is none.
     `turns`: of the log, until a contended order asks again; None: it does not wait for that. `said`: units its own
-    facts told stock: (what, SKU)."""
+    facts told stock: (what, SKU). `picks`: of them, units picked at (SKU, location)."""
 
     __slots__ = (
         "ahead", "alone", "at", "attempt", "awaited", "cancelled_early", "channel", "check_failed", "checks", "could",
         "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id", "kits",
-        "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds", "placed",
-        "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed", "turns", "waiting",
-        "wanted", "whole",
+        "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds", "picks",
+        "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed", "turns",
+        "waiting", "wanted", "whole",
     )  # fmt: skip
 
     def __init__(self, partition: int, order_id: str) -> None:
@@ -150,6 +150,7 @@ class Order:
         self.returns: dict[str, Return] = {}
         self.seen: dict[str, bytes] = {}
         self.said: Counter[tuple[str, str]] = Counter()
+        self.picks: Counter[tuple[str, str]] = Counter()
         self.speaking: list[Change] = []  # of the record at hand
         self.spoken: list[list[Change]] = []  # what stock was told of single lines, record by record
         self.decision: Decision | None = None

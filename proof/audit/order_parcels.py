@@ -7,6 +7,7 @@ Facts are never refused: what the order does not know goes to stock all the same
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from proof.audit.intake import LogState
@@ -37,25 +38,33 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
     if order.state not in OWED:
         for sku, units, said in named:
             order.said["pick", sku] += units + _short(order, sku, said)
+            order.picks[sku, _somewhere(order, sku, record.location)] += units
         return True
     touched: list[str] = []
     if not record.lines:
+        there = Counter(order.picks)
+        for line in order.lines:
+            there[line.sku, line.location] -= line.shipped
         for line in _held(order, record.location):
             known = order.fulfilments.get(line.location)
             if known is None or known.state == "confirmed":
-                order.said["pick", line.sku] += line.allocated
+                key = line.sku, line.location
+                again = max(0, min(there[key], line.allocated))  # picked before, and there still
+                there[key] -= again
+                order.said["pick", line.sku] += line.allocated - again
+                order.picks[key] += line.allocated - again
                 touched.append(line.location)
     for sku, units, said in named:
         wanted = units + _short(order, sku, said)
         order.said["pick", sku] += wanted
+        _spread(order, sku, units, wanted - units, record.location)
         mine = [x for x in _held(order, record.location) if x.sku == sku]
         for line in mine:
             if wanted > 0:
                 touched.append(line.location)
                 wanted -= line.allocated
         if not mine:  # not the order's, or not there: somebody worked for it all the same
-            own = [x.location for x in order.of(sku) if record.location in (None, x.location)]
-            touched.append(record.location or (own or [""])[0] or (order.locations or [""])[0])
+            touched.append(_somewhere(order, sku, record.location))
     touched = [x for x in touched if order.held_at(x)]
     for location in touched:
         fulfilment = order.fulfilment(location)
@@ -64,6 +73,25 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
     _began(order, bool(touched), place, ms, log)
     settle(order)
     return True
+
+
+def _spread(order: Order, sku: str, units: int, short: int, location: str | None) -> None:
+    """Where units of a pick that names them were: as far as they are held, then wherever the last of them were."""
+    last = ""
+    for line in order.lines:
+        if line.sku == sku and line.location and location in (None, line.location):
+            own = min(line.allocated, units)
+            gone = min(line.allocated - own, short)
+            units, short = units - own, short - gone
+            order.picks[sku, line.location] += own
+            last = line.location if own or gone else last
+    if units:
+        order.picks[sku, last or _somewhere(order, sku, location)] += units
+
+
+def _somewhere(order: Order, sku: str, location: str | None) -> str:
+    own = [x.location for x in order.lines if x.sku == sku and location in (None, x.location)]
+    return location or (own or [""])[0] or (order.locations or [""])[0]
 
 
 def _short(order: Order, sku: str, said: Any) -> int:

@@ -378,6 +378,55 @@ def test_a_place_that_was_done_picks_again_once_stock_came_for_units_that_waited
     assert [(x.location, x.state) for x in order_log.order().fulfilments] == [("W1", "confirmed")]
 
 
+def picks(outcome: Outcome) -> list[tuple[str, int]]:
+    """Location and units of each pick that stock is told of."""
+    return [(x.location, x.quantity) for x in sent(outcome, r.Picked)]
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_once_stock_came_only_units_that_were_not_picked_there_before_are_picked(order_log: Any, gone: int) -> None:
+    held_and_waiting(order_log, held=2, waiting=1)
+    assert picks(order_log.tell(r.OrderPicked)) == [("W1", 2)]
+    if gone:
+        order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", gone)])
+    fill(order_log, waiting=0, place=9)
+    assert picks(order_log.tell(r.OrderPicked)) == [("W1", 1)]
+    assert order_log.order().fulfilments[0].state == "picked"
+    assert picks(order_log.tell(r.OrderPicked)) == []
+
+
+def test_of_a_place_of_which_a_part_was_picked_by_name_the_rest_is_picked_once_stock_came(order_log: Any) -> None:
+    held_and_waiting(order_log, held=3, waiting=1)
+    order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1)])
+    fill(order_log, waiting=0, place=9)
+    assert picks(order_log.tell(r.OrderPicked)) == [("W1", 2), ("W1", 1)]
+
+
+def test_a_unit_that_was_picked_before_its_stock_came_is_not_picked_again_and_its_place_is_done(order_log: Any) -> None:
+    """People took three where the books had two."""
+    held_and_waiting(order_log, held=2, waiting=1)
+    order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 3)])
+    fill(order_log, waiting=0, place=9)
+    assert order_log.order().fulfilments[0].state == "confirmed"
+    assert picks(order_log.tell(r.OrderPicked)) == []
+    assert (order_log.order().fulfilments[0].state, order_log.order().late) == ("picked", ())
+
+
+def test_what_was_picked_at_one_place_says_nothing_of_the_same_sku_at_another(order_log: Any) -> None:
+    order_log.place(("A", 4), policy="backorder")
+    order_log.answer(r.Part("A", 1, "W1"), r.Part("A", 1, "W1", True), r.Part("A", 2, "W2"))
+    assert picks(order_log.tell(r.OrderPicked, location="W1")) == [("W1", 1)]
+    fill(order_log, waiting=0, place=9)
+    assert picks(order_log.tell(r.OrderPicked)) == [("W1", 1), ("W2", 2)]
+
+
+def test_units_that_left_without_a_pick_do_not_count_as_picked(order_log: Any) -> None:
+    held_and_waiting(order_log, held=2, waiting=2)
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 2)])
+    fill(order_log, waiting=1, place=9)
+    assert picks(order_log.tell(r.OrderPicked)) == [("W1", 1)]
+
+
 def test_stock_that_came_for_a_unit_that_had_left_without_it_gives_its_place_nothing_to_pick(order_log: Any) -> None:
     """Three A wait, and B is picked; one A leaves all the same, before the order hears that one had come."""
     order_log.place(("A", 3), ("B", 1), policy="backorder")
