@@ -12,11 +12,12 @@ from msgspec.structs import asdict, replace
 from tables import log as log_rules
 from tables import orders
 from tables import records as r
+from tables.codec import instant
 from tables.murmur2 import partition_of_sku
 from tables.order_states import TRANSITIONS, check_lines
 from tables.outcome import ALERTS, ORDERS, WAREHOUSE, InvariantBroken, Outcome, place_of
 from tables.pruning import DELETED_KEEP_MS
-from tables.rows import KitLine, OrderLine
+from tables.rows import KitLine, OrderLine, decode, encode, order_key
 
 # (state, what happens) -> state, as docs/domain.md tells it: written down again, so that the table cannot change alone.
 LIFE = """
@@ -59,6 +60,11 @@ def fill(log: Any, *, waiting: int, place: int, location: str = "W1", heard: int
     )  # fmt: skip
 
 
+def kept_as_it_is(log: Any) -> bool:
+    """Whoever reads the order's row from the store gets what was written there."""
+    return decode(order_key("o1"), encode(log.order())) == log.order()
+
+
 # -- placing -----------------------------------------------------------------------------------------------------------
 
 
@@ -80,6 +86,40 @@ def test_their_time_is_kept_in_utc_and_a_day_that_no_calendar_has_is_none(
     outcome = order_log.confirm(occurred_at=told)
     assert order_log.document().occurred_at == utc
     assert [x.occurred_at for x in sent(outcome, r.OrderDecided)] == [utc]
+
+
+def test_an_order_may_be_of_as_many_skus_as_a_command_names(order_log: Any) -> None:
+    outcome = order_log.place(*((f"S{n}", 1) for n in range(r.LINES_MAX)))
+    assert order_log.order().state == "pending"
+    assert sum(len(x.lines) for x in sent(outcome, r.Reserve)) == r.LINES_MAX
+
+
+def test_an_order_that_was_refused_for_its_many_skus_keeps_and_names_none_of_them(order_log: Any) -> None:
+    """As many lines as an order may have, one of them a kit of two SKUs."""
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart("A", 1), r.KitPart("B", 1)]))
+    outcome = order_log.place(("BOX", 1), *((f"S{n}", 1) for n in range(r.LINES_MAX - 1)))
+    (told,) = [x.record for x in outcome.sends]
+    assert (told.status, told.reason, told.lines) == ("rejected", "too_many_lines", [])
+    assert (order_log.order().lines, order_log.document().lines) == ((), [])
+
+
+def test_a_kit_that_an_order_names_twice_is_that_kit_as_often_as_both_say(order_log: Any) -> None:
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart("A", 2), r.KitPart("B", 1)]))
+    order_log.confirm(("BOX", 1), ("A", 1), ("BOX", 2))
+    assert order_log.document().kits == {"BOX": 3}
+    assert order_log.order().kits == (KitLine("BOX", 3, (("A", 2), ("B", 1)), 3),)
+    assert [(x.sku, x.quantity) for x in order_log.order().lines] == [("A", 7), ("B", 3)]
+
+
+def test_an_order_that_waits_its_turns_has_given_everything_back_and_is_kept_so(order_log: Any) -> None:
+    order_log.place()
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b11])
+    outcome = order_log.answer(refused=[r.Refusal("B", 1, "contended", 0)])
+    assert [(x.attempt, x.lines) for x in sent(outcome, r.Release)] == [(1, [])]
+    row = order_log.order()
+    assert (row.state, row.granted, row.could) == ("pending", (), ())
+    assert [(x.sku, x.quantity, x.location) for x in row.lines] == [("A", 2, ""), ("B", 1, "")]
+    assert kept_as_it_is(order_log)
 
 
 @pytest.fixture
@@ -107,6 +147,7 @@ def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log
     (alert,) = [x.record for x in outcome.sends if x.topic == ALERTS]
     assert (alert.id, alert.kind, alert.order_id, alert.units) == ("o1:paid_unallocated", "paid_unallocated", "o1", 3)
     assert alert.version == (order_log.state.log_id, order_log.end, 0)
+    assert alert.time == instant(order_log.records[-1][1]), "of the record that told of the money"
     assert (alert.sku, alert.location, alert.lot, alert.note) == ("A", "", "", "")
     assert (alert.available, alert.shortage, alert.reorder_point) == (0, 0, 0), "it tells of an order, not of a shelf"
     assert order_log.document().payment_wanted == "refund"
@@ -152,6 +193,20 @@ def test_a_capture_told_again_after_a_refund_of_a_part_does_not_undo_it(order_lo
     order_log.tell(r.PaymentRefunded, partial=True)
     order_log.tell(r.PaymentCaptured)
     assert order_log.order().payment == "partially_refunded"
+
+
+def test_money_that_all_went_back_is_neither_said_to_have_failed_nor_to_be_there_in_part(order_log: Any) -> None:
+    """The words of the bank overtake each other before stock has answered."""
+    order_log.place()
+    order_log.tell(r.PaymentRefunded)
+    order_log.tell(r.PaymentFailed)
+    order_log.tell(r.PaymentRefunded, partial=True)
+    row = order_log.order()
+    assert (row.state, row.payment, row.late) == ("pending", "refunded", ("payment_failed while pending",))
+    order_log.answer(r.Part("A", 2, "W1"))
+    (told,) = sent(order_log.answer(r.Part("B", 1, "W1")), r.OrderDecided)
+    assert (told.status, told.reason) == ("rejected", "payment_refunded")
+    assert order_log.document().payment_wanted == ""
 
 
 # -- the document and the lines ----------------------------------------------------------------------------------------
@@ -205,6 +260,7 @@ def test_a_line_that_adds_up_is_kept(order_log: Any, kept: OrderLine) -> None:
         line(5, back=6), line(5, back=-1), line(5, shipped=2, back=4), line(5, cancelled=2, back=4),
         line(5, shipped=6), line(5, cancelled=6), line(5, cancelled=-1), line(5, shipped=1, returned=2),
         line(5, returned=-1), line(-3, shipped=1), line(-3, cancelled=1), line(-3, back=1), line(0, shipped=1),
+        line(1, returned=1),
     ],
     ids=str,
 )  # fmt: skip
@@ -474,6 +530,66 @@ def test_a_parcel_of_all_that_lies_there_may_be_as_large_as_a_fact_may_be(order_
     assert order_log.order().state == "shipped"
 
 
+def test_a_parcel_of_named_lines_may_be_as_large_as_a_fact_may_be(order_log: Any) -> None:
+    order_log.confirm(("A", r.QUANTITY_MAX))
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", r.QUANTITY_MAX)])
+    assert outcome.dead == ""
+    assert [x.quantity for x in sent(outcome, r.Shipped)] == [r.QUANTITY_MAX]
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_that_one_place_can_fill_is_told_of_that_place_alone(order_log: Any) -> None:
+    order_log.place(("A", 5))
+    order_log.answer(r.Part("A", 2, "W1"), r.Part("A", 3, "W2"))
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 2)])
+    assert [(x.quantity, x.location) for x in sent(outcome, r.Shipped)] == [(2, "W1")]
+    assert [(x.location, x.shipped) for x in order_log.order().lines] == [("W1", 2), ("W2", 0)]
+    assert [x.location for x in order_log.order().fulfilments] == ["W1"]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_unit_more_than_was_ordered_leaves_from_where_the_others_of_its_sku_lay(order_log: Any, others: int) -> None:
+    """With and without a line that the order owes still."""
+    order_log.confirm(("A", 1), *[("B", 1)] * others, location="W2")
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)])
+    state, held_by = ("confirmed", 1) if others else ("shipped", 0)
+    assert order_log.order().state == state
+    before = order_log.order().lines
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)])
+    assert [(x.quantity, x.location, x.attempt) for x in sent(outcome, r.Shipped)] == [(1, "W2", held_by)]
+    assert order_log.order().lines == before
+
+
+def test_what_a_last_parcel_lacks_waits_for_a_day_that_nobody_has_promised(order_log: Any) -> None:
+    """Two waited for a day in April and came; one of them was not in the parcel."""
+    order_log.place(("A", 2), policy="backorder")
+    order_log.answer(r.Part("A", 2, "W1", True, "2024-04-01"))
+    assert [(x.open, x.due) for x in order_log.document().lines] == [(2, "2024-04-01")]
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=2, waiting=0,
+        heard=0, place=9,
+    )  # fmt: skip
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)], final=True)
+    assert [(x.open, x.allocated, x.shipped, x.due) for x in order_log.document().lines] == [(1, 0, 1, "")]
+
+
+def test_what_a_last_parcel_lacks_is_given_up_under_the_attempt_that_the_order_was_decided_by(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)], final=True)
+    assert [(x.attempt, x.reason) for x in sent(outcome, r.OrderDecided)] == [(1, "short")]
+    assert [(x.attempt, [y.quantity for y in x.lines]) for x in sent(outcome, r.Release)] == [(1, [1])]
+    assert kept_as_it_is(order_log)
+
+
+def test_an_order_of_which_units_came_back_is_kept_as_it_is(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.OrderShipped)
+    returned = [r.InspectedLine("A", 1, "restock")]
+    assert len(sent(order_log.tell(r.ReturnInspected, return_id="r1", lines=returned), r.Returned)) == 1
+    assert [x.returned for x in order_log.order().lines] == [1, 0]
+    assert kept_as_it_is(order_log)
+
+
 @pytest.mark.parametrize("record", ["quantity", "short"])
 def test_as_many_units_may_be_picked_or_missed_as_a_fact_may_hold(order_log: Any, record: str) -> None:
     order_log.confirm(("A", r.QUANTITY_MAX))
@@ -616,6 +732,32 @@ def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt
         assert answer(attempt, location).dead == ""
         assert order_log.lines() == [("A", 2, lies), ("B", 1, "W2")]
         assert order_log.order().state == "pending"
+
+
+def test_a_cancellation_ends_the_moves_that_stock_was_asked_for(order_log: Any) -> None:
+    order_log.place(locations=["W1", "W2"])
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b10])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b10])
+    assert order_log.order().moving == (partition_of_sku("A", 4),)
+    order_log.tell(r.CancelRequested)
+    assert (order_log.order().state, order_log.order().moving) == ("rejected", ())
+
+
+def test_an_order_that_waits_for_its_money_does_not_remember_where_else_it_could_lie(order_log: Any) -> None:
+    order_log.place(payment="pending")
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b01])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b10])
+    assert order_log.document().sourcing == "2 shipments: W1, W2: no single location covers every line"
+    assert (order_log.order().state, order_log.order().could) == ("on_hold", ())
+
+
+def test_a_line_at_a_place_that_the_order_did_not_name_stays_there_and_draws_no_other(order_log: Any) -> None:
+    order_log.place(locations=["W1", "W2"])
+    order_log.answer(r.Part("A", 2, "W9"))
+    outcome = order_log.answer(r.Part("B", 1, "W1"), could=[0b11])
+    assert sent(outcome, r.Move) == []
+    assert order_log.lines() == [("A", 2, "W9"), ("B", 1, "W1")]
+    assert order_log.document().sourcing == "2 shipments: W9, W1: no single location covers every line"
 
 
 # -- cancelling, and stock for those who wait --------------------------------------------------------------------------
@@ -814,6 +956,24 @@ def test_the_note_with_which_a_tick_goes_on_is_for_the_log_it_stands_in(
     assert [(x.topic, x.partition, x.key, type(x.record)) for x in outcome.sends] == [
         (ORDERS, 3, None, r.DeadlineReached), (ORDERS, 3, None, r.TickContinued)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("taken", "kind"), [(True, r.Allocate), (False, r.Release)], ids=["taken", "lost"])
+def test_a_partition_that_asks_what_was_decided_hears_the_same_again_at_the_time_of_its_question(
+    order_log: Any, taken: bool, kind: type
+) -> None:
+    order_log.place(("A", 2))
+    answer = [r.Part("A", 2, "W1")] if taken else []
+    decided = order_log.answer(*answer, refused=[] if taken else [r.Refusal("A", 2, "insufficient", 0)])
+    partition = partition_of_sku("A", 4)
+    before = order_log.rows()
+    question = r.ReservationOverdue(id="q", order_id="o1", attempt=1, partition=partition)
+    (again,) = order_log.append(question, ms=order_log.start_ms + 60_000).sends
+    assert again.record == kind(
+        id=f"o1:1:{partition}", time="2023-11-14T22:14:20.000Z", order_id="o1", attempt=1
+    )  # fmt: skip
+    assert [replace(x, time=again.record.time) for x in sent(decided, kind)] == [again.record] * taken
+    assert order_log.rows() == before
 
 
 # -- forgetting --------------------------------------------------------------------------------------------------------
