@@ -134,6 +134,11 @@ def test_due_are_the_open_deadlines_earliest_first_also_for_the_next_owner(shelf
         shelf.reopen()
 
 
+def test_a_deadline_has_its_turn_from_the_first_millisecond_on(shelf: Shelf) -> None:
+    shelf.table.put({order_key(x): order(x, ms) for x, ms in (("late", 5), ("early", 1), ("next", 2))})
+    assert shelf.table.due(5, 0, 10) == [(1, "early"), (2, "next"), (5, "late")]
+
+
 def test_with_the_last_order_settled_no_deadline_is_open(shelf: Shelf) -> None:
     shelf.table.put({order_key("x"): order("x", 5)})
     shelf.table.put({order_key("x"): order("x", 0)})
