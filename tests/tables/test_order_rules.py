@@ -138,6 +138,22 @@ def test_their_time_is_kept_in_utc_wherever_the_worker_stands(order_log: Any) ->
     assert order_log.document().occurred_at == "2023-11-15T04:30:00Z"
 
 
+def test_a_part_that_a_kit_names_twice_counts_twice(order_log: Any) -> None:
+    parts = [r.KitPart("A", 1), r.KitPart("B", 1), r.KitPart("A", 2)]
+    order_log.append(r.KitSet(id="k", kit="BOX", parts=parts))
+    asked = sent(order_log.place(("BOX", 2)), r.Reserve)
+    assert sorted((x.sku, x.quantity) for command in asked for x in command.lines) == [("A", 6), ("B", 2)]
+
+
+def test_what_a_kit_is_made_of_now_is_not_undone_by_an_older_word_that_is_delivered_again(order_log: Any) -> None:
+    order_log.append(r.KitSet(id="old", kit="BOX", parts=[r.KitPart("A", 2)]))
+    place = order_log.end
+    order_log.append(r.KitSet(id="new", kit="BOX", parts=[r.KitPart("B", 3)]))
+    order_log.deliver(place)
+    (asked,) = sent(order_log.place(("BOX", 1)), r.Reserve)
+    assert [(x.sku, x.quantity) for x in asked.lines] == [("B", 3)]
+
+
 def test_an_order_that_was_paid_too_late_is_alerted_with_all_its_units(order_log: Any) -> None:
     order_log.place(payment="pending")
     order_log.append(r.Tick(id="t", now_ms=order_log.start_ms + 30_000))
@@ -714,6 +730,15 @@ def test_a_word_on_where_the_lines_of_an_order_lie_that_nobody_placed_is_a_dead_
     ))  # fmt: skip
     assert outcome.dead == "unknown_order: an answer to an order that was never placed here"
     assert order_log.rows() == {}
+
+
+def test_an_order_that_is_cancelled_while_its_lines_move_awaits_no_move_any_more(order_log: Any) -> None:
+    order_log.place(locations=["W1", "W2", "W3"])
+    order_log.answer(r.Part("A", 2, "W1"), could=[0b100])
+    order_log.answer(r.Part("B", 1, "W2"), could=[0b100])
+    assert order_log.order().moving == tuple(sorted({partition_of_sku(sku, 4) for sku in "AB"}))
+    order_log.tell(r.CancelRequested)
+    assert (order_log.order().state, order_log.order().moving) == ("rejected", ())
 
 
 def test_where_a_line_lies_is_heard_once_from_each_partition_and_of_this_attempt(order_log: Any) -> None:

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tables import effects, expiry, recalls, shelf
+from tables import effects, expiry, recalls, shelf, shipping
 from tables import records as r
 from tables.availability import open_to_all
+from tables.codec import instant
 from tables.movements import LOTS_MAX
-from tables.outcome import ALERTS, ORDERS, WAREHOUSE, Outcome, place_of
+from tables.outcome import ALERTS, ORDERS, WAREHOUSE, At, InvariantBroken, Outcome, place_of
 from tables.rows import (
+    Change,
     FactRow,
     Policy,
     RecallRow,
     ReservedLine,
+    ShipEffect,
     SkuRow,
     demand_key,
     expiry_key,
@@ -204,6 +207,67 @@ def test_what_a_pick_took_and_missed_beyond_the_books_is_kept_as_one_sum(
     assert stock_log.stock().on_hand == max(3 - short, 0)
 
 
+class Watched:
+    """The rows of a log, and the keys of those that were asked for."""
+
+    def __init__(self, table: Any) -> None:
+        self.table, self.below = table, table.below
+        self.asked: list[str] = []
+
+    def get(self, key: str) -> Any:
+        self.asked.append(key)
+        return self.table.get(key)
+
+
+def test_a_shipment_that_names_no_order_looks_at_no_promise_whatever_attempt_it_tells(stock_log: Any) -> None:
+    stock_log.receive(5)
+    view = Watched(stock_log.table)
+    fact = r.Shipped(id="s", sku="A", location="W1", quantity=1, attempt=1)
+    shipping.shipped(view, fact, At(place_of(2), stock_log.start_ms), stock_log.state)
+    assert "lot|A|W1|L1" in view.asked
+    assert [key for key in view.asked if key.startswith("res|")] == []
+
+
+def test_more_than_was_promised_is_never_taken_from_a_promise(stock_log: Any) -> None:
+    stock_log.receive(5)
+    stock_log.reserve(("A", 3))
+    row, now = stock_log.reservation(), At(place_of(3), stock_log.start_ms)
+    assert shipping.counted(row, ShipEffect("o1", 1, 0, 3), now, stock_log.state).lines[0].open == 0
+    with pytest.raises(InvariantBroken, match=r"^o1: more of A shipped than was reserved$"):
+        shipping.counted(row, ShipEffect("o1", 1, 0, 4), now, stock_log.state)
+
+
+def test_a_promise_that_shipped_whole_is_kept_as_long_as_its_order_may_ask(stock_log: Any) -> None:
+    """The order's partition is an hour ahead: its clock decides."""
+    asked_ms = stock_log.state.state_ms + HOUR_MS
+    stock_log.receive(5)
+    stock_log.reserve(("A", 2), asked_ms=asked_ms)
+    stock_log.command(r.Allocate)
+    stock_log.append(r.Shipped(id="s", sku="A", location="W1", quantity=2, order_id="o1", attempt=1))
+    keep_ms = stock_log.state.limits.reservation_keep_seconds * 1000
+    assert stock_log.reservation().forget_ms == asked_ms + keep_ms
+
+
+@pytest.mark.parametrize(("best_before", "apart"), [("2023-12-14", 0), ("2023-12-13", 2)])
+def test_what_comes_back_of_a_lot_that_is_over_is_set_apart_though_no_tick_has_marked_it(
+    stock_log: Any, best_before: str, apart: int
+) -> None:
+    stock_log.receive(5, best_before=best_before)
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.start_ms + 30 * 24 * HOUR_MS)
+    assert instant(stock_log.state.state_ms)[:10] == "2023-12-14"
+    stock_log.append(r.Returned(id="b", sku="A", location="W1", lot="L1", quantity=2, disposition="restock"))
+    assert (stock_log.lot("L1").expired, stock_log.lot("L1").on_hand, stock_log.lot("L1").blocked) == (False, 7, apart)
+
+
+@pytest.mark.parametrize("condition", ["damaged", "quarantined", "good"])
+def test_units_of_a_lot_that_is_not_here_change_no_condition(stock_log: Any, condition: str) -> None:
+    stock_log.append(r.ConditionChanged(
+        id="c", sku="A", location="W1", lot="L1", quantity=4, condition=condition
+    ))  # fmt: skip
+    assert stock_log.table.get(fact_key("c")).missing == 4
+    assert stock_log.rows("lot", "stock") == {}
+
+
 # -- recalls and lots --------------------------------------------------------------------------------------------------
 
 
@@ -309,6 +373,29 @@ def test_a_note_without_a_number_goes_on_with_notes_that_are_numbered_by_its_pla
     assert all(after[key] != before[key] for key in before)
 
 
+def test_the_notes_that_go_on_with_a_policy_are_named_after_it_and_numbered_from_one(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "LOTS_MAX", 1)
+    for n in range(4):
+        stock_log.receive(1, lot=f"L{n}", best_before="2023-11-20")
+    outcomes = with_notes(stock_log, r.PolicySet(id="p:2026:7", sku="A", expiring_days=30))
+    notes = [x.record.id for outcome in outcomes for x in outcome.sends if x.topic == WAREHOUSE]
+    assert notes == ["p:2026:7:1", "p:2026:7:2", "p:2026:7:3"]
+
+
+def test_a_longer_alert_window_goes_on_where_a_shelf_has_more_lots_than_a_record_may_change(
+    stock_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shelf behind it has a lot for which nothing changes: it is good for ever."""
+    monkeypatch.setattr(shelf, "LOTS_MAX", 2)
+    for n in range(5):
+        stock_log.receive(1, lot=f"L{n}", best_before="2023-11-20")
+    stock_log.receive(1, location="W2", lot="SALT")
+    assert len(with_notes(stock_log, r.PolicySet(id="p", sku="A", expiring_days=30))) == 3
+    assert expiring(stock_log) == 5
+
+
 def test_a_tick_that_goes_on_and_finds_nothing_leaves_a_row_that_says_so(stock_log: Any) -> None:
     """Delivered again on a later day it must not find more."""
     stock_log.receive(1, best_before="2023-11-20")
@@ -355,6 +442,34 @@ def test_a_count_that_is_not_believed_is_told_with_its_lot_its_place_and_how_far
         "recount", "A", "W1", "L1", -4, "too far off", ""
     )  # fmt: skip
     assert stock_log.lots() == {"L1": 20}
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "found", "after"), [(0, 5, 5), (1, 9, 9), (1, 11, 11), (1, 8, 10), (1, 12, 10), (2, 8, 8), (2, 7, 10)]
+)
+def test_a_count_is_believed_as_far_as_the_tolerance_goes_and_always_where_none_is_set(
+    stock_log: Any, tolerance: int, found: int, after: int
+) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", count_tolerance=tolerance))
+    stock_log.receive(10)
+    outcome = stock_log.append(r.Counted(id="c", sku="A", location="W1", lot="L1", quantity=found))
+    assert stock_log.lots() == {"L1": after}
+    assert [x.record.kind for x in outcome.sends if x.topic == ALERTS] == ([] if after == found else ["recount"])
+
+
+@pytest.mark.parametrize(("index", "found"), [(0, 7), (1, 5)])
+def test_a_count_may_be_as_of_one_of_several_records_that_came_as_one(stock_log: Any, index: int, found: int) -> None:
+    """Ten were there, three left, then two: whoever counts right after either of these finds what the books say."""
+    stock_log.receive(10)
+    for n, units in enumerate((3, 2)):
+        fact = r.Shipped(id=f"s{n}", sku="A", location="W1", quantity=units)
+        outcome = stock_log.step(stock_log.table, fact, At(place_of(2, n), stock_log.start_ms), stock_log.state)
+        stock_log.table.put(outcome.rows)
+    stock_log.records.append((None, stock_log.start_ms))
+    stock_log.append(r.Counted(
+        id="c", sku="A", location="W1", lot="L1", quantity=found, as_of_offset=2, as_of_index=index
+    ))  # fmt: skip
+    assert stock_log.lots() == {"L1": 5}
 
 
 def test_a_count_as_of_the_oldest_movement_a_lot_remembers_is_not_too_old(
@@ -627,3 +742,142 @@ def test_a_channel_s_own_units_move_with_its_order_from_shelf_to_shelf(stock_log
     ))  # fmt: skip
     assert [stock_log.stock(location=x).shares[0].ring_fence for x in ("W1", "W2")] == [4, 1]
     assert [(x.location, x.open, x.fenced) for x in stock_log.reservation().lines] == [("W1", 0, 0), ("W2", 3, 3)]
+
+
+def ask_to_move(log: Any, *lines: tuple[str, str]) -> Outcome:
+    """A to W2, if nothing is said."""
+    wanted = [r.MoveLine(*line) for line in lines or [("A", "W2")]]
+    return log.append(r.Move(id="o1:1:0:move", order_id="o1", attempt=1, order_partition=0, lines=wanted))
+
+
+@pytest.mark.parametrize("there", [1, 2])
+def test_not_even_one_unit_moves_to_a_shelf_where_none_is_free(stock_log: Any, there: int) -> None:
+    """What lies at W2 is promised to another order."""
+    stock_log.receive(there, location="W2")
+    stock_log.reserve(("A", there), order_id="o2", locations=["W2"])
+    stock_log.receive(1)
+    stock_log.reserve(("A", 1))
+    before = stock_log.rows("stock", "lot")
+    assert not answered(ask_to_move(stock_log)).moved
+    assert stock_log.rows("stock", "lot") == before
+
+
+@pytest.mark.parametrize(
+    ("share", "moves"), [({"ring_fence": 3}, True), ({"buffer": 1}, False), ({"ring_fence": 3, "buffer": 1}, False)]
+)
+def test_an_order_moves_to_what_is_its_channel_s_own_and_not_to_what_its_channel_leaves_alone(
+    stock_log: Any, share: dict[str, int], moves: bool
+) -> None:
+    for location in ("W1", "W2"):
+        stock_log.receive(3, location=location)
+    stock_log.append(r.ChannelStockSet(id="s", sku="A", location="W2", channel="shop", **share))
+    stock_log.reserve(("A", 3), channel="shop")
+    assert answered(ask_to_move(stock_log)).moved is moves
+    assert [stock_log.stock(location=x).claimed for x in ("W1", "W2")] == ([0, 3] if moves else [3, 0])
+
+
+def test_a_move_takes_nothing_of_a_channel_s_own_for_what_stays_where_it_is(stock_log: Any) -> None:
+    for sku, location in (("A", "W1"), ("B", "W1"), ("A", "W2")):
+        stock_log.receive(3, sku=sku, location=location)
+    stock_log.reserve(("A", 3), ("B", 2))
+    ask_to_move(stock_log)
+    assert stock_log.reservation().changes[-1] == Change(place_of(stock_log.end), "", "claimed", (-3, 0, 3), (), ())
+
+
+def test_a_move_of_what_was_given_back_before_it_was_asked_for_is_not_answered(stock_log: Any) -> None:
+    for location in ("W1", "W2"):
+        stock_log.receive(3, location=location)
+    assert ask_to_move(stock_log) == Outcome(), "nothing was ever asked for"
+    stock_log.command(r.Release)
+    before = stock_log.rows()
+    assert ask_to_move(stock_log) == Outcome()
+    assert stock_log.rows() == before
+
+
+def test_what_a_move_tells_of_two_shelves_is_told_whole_again_though_one_row_was_lost(stock_log: Any) -> None:
+    """Both were short by one; what moved away covers both. The stock row of B was not written: a crash in between."""
+    for sku in ("A", "B"):
+        stock_log.receive(2, sku=sku)
+        stock_log.receive(9, sku=sku, location="W2")
+    stock_log.reserve(("A", 2), ("B", 2))
+    for sku in ("A", "B"):
+        stock_log.append(r.Adjusted(id=f"lost-{sku}", sku=sku, location="W1", quantity=-1, reason="shrinkage"))
+    old = stock_log.stock("B")
+    told = ask_to_move(stock_log, ("A", "W2"), ("B", "W2"))
+    covered = [x.record.sku for x in told.sends if x.topic == ALERTS and x.record.kind == "covered"]
+    assert covered == ["A", "B"]
+    rows = stock_log.rows()
+    stock_log.table.put({stock_key("B", "W1"): old})
+    assert stock_log.deliver(stock_log.end).sends == told.sends
+    assert stock_log.rows() == rows
+
+
+@pytest.mark.parametrize(("named", "left"), [((1, 1), 1), ((2, 1), 0), ((2, 2), 0), ((1, 1, 1, 1), 0)])
+def test_a_release_that_names_a_sku_twice_means_both_and_never_more_than_is_held(
+    stock_log: Any, named: tuple[int, ...], left: int
+) -> None:
+    stock_log.receive(5)
+    stock_log.reserve(("A", 3))
+    lines = [r.ReleaseLine("A", units, "W1") for units in named]
+    stock_log.append(r.Release(id="part", order_id="o1", attempt=1, lines=lines))
+    assert (stock_log.reservation().lines[0].open, stock_log.stock().claimed) == (left, left)
+
+
+def test_what_two_parts_of_an_order_lack_on_one_shelf_waits_as_one(stock_log: Any) -> None:
+    """Two units were there from the start, three came for those who waited; four of the five are not found."""
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=9))
+    stock_log.receive(2)
+    stock_log.reserve(("A", 5), policy="backorder")
+    (note,) = [x.record for x in stock_log.receive(3).sends if x.topic == WAREHOUSE]
+    stock_log.append(note)
+    stock_log.command(r.Allocate)
+    stock_log.append(r.Adjusted(id="a", sku="A", location="W1", quantity=-4, reason="shrinkage"))
+    stock_log.append(r.Backorder(id="b", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 4, "W1")]))
+    lines = [(x.back, x.open) for x in stock_log.reservation().lines]
+    assert lines == [(False, 0), (True, 0), (False, 1), (True, 4)]
+    assert (stock_log.stock().allocated, stock_log.stock().backordered) == (1, 4)
+    assert sorted(x.units for x in stock_log.rows("queue").values()) == [0, 4]
+
+
+def test_an_answer_tells_when_it_was_asked_for_whether_or_not_anything_was_taken(stock_log: Any) -> None:
+    stock_log.receive(5)
+    stock_log.command(r.Release)
+    for order_id in ("o1", "o2"):
+        outcome = stock_log.reserve(("A", 2), order_id=order_id)
+        asked_ms = stock_log.records[-1][1]
+        assert answered(outcome).time == instant(asked_ms)
+        assert stock_log.reservation(order_id).asked_ms == asked_ms
+
+
+def test_a_command_that_comes_again_after_it_was_forgotten_and_released_anew_says_and_takes_nothing(
+    stock_log: Any,
+) -> None:
+    stock_log.receive(5)
+    stock_log.reserve(("A", 2))
+    asked = stock_log.end
+    stock_log.command(r.Release)
+    keep_ms = stock_log.state.limits.reservation_keep_seconds * 1000
+    stock_log.state = replace(stock_log.state, state_ms=stock_log.state.state_ms + 2 * keep_ms)
+    stock_log.command(r.Release)
+    assert (stock_log.reservation().asked, stock_log.reservation().at) == (0, place_of(stock_log.end))
+    before = stock_log.rows()
+    assert stock_log.deliver(asked).sends == ()
+    assert stock_log.rows() == before
+
+
+def test_the_level_of_a_shelf_does_not_change_by_a_preorder_without_a_word_and_the_word_is_said_again_whole(
+    stock_log: Any,
+) -> None:
+    """Nothing of either was ever there. The stock row of B was not written: a crash in between."""
+    for sku in ("A", "B"):
+        stock_log.append(r.PolicySet(id=f"p-{sku}", sku=sku, location="W1", backorder_limit=9))
+        assert stock_log.stock(sku).level == "ok"
+    old = stock_log.stock("B")
+    told = stock_log.reserve(("A", 3), ("B", 3), policy="backorder")
+    assert [stock_log.stock(sku).backordered for sku in ("A", "B")] == [3, 3]
+    levels = {sku: stock_log.stock(sku).level for sku in ("A", "B") if stock_log.stock(sku).level != "ok"}
+    assert {x.record.sku: x.record.kind for x in told.sends if x.topic == ALERTS} == levels
+    rows = stock_log.rows()
+    stock_log.table.put({stock_key("B", "W1"): old})
+    assert list(stock_log.deliver(stock_log.end).sends) == list(told.sends)
+    assert stock_log.rows() == rows
