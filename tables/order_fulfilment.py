@@ -60,7 +60,7 @@ def _not_picked(row: OrderRow, places: list[str]) -> list[EntryLine]:
         picked[line.sku, line.location] -= line.shipped
     sent: list[EntryLine] = []
     for _, line in owed_lines(row):
-        if line.location in places and held(line) > 0:
+        if line.location in places:
             done = min(max(picked[line.sku, line.location], 0), held(line))
             picked[line.sku, line.location] -= done
             if done < held(line):

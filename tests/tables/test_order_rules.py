@@ -468,8 +468,9 @@ def test_once_stock_came_only_units_that_were_not_picked_there_before_are_picked
 
 
 def test_of_a_place_of_which_a_part_was_picked_by_name_the_rest_is_picked_once_stock_came(order_log: Any) -> None:
-    held_and_waiting(order_log, held=3, waiting=1)
-    order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1)])
+    held_and_waiting(order_log, held=4, waiting=1)
+    for _ in range(2):
+        order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1)])
     fill(order_log, waiting=0, place=9)
     assert picks(order_log.tell(r.OrderPicked)) == [("W1", 2), ("W1", 1)]
 
