@@ -40,10 +40,10 @@ def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
 
 def payment_wanted(row: OrderRow) -> str:
     """What whoever talks to the bank has to do now; "" if nothing."""
-    ended = row.state in (*LOST, "cancelled")
+    ended = row.state in (*LOST, "cancelled", "returned")
     if row.payment == "authorized":
         return "void" if ended else "capture" if row.state in (*OWED, "shipped", "delivered") else ""
-    if row.payment in ("captured", "partially_refunded") and (ended or row.state == "returned"):
+    if row.payment in ("captured", "partially_refunded") and ended:
         return "refund"
     if row.payment == "captured" and any(line.cancelled or line.returned for line in row.lines):
         return "refund"  # of the units that never left, or came back
@@ -57,8 +57,9 @@ def _line(row: OrderRow, line: OrderLine) -> r.StatusLine:
     elif row.state in OWED and (row.edit is None or row.edit.attempt != line.attempt):
         waiting, allocated = line.back, held(line)
     return r.StatusLine(
-        line.sku, line.quantity, line.location, waiting, allocated, line.shipped, cancelled, line.returned, line.due
-    )
+        line.sku, line.quantity, line.location, waiting, allocated, line.shipped, cancelled, line.returned,
+        line.due if waiting else "",
+    )  # fmt: skip
 
 
 def _places(row: OrderRow) -> list[Fulfilment]:

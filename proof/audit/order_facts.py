@@ -87,7 +87,7 @@ def wanted_payment(order: Order) -> str:
     if order.payment == "authorized":
         if order.state in ("confirmed", "picked", "packed", "shipped", "delivered"):
             return "capture"
-        return "void" if order.state in (*ENDED, "paid_unallocated") else ""
+        return "void" if order.state in (*ENDED, "returned", "paid_unallocated") else ""
     if order.payment in ("captured", "partially_refunded"):
         over = order.state in (*ENDED, "returned", "paid_unallocated")
         less = order.payment == "captured" and any(x.cancelled or x.returned for x in order.lines)

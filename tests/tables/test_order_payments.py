@@ -59,6 +59,14 @@ def test_the_money_of_an_authorized_order_is_wanted_until_it_is_taken(order_log:
 
 
 @pytest.mark.parametrize(("payment", "then"), [("authorized", "void"), ("paid", "refund")])
+def test_an_order_that_came_back_whole_gives_its_money_back(order_log: Any, payment: str, then: str) -> None:
+    order_log.confirm(payment=payment)
+    order_log.tell(r.OrderShipped)
+    order_log.tell(r.OrderReturned)
+    assert (order_log.order().state, order_log.document().payment_wanted) == ("returned", then)
+
+
+@pytest.mark.parametrize(("payment", "then"), [("authorized", "void"), ("paid", "refund")])
 def test_the_money_of_an_order_that_came_to_nothing_is_wanted_back(order_log: Any, payment: str, then: str) -> None:
     order_log.confirm(payment=payment)
     order_log.tell(r.CancelRequested)

@@ -586,6 +586,7 @@ def test_what_a_last_parcel_lacks_waits_for_a_day_that_nobody_has_promised(order
         r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=2, waiting=0,
         heard=0, place=9,
     )  # fmt: skip
+    assert [(x.open, x.allocated, x.due) for x in order_log.document().lines] == [(0, 2, "")], "nothing waits for a day"
     order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)], final=True)
     assert [(x.open, x.allocated, x.shipped, x.due) for x in order_log.document().lines] == [(1, 0, 1, "")]
 
