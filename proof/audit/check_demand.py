@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from proof.audit.findings import Findings, Spot
+from proof.audit.published import readable
 from proof.audit.room import Day, Room
 from proof.audit.seen import INDEX_BITS, WAREHOUSE, Cut, Seen, spot_of
 from tables import records as r
@@ -32,15 +33,7 @@ class Demand:
         self._cut, self._findings = cut, findings
 
     def read(self, messages: Iterable[Seen]) -> None:
-        for message in messages:
-            spot = Spot(message.topic, message.partition, message.offset)
-            if message.value is None:
-                continue
-            try:
-                said = _decode(message.value)
-            except (msgspec.MsgspecError, ValueError) as error:
-                self._findings.add("demand", str(message.key), spot, "a day's demand", error)
-                continue
+        for said, spot in readable(messages, _decode, self._findings, "demand", "a day's demand"):
             key = said.sku, said.location, said.day
             known = self.newest.get(key)
             if known is None or said.version >= known[0].version:

@@ -19,6 +19,7 @@ from proof.audit.intake import Intake
 from proof.audit.order import OWED, Decision, Order, Told
 from proof.audit.order_book import OrderBook, is_due
 from proof.audit.order_facts import wanted_payment
+from proof.audit.published import readable
 from proof.audit.seen import INDEX_BITS, ORDERS, Cut, Seen, spot_of
 from tables import records as r
 from tables.codec import instant
@@ -203,15 +204,7 @@ class Orders:
         early, self._early_status = self._early_status, []
         for said, spot, number in early:
             self._shows(said, spot, number)
-        for message in messages:
-            if message.value is None:
-                continue
-            spot = Spot(message.topic, message.partition, message.offset)
-            try:
-                said = _status(message.value)
-            except (msgspec.MsgspecError, ValueError) as error:
-                self._findings.add("order_status", str(message.key), spot, "an order document", error)
-                continue
+        for said, spot in readable(messages, _status, self._findings, "order_status", "an order document"):
             self._equation(said, spot)
             self._shows(said, spot, self._cut.number)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from proof.audit.findings import Findings, Spot
 from proof.audit.intake import LogState
+from proof.audit.published import readable
 from proof.audit.room import Room
 from proof.audit.seen import INDEX_BITS, WAREHOUSE, Cut, Seen
 from proof.audit.shelves import Lot, Master, Shelf
@@ -50,15 +51,7 @@ class Levels:
 
     def read(self, messages: Iterable[Seen], folded: Mapping[int, int]) -> None:
         """Take in what is new. `folded`: per partition the offset up to which the log is folded."""
-        for message in messages:
-            spot = Spot(message.topic, message.partition, message.offset)
-            if message.value is None:
-                continue
-            try:
-                said = _decode(message.value)
-            except (msgspec.MsgspecError, ValueError) as error:
-                self._findings.add("level", str(message.key), spot, "a stock level", error)
-                continue
+        for said, spot in readable(messages, _decode, self._findings, "level", "a stock level"):
             self._identity(said, spot)
             known = self.newest.get(said.sku)
             if known is None or said.version >= known[0]:

@@ -543,7 +543,7 @@ def test_what_is_open_to_all_leaves_the_shares_of_channels_alone_and_is_never_be
     assert open_to_all(stock_log.stock()) == 0
 
 
-@pytest.mark.parametrize("channel", ["shop", "None", "XXXX"])
+@pytest.mark.parametrize("channel", ["shop", "None", "XXXX"])  # two that look like no name at all
 def test_what_is_a_channel_s_own_is_not_open_to_all_whatever_the_channel_is_called(
     stock_log: Any, channel: str
 ) -> None:
