@@ -44,10 +44,11 @@ SUITES: list[tuple[str, list[str]]] = [
     ("bench", []),
 ]
 # Reasons for which a test may be skipped in CI: the real data, a durable broker, a server that the bench compares with,
-# the fuzzer (some Pythons and machines have none), or libraries that want older versions of ours is not here.
+# the fuzzer (some Pythons and machines have none), or libraries that want older versions of ours is not here; or the
+# test is one that only `--nightly` runs.
 ALLOWED_SKIPS = (
     "SMOKEHOUSE_TEST_DATA", "no Apache Kafka:", "no atheris:", "no PostgreSQL:", "no Redis:", "no statsforecast",
-    "no stockpyl",
+    "no stockpyl", "for a night:",
 )  # fmt: skip
 
 
