@@ -8,7 +8,7 @@ assignor and producer) is not used: stubs raise if anything calls them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import faust
@@ -143,13 +143,16 @@ class BatchApp(App):
         owner: Owner,
         in_flight_records: int = IN_FLIGHT_RECORDS,
         loop_blocked_seconds: float = LOOP_BLOCKED_SECONDS,
+        compacted: Collection[str] = (),
         **options: Any,
     ) -> None:
+        """`compacted`: the topics in which a missing offset is right, because the broker compacts them. In any other a
+        hole that stays ends the process; so do not name a topic here whose records may become visible out of order."""
         self._session_seconds = settings.session_ms / 1000
         self._loop_blocked_seconds = loop_blocked_seconds
         self._watchdog: Watchdog | None = None
         orphans = Orphans(settings, group) if settings.instance_id else None
-        self.partitions = Partitions(owner, consumer_config(settings, group), in_flight_records, orphans)
+        self.partitions = Partitions(owner, consumer_config(settings, group), in_flight_records, orphans, compacted)
         super().__init__(
             group,
             broker="kafka://" + settings.bootstrap.replace(",", ";"),  # for Faust's messages only

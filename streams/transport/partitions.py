@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -73,7 +73,8 @@ class Partitions:
     """The seam of the transport: given to whoever commits, halts and reopens partitions."""
 
     def __init__(
-        self, owner: Owner, config: dict[str, Any], in_flight_records: int, orphans: Orphans | None = None
+        self, owner: Owner, config: dict[str, Any], in_flight_records: int, orphans: Orphans | None = None,
+        compacted: Collection[str] = (),
     ) -> None:  # fmt: skip
         self.counters = Counters()
         self.arrivals: asyncio.Queue[Batch] = asyncio.Queue()  # bounded: by the room in flight
@@ -83,6 +84,7 @@ class Partitions:
         self._config = config
         self._in_flight_records = in_flight_records
         self._orphans = orphans
+        self._compacted = compacted
         self._epochs: dict[TP, int] = {}  # what is ours
         self._open: set[TP] = set()
         self._opening: dict[TP, asyncio.Task[None]] = {}
@@ -133,7 +135,7 @@ class Partitions:
         if self._poller is None:  # the agents of a process are fixed
             self._loop = asyncio.get_running_loop()
             self._poller = Poller(
-                self._config, topics, self, self.counters, self._in_flight_records, self._orphans
+                self._config, topics, self, self.counters, self._in_flight_records, self._orphans, self._compacted
             )  # fmt: skip
             self._poller.start()
 

@@ -1,8 +1,9 @@
 """The one thread that owns the librdkafka consumer: it polls, checks contiguity, commits and rebalances.
 
 Reads the logs and the group's committed offsets; writes committed offsets. Guarantees: records are handed on per
-partition in offset order without a hole and without a repetition since the last start of the partition; a partition
-is given up only after its owner has closed it. Only this thread calls the consumer; the others hand it jobs, because
+partition in offset order without a hole and without a repetition since the last start of the partition (of topics that
+the app names as compacted: without a repetition; a hole is what compaction has left there); a partition is given up
+only after its owner has closed it. Only this thread calls the consumer; the others hand it jobs, because
 confluent-kafka makes them wait until `poll` returns and a loop that polls again at once would starve them.
 """
 
@@ -13,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -141,6 +142,7 @@ class Poller(threading.Thread):
         counters: Counters,
         in_flight_records: int = IN_FLIGHT_RECORDS,
         orphans: Orphans | None = None,
+        compacted: Collection[str] = (),
     ) -> None:
         super().__init__(name="poller", daemon=True)
         self.beat = time.monotonic()
@@ -161,6 +163,7 @@ class Poller(threading.Thread):
         self._silent_since = 0.0
         self._probe_at = 0.0
         self._orphans = orphans
+        self._compacted = frozenset(compacted)
         self._all: set[TP] = set()  # partitions of our topics, as soon as somebody asked
         self._rejoin_at = 0.0
         self._closing = False
@@ -302,7 +305,9 @@ class Poller(threading.Thread):
                 position = self._positions.get(key)  # a TP is a tuple
                 partition_records = sorted_.setdefault(key[0], {}).setdefault(key[1], [])
             offset = record.offset()
-            if position is not None and offset == position.expected:
+            if position is not None and (
+                offset == position.expected or (0 <= position.expected < offset and key[0] in self._compacted)
+            ):
                 position.expected = offset + 1
                 partition_records.append(record)
                 taken += 1

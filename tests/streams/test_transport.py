@@ -409,6 +409,71 @@ def test_a_record_that_shows_late_is_read_again_in_its_place() -> None:
     assert counters.holes == 2
 
 
+class CompactedLog:
+    """Stands in for librdkafka: compaction has left the offsets 0, 3, 4 and 9; three are shown again."""
+
+    def __init__(self, topic: str) -> None:
+        self.shown: list[Message] = [Message(topic, 0, offset) for offset in (0, 3, 3, 4, 9, 4, 9)]
+        self.sought: list[int] = []
+
+    def poll(self, _seconds: float) -> Message | None:
+        return self.shown.pop(0) if self.shown else None
+
+    def consume(self, _records: int, _seconds: float) -> list[Message]:
+        shown, self.shown = self.shown, []
+        return shown
+
+    def seek(self, place: TopicPartition) -> None:
+        self.sought.append(place.offset)
+
+
+@pytest.mark.parametrize(
+    ("topic", "offsets", "sought"), [("demand", [0, 3, 4, 9], []), ("orders", [0], [1])], ids=["compacted", "a log"]
+)
+def test_a_gap_is_right_in_a_topic_that_the_app_calls_compacted_and_a_hole_in_any_other(
+    topic: str, offsets: list[int], sought: list[int]
+) -> None:
+    """In either what was read before is dropped, and nothing is taken before the partition is started."""
+    arrived: list[int] = []
+
+    class Taken:
+        def arrived(self, records: Records) -> None:
+            arrived.extend(record.offset() for record in records[topic][0])
+
+    counters, log = Counters(), CompactedLog(topic)
+    reader = Poller({}, ["demand", "orders"], Taken(), counters, compacted={"demand"})  # type: ignore[arg-type]
+    reader._consumer = log  # type: ignore[assignment]
+    reader._positions[TP(topic, 0)] = poller_module.Position(epoch=1)
+    reader._sort([Message(topic, 0, 7)])
+    assert (arrived, log.sought) == ([], [])
+    reader._positions[TP(topic, 0)].expected = 0
+    reader._take()
+    assert (arrived, log.sought) == (offsets, sought)
+
+
+def test_a_topic_that_is_compacted_is_read_over_its_gaps_while_the_log_beside_it_is_not(kafka_stage: Stage) -> None:
+    """The same markers that end a worker in a log are passed over where the app says so."""
+    stage = kafka_stage
+    compacted, log = stage.topics[1], stage.topics[0]
+    producer = Producer(client_config(stage.settings) | {"transactional.id": stage.settings.prefix + "gap"})
+    producer.init_transactions(20)
+
+    def with_markers(topic: str) -> None:
+        for _ in range(3):
+            producer.begin_transaction()
+            producer.produce(topic, b"{}", partition=1)
+            producer.commit_transaction(20)
+
+    with_markers(compacted)
+    worker = stage.start("a", compacted=[compacted])
+    stage.wait(lambda: stage.events("batch", topic=compacted, partition=1, last=4))
+    assert sum(e["records"] for e in stage.events("batch", topic=compacted, partition=1)) == 3
+    assert worker.poll() is None
+    with_markers(log)
+    assert worker.wait(JOIN_SECONDS + 10) == CONSUMER_DEAD
+    assert f"{log}[1]: offsets 1 to 1 are missing" in stage.log("a")
+
+
 async def test_a_backlog_of_packed_records_is_handed_over_in_pieces_that_the_loop_can_bear() -> None:
     """Twenty records of half a megabyte are twenty thousand commands: no batch holds all of them, none is lost."""
     tp = TP("orders", 0)
