@@ -16,9 +16,9 @@ from cyclopts import App, Parameter
 
 from forecasting.consumer import forecast_until
 from forecasting.learning import TRAINING_SECONDS
-from forecasting.ownership import NotOurs
 from forecasting.policy import Terms
 from forecasting.publish import PublishFailed
+from forecasting.sources import NotThere
 from streams.commands.output import fail, say
 from streams.commands.session import connected
 from streams.reader import ReadError
@@ -90,7 +90,7 @@ def forecast(
         )  # fmt: skip
     except PublishFailed as error:
         fail(f"forecasts were not taken by the broker at {settings.bootstrap}: {error}", EXIT_SEND_FAILED)
-    except (ReadError, NotOurs) as error:
+    except (ReadError, NotThere) as error:
         fail(f"cannot read from the broker at {settings.bootstrap}: {error}", EXIT_READ_FAILED)
 
 
