@@ -46,7 +46,8 @@ class Stage:
         admin = wait_for_broker(settings, 10.0)
         for made in admin.create_topics([NewTopic(self.topic, PARTITIONS, 1)]).values():
             made.result(10)
-        self._producer = Producer(producer_config(settings) | {"linger.ms": 5, "queue.buffering.max.messages": 1_000_000})
+        room = {"linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
+        self._producer = Producer(producer_config(settings) | room)
 
     def write(self, records: int) -> None:
         for n in range(records):

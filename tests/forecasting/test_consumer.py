@@ -47,6 +47,15 @@ COMMAND = ("-m", "streams.cli", "forecast", "--every", "0.3")
 
 @pytest.fixture
 def topics(settings: Settings) -> Settings:
+    return _with_topics(settings)
+
+
+@pytest.fixture
+def kafka_topics(kafka_settings: Settings) -> Settings:
+    return _with_topics(kafka_settings)
+
+
+def _with_topics(settings: Settings) -> Settings:
     admin = AdminClient(client_config(settings))
     wanted = [
         NewTopic(settings.prefix + topic.name, topic.partitions or PARTITIONS, 1)
@@ -94,6 +103,13 @@ def produce(settings: Settings, topic: str, key: str, value: bytes | None, parti
 
 def sell(settings: Settings, sku: str, first: int, last: int, *, ordered: int = 4, offset: int = 1) -> None:
     producer = Producer(producer_config(settings))
+    put(producer, settings, sku, first, last, ordered=ordered, offset=offset)
+    assert producer.flush(20) == 0
+
+
+def put(
+    producer: Producer, settings: Settings, sku: str, first: int, last: int, *, ordered: int = 4, offset: int = 1
+) -> None:
     for ahead in range(first, last + 1):
         day = (FIRST + timedelta(days=ahead)).isoformat()
         record = Demand(
@@ -104,7 +120,13 @@ def sell(settings: Settings, sku: str, first: int, last: int, *, ordered: int = 
             settings.prefix + DEMAND.name, key=f"{sku}|MAIN|{day}", value=encode(record),
             partition=partition_of(sku, PARTITIONS),
         )  # fmt: skip
-    assert producer.flush(20) == 0
+
+
+def sell_all(settings: Settings, skus: list[str], first: int, last: int) -> None:
+    producer = Producer(producer_config(settings) | {"linger.ms": 50})
+    for sku in skus:
+        put(producer, settings, sku, first, last)
+    assert producer.flush(60) == 0
 
 
 def stock(settings: Settings, sku: str, available: int, *, offset: int = 1) -> None:
@@ -219,8 +241,8 @@ def test_what_cannot_be_read_is_a_dead_letter_once_and_stops_nothing(topics: Set
     produce(topics, DEMAND.name, f"{sku}|MAIN|2026-03-02", good, elsewhere)
     produce(topics, PLANNING.name, "supply|X", b'{"type":"supply"}', 0)
     letters = len(garbage) + 3
-    for starts in (1, 2):
-        with forecaster(topics, "--partitions", "0,1,2,3"):
+    for starts, flags in ((1, ("--partitions", "0,1,2,3")), (2, ()), (3, ())):
+        with forecaster(topics, *flags):
             until_started(topics, starts)
             until(topics, FORECASTS.name, 1)
             limit = time.monotonic() + PATIENCE_SECONDS
@@ -229,7 +251,7 @@ def test_what_cannot_be_read_is_a_dead_letter_once_and_stops_nothing(topics: Set
                 time.sleep(0.1)
             time.sleep(1)
     found = messages(topics, DEAD_LETTERS.name)
-    assert len(found) == letters, "a restart reads them again and says nothing new"
+    assert len(found) == letters, "a restart reads them again and says nothing new, with the group or without it"
     told = [headers(message) for message in found]
     assert {one["__connect.errors.topic"] for one in told} == {
         topics.prefix + DEMAND.name, topics.prefix + STOCK_LEVELS.name, topics.prefix + PLANNING.name,
@@ -241,6 +263,7 @@ def test_what_cannot_be_read_is_a_dead_letter_once_and_stops_nothing(topics: Set
 
 
 def test_two_forecasters_share_the_skus_and_one_takes_over_the_others_share(topics: Settings):
+    """Whatever is scored in between is scored from a whole history: 21 days, 4 units each."""
     for sku in SKUS:
         sell(topics, sku, 0, 20)
     log = topics.home / "forecaster.log"
@@ -260,6 +283,42 @@ def test_two_forecasters_share_the_skus_and_one_takes_over_the_others_share(topi
             while not wanted <= {message.key() for message in messages(topics, FORECASTS.name)}:
                 assert time.monotonic() < limit, log.read_text()[-3000:]
                 time.sleep(0.2)
+    for message in messages(topics, FORECASTS.name):
+        record = msgspec.json.decode(message.value(), type=Forecast)
+        assert (record.status, round(sum(record.mean) / 28)) == ("ok", 4), record
+
+
+def test_days_that_close_while_partitions_change_are_scored_for_every_sku_from_whole_histories(topics: Settings):
+    skus = [f"STICK-{n}" for n in range(600)]
+    sell_all(topics, skus, 0, 20)
+    log = topics.home / "forecaster.log"
+    with forecaster(topics):
+        until(topics, FORECASTS.name, 1)
+        with forecaster(topics):
+            sell_all(topics, skus, 21, 21)
+            wait_for(topics, lambda: log.read_text().count("forecasting partitions") >= 3)
+            sell_all(topics, skus, 22, 22)
+            wanted = {f"{sku}|MAIN|2026-03-23.001".encode() for sku in skus}
+            wait_for(topics, lambda: wanted <= {message.key() for message in messages(topics, FORECASTS.name)})
+        wait_for(topics, lambda: log.read_text().count("forecasting partitions 0, 1, 2, 3 of 4") >= 2)
+    for message in messages(topics, FORECASTS.name):
+        record = msgspec.json.decode(message.value(), type=Forecast)
+        assert (record.status, round(sum(record.mean) / 28)) == ("ok", 4), record
+
+
+def test_a_partition_that_ends_with_offsets_without_a_record_is_read_whole_all_the_same(kafka_topics: Settings):
+    """A transaction's marker stands for what compaction leaves: gaps between records, and one where the topic ends."""
+    topics = kafka_topics
+    producer = Producer(producer_config(topics) | {"transactional.id": topics.prefix + "gaps"})
+    producer.init_transactions(20)
+    for sku in SKUS:
+        producer.begin_transaction()
+        put(producer, topics, sku, 0, 20)
+        producer.commit_transaction(20)
+    with forecaster(topics):
+        until(topics, FORECASTS.name, len(SKUS))
+    found = [msgspec.json.decode(message.value(), type=Forecast) for message in messages(topics, FORECASTS.name)]
+    assert {record.status for record in found} == {"ok"}
 
 
 def tell(settings: Settings, key: str, record: Supply | SupplierTerms | ServiceSet) -> None:
