@@ -2,7 +2,8 @@
 
 Reads `demand`, `stock-levels`, `planning`; writes `forecasts`, `reorders`, `forecast-alerts`, `dead-letters`; talks on
 stderr. Exit codes: 0 stopped as asked, 71 the broker did not take what was sent, 74 topics or group cannot be read, 2
-unusable arguments. Does not belong here: the loop itself, the subcommands (`forecast_trying`, `forecast_showing`).
+unusable arguments; with the group also those with which the transport ends a process at once (`transport.failstop`).
+Does not belong here: the work itself, the subcommands (`forecast_trying`, `forecast_showing`).
 """
 
 from __future__ import annotations
