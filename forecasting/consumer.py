@@ -40,7 +40,7 @@ def forecast_until(
     training_seconds: float = TRAINING_SECONDS,
     say: Say = lambda line: None,
 ) -> None:
-    """Forecast until `stop` is set; set it also to end what is left after an error. `partitions`: look after these
+    """Forecast until `stop` is set (which is done here too, where something has failed). `partitions`: look after these
     alone, without the group.
 
     `training_seconds` bounds a training; 0: never train (a model that is there is used).
