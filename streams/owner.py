@@ -36,12 +36,12 @@ from tables.rows import PARTITION_KEY, PartitionRow
 from tables.store import RowStore, changelog_key, version_bytes
 from tables.table import Table
 
-VIEW_SECONDS = 0.1  # what is published is at most so late
+VIEW_SECONDS = 0.1  # levels and orders are published at most so late; demand at the next checkpoint
 TICK_SECONDS = 1.0
 SLOW_TICK_MS = 60_000  # a log without open deadlines is told the time once a minute
 UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
 SWEEP_SECONDS = 86_400.0  # every view is published again once a day
-SWEEP_ROWS = 500  # at a time
+SWEEP_ROWS = 50  # at a time: orders go on meanwhile
 CHECKPOINTS_WAIT_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -115,11 +115,11 @@ class PartitionOwner:
         self._owned[tp] = Owned(
             partition, recovered.store, writer, path, committed or low, recovered.newest,
             changelog_from=recovered.end, swept=time.monotonic(),
+            sweep=partition.views.taken_over(table, recovered.store, SWEEP_ROWS),
         )  # fmt: skip
         self._halted.pop(tp, None)
         for key in recovered.ended:
             self.outbox.row(changelog, tp.partition, key, None)
-        partition.views.touch_all(table)  # what was taken over is published again
         kept = "local store kept" if recovered.kept else f"{recovered.rows} rows recovered"
         log.info("%s[%d] opened at offset %s, %s", role.topic, tp.partition, committed or low, kept)
         self._tick(self._owned[tp])
@@ -185,7 +185,7 @@ class PartitionOwner:
         """For ever: what has changed is published, at most `VIEW_SECONDS` late."""
         while True:
             async for owned in self.each_live(VIEW_SECONDS):
-                self._publish(owned)
+                self._publish(owned, days=False)
                 self._sweep(owned)
                 self.outbox.leave()
 
@@ -290,7 +290,7 @@ class PartitionOwner:
 
     def _recover(self, changelog: str, partition: int, path: Path, writer: str) -> tuple[Recovered, Table]:
         recovered = recover(self.settings, changelog, partition, path, writer)
-        return recovered, Table(recovered.store)
+        return recovered, Table(recovered.store, recovered.deadlines)
 
     def _misfit(
         self, topic: str, partition: int, state: PartitionRow | None, committed: int | None
@@ -334,14 +334,14 @@ class PartitionOwner:
                 end = last_offsets(self.settings, changelog)[owned.partition.number]
             except ReadError:
                 log.warning("no end of %s: the local store will not be kept", changelog)
-        owned.store.close(end)
+        owned.store.close(end, owned.partition.table.deadlines)
 
-    def _publish(self, owned: Owned) -> None:
+    def _publish(self, owned: Owned, *, days: bool = True) -> None:
         partition = owned.partition
         # Of what was recovered some rows may be ahead of others, until the log is read as far as the newest of them.
         whole = partition.views.of_one_row or (partition.next_offset << INDEX_BITS) > owned.newest
         if partition.state is not None and whole:
-            partition.views.publish(partition.table, partition.state, self.outbox)
+            partition.views.publish(partition.table, partition.state, self.outbox, days=days)
 
     def _tick(self, owned: Owned) -> None:
         owned.tick_ms = time.time_ns() // 1_000_000

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from streams.reader import is_contiguous, last_offsets, read_to_end
 from streams.settings import Settings
+from tables import marks
 from tables.pruning import DELETED, is_past
 from tables.rows import PARTITION_KEY, PartitionRow, decode
-from tables.store import VERSION_BYTES, RowStore, drop, place_in, reopen, split_changelog_key, take_mark
+from tables.store import VERSION_BYTES, RowStore, drop, place_in, reopen, split_changelog_key
 
 FILL_ROWS = 20_000
 _MARKED_KINDS = (b"res|", b"order|")
@@ -34,17 +35,18 @@ class Recovered(NamedTuple):
     newest: int = -1  # highest place of a row that was read; a store that is kept has rows of one place only
     end: int = 0  # of the changelog, before anything of ours
     ended: tuple[bytes, ...] = ()  # changelog keys to take away, older copies of a row before its newest
+    deadlines: dict[str, int] | None = None  # of its orders; None: look into the rows
 
 
 def recover(settings: Settings, changelog: str, partition: int, path: Path, writer: str) -> Recovered:
     """Open the partition's rows under a new `writer` (hexadecimal UUID). Blocks; run it beside the event loop."""
-    mark = take_mark(path)
+    mark = marks.take(path)
     end = last_offsets(settings, changelog)[partition]
     if mark is not None and mark.changelog_end <= end:
         newer = _read(settings, changelog, partition, mark.changelog_end)
         only_ours = all(newer.writers(key) == {mark.writer.encode()} for key in newer.best)
         if only_ours and (kept := reopen(path, writer, mark)) is not None:
-            return Recovered(kept, 0, kept=True, end=end)
+            return Recovered(kept, 0, kept=True, end=end, deadlines=mark.deadlines)
     drop(path)
     found = _read(settings, changelog, partition, None)
     ended = _ended(found)

@@ -7,7 +7,7 @@ an offset is committed only after that (`owner`). Does not belong here: alerts a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from streams.outbox import Outbox
 from streams.topics import DEMAND, ORDER_STATUS, STOCK_LEVELS
@@ -32,12 +32,19 @@ from tables.rows import (
     sku_key,
     stock_key,
 )
-from tables.table import Store, Table
+from tables.table import Table
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 WINDOW_DAYS_MAX = 60  # of a long stock-out, so many last days are told
 EPOCH = 719_163  # the ordinal of 1970-01-01
+
+
+class Written(Protocol):
+    """The rows that a checkpoint has written."""
+
+    def slice(self, prefix: str, after: str, most: int) -> list[tuple[str, Any]]:
+        """At most `most` (key, row) of the keys that start with `prefix` and come after `after`, in key order."""
 
 
 def ms_of(day: str) -> int:
@@ -58,17 +65,16 @@ class OrderViews:
             if key[0] == "o":  # order; the other is the partition row
                 self._orders[key] = row
 
-    def touch_all(self, table: Table) -> None:
+    def taken_over(self, table: Table, store: Written, rows: int) -> None:
         """Orders may be many, and those a zombie can still speak of are delivered again: the daily sweep has them."""
 
-    def sweep(self, table: Table, store: Store, rows: int) -> Iterator[None]:
+    def sweep(self, table: Table, store: Written, rows: int) -> Iterator[None]:
         """Everything once more, `rows` at a time: no older copy stays the last word in a compacted topic."""
-        for count, (key, _) in enumerate(store.scan("order|")):
-            self._orders[key] = table.get(key)
-            if count % rows == 0:
-                yield
+        for found in _portions(store, "order|", rows):
+            self._orders.update((key, table.get(key)) for key, _ in found)
+            yield
 
-    def publish(self, table: Table, log: PartitionRow, outbox: Outbox) -> None:
+    def publish(self, table: Table, log: PartitionRow, outbox: Outbox, *, days: bool = True) -> None:
         orders, self._orders = self._orders, {}
         for row in orders.values():
             if row.state == DELETED:
@@ -96,24 +102,42 @@ class StockViews:
                 if key[1] == "t" and row.outs_at == row.at and row.outs:  # a stock-out is over
                     self._days.update(dict.fromkeys(_days_of(row, row.outs[-1:])))
 
-    def touch_all(self, table: Table) -> None:
-        self._skus.update((row.sku, None) for _, row in table.rows("sku|"))
-        self._days.update((key, None) for key, _ in table.rows("demand|"))
-        for _, row in table.rows("stock|"):
-            self._days.update(dict.fromkeys(_days_of(row, row.outs)))
+    def taken_over(self, table: Table, store: Written, rows: int) -> Iterator[None]:
+        """What was taken over is published again, beside the orders that come."""
+        return self.sweep(table, store, rows)
 
-    def sweep(self, table: Table, store: Store, rows: int) -> Iterator[None]:
-        self.touch_all(table)
-        yield
+    def sweep(self, table: Table, store: Written, rows: int) -> Iterator[None]:
+        """Every SKU and day that is written, `rows` at a time; what is not written yet is published anyhow."""
+        for found in _portions(store, "sku|", rows):
+            self._skus.update((row.sku, None) for _, row in found)
+            yield
+        for found in _portions(store, "demand|", rows):
+            self._days.update((key, None) for key, _ in found)
+            yield
+        for found in _portions(store, "stock|", rows):
+            for _, row in found:
+                self._days.update(dict.fromkeys(_days_of(row, row.outs)))
+            yield
 
-    def publish(self, table: Table, log: PartitionRow, outbox: Outbox) -> None:
+    def publish(self, table: Table, log: PartitionRow, outbox: Outbox, *, days: bool = True) -> None:
+        """`days`: the demand of the days too. Nobody waits for it, so a checkpoint is soon enough."""
         skus, self._skus = self._skus, {}
-        days, self._days = self._days, {}
         for sku in skus:
             outbox.publish(STOCK_LEVELS.name, sku, stock_levels(table, sku, log))
-        for key in days:
+        if not days:
+            return
+        keys, self._days = self._days, {}
+        for key in keys:
             record = demand(table, key, log)
             outbox.publish(DEMAND.name, key[len("demand|") :], record, routed_by=record.sku)
+
+
+def _portions(store: Written, prefix: str, rows: int) -> Iterator[list[tuple[str, Any]]]:
+    """No iterator of the store stays open between two portions: it could not be closed."""
+    after = ""
+    while found := store.slice(prefix, after, rows):
+        yield found
+        after = found[-1][0]
 
 
 def _days_of(row: StockRow, windows: tuple[tuple[int, int], ...]) -> list[str]:

@@ -3,22 +3,24 @@
 A changelog record has the key `row key|writer` and the value version + payload; version is big-endian (log id, offset,
 index), so byte order is version order. The store keeps version + writer + payload per row key, and beside it the other
 writers that have copies of it in the changelog.
-Guarantees: a store that was not closed cleanly is never used again; every write of a checkpoint is one atomic batch.
-Does not belong here: Kafka, what a row means.
+Guarantees: a store that was not closed cleanly, or is not as it was then (`marks`), is never used again; every write of
+a checkpoint is one atomic batch. Does not belong here: Kafka, what a row means.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any
+from zlib import crc32
 
 from rocksdict import AccessType, Options, Rdict, ReadOptions, WriteBatch, WriteOptions
 
+from tables import marks
+from tables.marks import Mark
 from tables.outcome import INDEX_BITS
 from tables.rows import decode
 
@@ -31,14 +33,6 @@ _SEEN_SLOTS = 1 << 22  # a byte each: most questions are about rows that never w
 _OPENING = threading.Lock()
 _BREATH_SECONDS = 0.005
 _NEVER = threading.Event()  # who waits for it lets other threads run
-
-
-class Mark(NamedTuple):
-    """What a cleanly closed store leaves: whose it was, how far its changelog went then, and how much it held."""
-
-    writer: str
-    changelog_end: int
-    entries: int
 
 
 def version_bytes(log_id: int, place: int) -> bytes:
@@ -67,12 +61,12 @@ def split_changelog_key(key: bytes) -> tuple[bytes, bytes]:
 class RowStore:
     """One partition's rows on disk, under one writer. `foreign`: other writers' copies of rows that were read."""
 
-    def __init__(self, path: Path, writer: str, *, new: bool = True) -> None:
+    def __init__(self, path: Path, writer: str, kept: Mark | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._writer = writer.encode()
         options = Options(raw_mode=True)
-        options.create_if_missing(new)
+        options.create_if_missing(kept is None)
         options.set_write_buffer_size(32 << 20)
         options.set_keep_log_file_num(1)
         self._db = _opened(path, options)
@@ -80,15 +74,13 @@ class RowStore:
         self._quick.disable_wal = True  # the changelog is the log; a store not closed cleanly is dropped
         self._db.set_write_options(self._quick)
         self.foreign: dict[str, list[str]] = {}
-        self.entries = 0  # of a store that was kept, when it was opened
-        self._others = False
-        self._seen = bytearray(_SEEN_SLOTS)  # by the hash of a key: 0 if no key of that hash was ever written
-        if not new:
-            self._look_over()
+        self._others = kept is not None and kept.others
+        # By the CRC-32 of a key: 0 if no such key was ever written.
+        self._seen = bytearray(_SEEN_SLOTS) if kept is None else bytearray(kept.seen)
 
     def get(self, key: str) -> Any:
         raw = key.encode()
-        if not self._seen[hash(raw) % _SEEN_SLOTS] or (value := self._db.get(raw)) is None:
+        if not self._seen[crc32(raw) % _SEEN_SLOTS] or (value := self._db.get(raw)) is None:
             return None
         self._note_foreign(key, raw, value)
         return decode(key, value[_HEAD:])
@@ -113,7 +105,7 @@ class RowStore:
         """(row key, version + payload) of this writer, as one atomic batch."""
         batch = WriteBatch(raw_mode=True)
         for key, value in rows:
-            self._seen[hash(key) % _SEEN_SLOTS] = 1
+            self._seen[crc32(key) % _SEEN_SLOTS] = 1
             batch.put(key, value[:VERSION_BYTES] + self._writer + value[VERSION_BYTES:])
         self._db.write(batch, self._quick)
 
@@ -121,34 +113,22 @@ class RowStore:
         """(row key, value, its writer, writers of further copies), as recovered from a changelog."""
         batch = WriteBatch(raw_mode=True)
         for key, value, writer, others in rows:
-            self._seen[hash(key) % _SEEN_SLOTS] = 1
+            self._seen[crc32(key) % _SEEN_SLOTS] = 1
             batch.put(key, value[:VERSION_BYTES] + writer + value[VERSION_BYTES:])
             if others:
                 self._others = True
                 batch.put(_OTHERS + key, b"|".join(others))
         self._db.write(batch, self._quick)
 
-    def count(self, prefix: str) -> int:
-        """Entries whose key starts with `prefix`."""
-        return sum(1 for _ in self._raw(prefix.encode()))
-
-    def _look_over(self) -> None:
-        """Note what a store that is opened again holds; reads every block, so a damaged one ends the count early."""
-        for raw, _ in self._raw(b""):
-            self.entries += 1
-            self._seen[hash(raw) % _SEEN_SLOTS] = 1
-            self._others = self._others or raw.startswith(_OTHERS)
-
-    def close(self, changelog_end: int | None = None) -> None:
-        """Close; with the end of its changelog, cleanly, so that it may be kept."""
-        entries = 0
+    def close(self, changelog_end: int | None = None, deadlines: dict[str, int] | None = None) -> None:
+        """Close; with the end of its changelog, cleanly, so that it may be kept. `deadlines`: those of its orders, if
+        they are known."""
         if changelog_end is not None:
             self._db.flush()
-            entries = self.count("")
         self._db.close()
         if changelog_end is not None:
-            mark = {"writer": self._writer.decode(), "changelog_end": changelog_end, "entries": entries}
-            _mark_path(self._path).write_text(json.dumps(mark), encoding="utf-8")
+            files, seen = marks.files_of(self._path), bytes(self._seen)
+            marks.leave(self._path, Mark(self._writer.decode(), changelog_end, files, seen, self._others, deadlines))
 
     def _raw(self, start: bytes, prefix: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         prefix = start if prefix is None else prefix
@@ -165,18 +145,6 @@ class RowStore:
         self.foreign[key] = [w.decode() for w in (writer, *others.split(b"|")) if w]
 
 
-def take_mark(path: Path) -> Mark | None:
-    """The mark of a cleanly closed store, taken away: whoever opens it has to earn it again."""
-    place = _mark_path(path)
-    try:
-        mark = json.loads(place.read_text(encoding="utf-8"))
-        found = Mark(str(mark["writer"]), int(mark["changelog_end"]), int(mark["entries"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        found = None
-    place.unlink(missing_ok=True)
-    return found if path.is_dir() else None
-
-
 def _opened(path: Path, options: Options) -> Rdict:
     """One at a time, with a breath after each: RocksDB opens with the interpreter in its hands.
 
@@ -190,22 +158,16 @@ def _opened(path: Path, options: Options) -> Rdict:
 
 
 def reopen(path: Path, writer: str, mark: Mark) -> RowStore | None:
-    """The marked store under a new writer; None if its files do not hold what they held."""
+    """The marked store under a new writer; None if its files are not what they were."""
     try:
-        store = RowStore(path, writer, new=False)
+        if len(mark.seen) != _SEEN_SLOTS or marks.files_of(path) != mark.files:
+            return None
+        return RowStore(path, writer, mark)
     except Exception:  # noqa: BLE001 - RocksDB has no other: whatever is wrong with its files
         return None
-    if store.entries == mark.entries:
-        return store
-    store.close()
-    return None
 
 
 def drop(path: Path) -> None:
     """Remove a store that cannot be trusted; its changelog has everything."""
-    _mark_path(path).unlink(missing_ok=True)
+    marks.place_of(path).unlink(missing_ok=True)
     shutil.rmtree(path, ignore_errors=True)
-
-
-def _mark_path(path: Path) -> Path:
-    return path.with_name(path.name + ".closed")

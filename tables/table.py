@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
-from tables.rows import LotRow, OrderRow
+from tables.rows import LotRow
 
 RECENT_MAX = 100_000
 _STAY = "spck"  # first letters of the kinds that stay in memory: stock, sku | partition | channel, count | kit
@@ -43,7 +43,8 @@ class EmptyStore:
 class Table:
     """One partition's rows. `dirty`: rows put since the last `take_dirty`, in the order they were put first."""
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, deadlines: dict[str, int] | None = None) -> None:
+        """`deadlines`: those of the store's orders; without them every order is looked at."""
         self._store: Store = store or EmptyStore()
         self._in_memory_alone = store is None
         self._stay: dict[str, Any] = {}
@@ -54,8 +55,11 @@ class Table:
         self._deadlines = Deadlines()
         self._lots = Lots()
         self.dirty: dict[str, Any] = {}
-        for _, row in self._store.scan("order|"):
-            self._deadlines.note(row)
+        if deadlines is None:
+            orders = (row for _, row in self._store.scan("order|"))
+            deadlines = {row.order_id: row.deadline_ms for row in orders if row.deadline_ms}
+        for order_id, deadline_ms in deadlines.items():
+            self._deadlines.note(order_id, deadline_ms)
         for key, row in self._store.scan("lot|"):
             self._lots.note(key, row)
         for prefix in _WHOLE_PREFIXES:
@@ -86,7 +90,7 @@ class Table:
                 self._index(key)
                 self._lots.note(key, row)
             elif kind == "o":
-                self._deadlines.note(row)
+                self._deadlines.note(row.order_id, row.deadline_ms)
             elif kind in "iq":  # incoming, queue
                 self._index(key, kept=kind == "i" or row.units > 0)
             self._recent[key] = row
@@ -124,6 +128,11 @@ class Table:
     def next_deadline(self) -> bool:
         """Whether any deadline is open."""
         return self._deadlines.open
+
+    @property
+    def deadlines(self) -> dict[str, int] | None:
+        """Order id -> open deadline, as the store's rows have them; None while rows wait to be written."""
+        return None if self.dirty else self._deadlines.all()
 
     def rows(self, prefix: str = "") -> Iterable[tuple[str, Any]]:
         """Every row, those in memory first choice (for publishing all over again, hashing, tests)."""
@@ -188,18 +197,21 @@ class Deadlines:
     def open(self) -> bool:
         return bool(self._of)
 
-    def note(self, row: OrderRow) -> None:
-        deadline = row.deadline_ms
-        if self._of.get(row.order_id, 0) == deadline:
+    def all(self) -> dict[str, int]:
+        return dict(self._of)
+
+    def note(self, order_id: str, deadline: int) -> None:
+        """0: it has none any more."""
+        if self._of.get(order_id, 0) == deadline:
             return
         if deadline == 0:
-            del self._of[row.order_id]  # its heap entry is stale from now on, and dropped when it comes up
+            del self._of[order_id]  # its heap entry is stale from now on, and dropped when it comes up
             return
-        self._of[row.order_id] = deadline
+        self._of[order_id] = deadline
         if deadline > 0:
-            heappush(self._heap, (deadline, row.order_id))
+            heappush(self._heap, (deadline, order_id))
         else:
-            heappush(self._early, (-deadline, row.order_id))
+            heappush(self._early, (-deadline, order_id))
 
     def due(self, state_ms: int, first_ms: int, most: int) -> list[tuple[int, str]]:
         """(deadline, order id) at or before `state_ms`; nothing is taken out: a deadline closes with its order."""

@@ -165,7 +165,7 @@ def _look(world: World) -> bool:
 
 
 def _publish(world: World) -> bool:
-    world.owners[world.somewhere()].publish()
+    world.owners[world.somewhere()].go_on()
     return True
 
 

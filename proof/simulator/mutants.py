@@ -94,7 +94,7 @@ class KeepsStoreAfterCrash(Discipline):
 class NeverSweeps(Discipline):
     """R11: views are not published again, so that a zombie's older view stays the last word."""
 
-    def touches_all(self) -> bool:
+    def publishes_again(self) -> bool:
         return False
 
     def sweeps(self) -> bool:

@@ -9,6 +9,7 @@ before have landed; then older writers' copies are deleted. Does not belong here
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from proof.audit.seen import Seen
@@ -22,6 +23,7 @@ from tables.rows import PARTITION_KEY
 from tables.store import VERSION_BYTES, split_changelog_key, version_bytes
 from tables.table import Table
 
+TAKEN_OVER_ROWS = 3  # published again at a time
 CHANGELOG = {"orders": "order-changelog", "warehouse": "stock-changelog"}
 
 
@@ -60,17 +62,21 @@ class Rows:
     def scan(self, prefix: str) -> Iterator[tuple[str, Any]]:
         return ((key, self.kept[key].row) for key in sorted(self.kept) if key.startswith(prefix))
 
+    def slice(self, prefix: str, after: str, most: int) -> list[tuple[str, Any]]:
+        return list(islice(((key, row) for key, row in self.scan(prefix) if key > after), most))
+
     def write(self, rows: Iterable[tuple[str, Any]]) -> None:
         for key, row in rows:
             self.kept[key] = Kept(row, self._writer, ())
 
 
 class Mark(NamedTuple):
-    """A store that was closed cleanly: whose it was, and how far its changelog went then."""
+    """A store that was closed cleanly: whose it was, how far its changelog went then, its rows, and their deadlines."""
 
     writer: str
     changelog_end: int
     kept: dict[str, Kept]
+    deadlines: dict[str, int] | None
 
 
 class Discipline:
@@ -102,8 +108,8 @@ class Discipline:
     def keeps_after_crash(self) -> bool:
         return False
 
-    def touches_all(self) -> bool:
-        """What was taken over is published again."""
+    def publishes_again(self) -> bool:
+        """What was taken over is published again, a portion at a time."""
         return True
 
     def sweeps(self) -> bool:
@@ -157,18 +163,18 @@ class Owner:
 
     def __init__(
         self, discipline: Discipline, role: Role, number: int, writer: str, machine: int, sending: Sending,
-        kept: dict[str, Kept], committed: int,
+        kept: dict[str, Kept], deadlines: dict[str, int] | None, committed: int,
     ) -> None:  # fmt: skip
         self.discipline, self.writer, self.machine, self.sending = discipline, writer, machine, sending
         self.store = Rows(writer, kept)
-        self.table = Table(self.store)
+        self.table = Table(self.store, deadlines)
         self.partition = Partition(role, number, self.table, sending, committed)  # type: ignore[arg-type]
         self.where = (role.topic, number)
         self.committed = committed
         self.checkpoint: Checkpoint | None = None
         self.seen_to = max((kept_row.row.at for kept_row in kept.values()), default=-1)  # its rows may be so far ahead
-        if discipline.touches_all():
-            self.partition.views.touch_all(self.table)
+        again = self.partition.views.taken_over(self.table, self.store, TAKEN_OVER_ROWS)
+        self._again = again if discipline.publishes_again() else None
 
     @property
     def caught_up(self) -> bool:
@@ -187,6 +193,12 @@ class Owner:
         state = self.partition.state
         if state is not None and (self.partition.views.of_one_row or self.caught_up):
             self.partition.views.publish(self.table, state, self.sending)  # type: ignore[arg-type]
+
+    def go_on(self) -> None:
+        """As `PartitionOwner.run_views`: what changed, and the next portion of what was taken over."""
+        self.publish()
+        if self._again is not None:
+            next(self._again, None)
 
     def sweep(self) -> None:
         """Everything is published once more."""

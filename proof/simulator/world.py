@@ -204,13 +204,16 @@ class World:
         mark = self.stores.pop((machine, where), None)
         newer = [seen for seen in changelog if mark is not None and seen.offset >= mark.changelog_end]
         is_kept = mark is not None and self.discipline.trusts(mark, newer)
-        kept = dict(mark.kept) if mark is not None and is_kept else recover(self.discipline, changelog)
+        if mark is not None and is_kept:
+            kept, deadlines = dict(mark.kept), mark.deadlines
+        else:
+            kept, deadlines = recover(self.discipline, changelog), None
         state = kept.get(PARTITION_KEY)
         needed = 0 if state is None else (state.row.at >> INDEX_BITS) + 1
         if committed > needed:
             raise Violation("rows_missing", f"{where}: offset {committed} is committed, the rows end at {needed}")
         sending = Sending(self.broker, self.ear.hear)
-        owner = Owner(self.discipline, self.roles[topic], number, writer, machine, sending, kept, committed)
+        owner = Owner(self.discipline, self.roles[topic], number, writer, machine, sending, kept, deadlines, committed)
         self.owners[where] = owner
         self.note("{} {} opens at {}, rows to {}{}", writer, where, committed, needed, " of its store" * is_kept)
         return owner
@@ -223,6 +226,7 @@ class World:
             self.broker.compact(CHANGELOG[where[0]], where[1], self.chance)
         owner = self.open(where, machine, old.committed)
         if self.chance.random() < 0.3:  # what it took over is published before it has read anything
+            owner.go_on()
             owner.publish()
             owner.sending.land()
 
@@ -234,7 +238,7 @@ class World:
         self.note("{} {} dies, {} lost", owner.writer, owner.where, lost)
         if self.discipline.keeps_after_crash():
             end = self.broker.end(CHANGELOG[owner.where[0]], owner.where[1])
-            self.stores[owner.machine, owner.where] = Mark(owner.writer, end, owner.store.kept)
+            self.stores[owner.machine, owner.where] = Mark(owner.writer, end, owner.store.kept, None)
 
     def save(self, owner: Owner) -> None:
         """Everything it handled is durable and committed."""
@@ -249,8 +253,8 @@ class World:
         where = owner.where
         self.note("{} {} closes", owner.writer, where)
         if self.chance.random() < self.swarm.keeps_store:
-            mark = Mark(owner.writer, self.broker.end(CHANGELOG[where[0]], where[1]), owner.store.kept)
-            self.stores[owner.machine, where] = mark
+            end = self.broker.end(CHANGELOG[where[0]], where[1])
+            self.stores[owner.machine, where] = Mark(owner.writer, end, owner.store.kept, owner.table.deadlines)
         owner.sending.land(None if self.chance.random() < 0.5 else self.chance)  # its last deletions, late or never
 
     # ---- cheap checks, as it goes

@@ -8,6 +8,7 @@ Steps, partitions, tables and views are the real ones.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -159,6 +160,17 @@ class Outbox:
         self._belt.append("dead-letters", 0, value or b"", key, headers)
 
 
+class Written:
+    """The rows that a worker has recovered, as a store gives them."""
+
+    def __init__(self, rows: dict[str, Any]) -> None:
+        self._rows = rows
+
+    def slice(self, prefix: str, after: str, most: int) -> list[tuple[str, Any]]:
+        found = (x for x in sorted(self._rows.items()) if x[0].startswith(prefix) and x[0] > after)
+        return list(itertools.islice(found, most))
+
+
 class Belt:
     """`topics[name, partition]`: the records so far. `turn` handles what no agent has read yet."""
 
@@ -276,7 +288,7 @@ class Belt:
         table.take_dirty()
         agent = Partition(self._roles[topic], partition, table, self.outbox, self.committed[where])  # type: ignore[arg-type]
         self._newest[agent] = max((row.at for row in rows.values()), default=-1)
-        agent.views.touch_all(table)
+        list(agent.views.taken_over(table, Written(rows), 1000) or ())
         self.agents[where] = agent
 
     def zombie(self, topic: str, partition: int, records: int, *, write: bool) -> None:

@@ -348,14 +348,16 @@ def a_note_that_came_too_late_is_read_again_at_a_later_time(play: Play) -> None:
 
 
 def a_torn_level_is_published_before_the_log_is_read_again(play: Play) -> None:
-    """One location's row landed, an older change of another did not. What was taken over is published at once, under
-    the version of the first; the right level of that version comes later, and a reader has it already."""
+    """One location's row landed, an older change of another did not. What was taken over is published before the log is
+    read, under the version of the first; the right level of that version comes later, and a reader has it already."""
     for n, place in enumerate(("W1", "W2", "W1")):
         play.put(play.receipt(f"more{n}", place, 5))
     play.turn()
     play.write(STOCK, 6)  # three facts, lot and stock of W1 (of the third fact), not W2's
     play.dies(STOCK)
-    play.owner(STOCK).publish()
+    heir = play.owner(STOCK)
+    heir.go_on()
+    heir.publish()
     play.say(STOCK)
 
 
@@ -500,4 +502,5 @@ def test_a_defect_that_seeds_do_not_show_for_certain_has_its_scenario() -> None:
 
 
 def _mark(play: Play, owner: Owner) -> Mark:
-    return Mark(owner.writer, play.world.broker.end("stock-changelog", 0), dict(owner.store.kept))
+    end = play.world.broker.end("stock-changelog", 0)
+    return Mark(owner.writer, end, dict(owner.store.kept), owner.table.deadlines)

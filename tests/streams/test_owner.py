@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from faust.types import TP
 
+from streams import owner
 from streams.agents import stock
 from streams.outbox import Outbox
 from streams.owner import PartitionOwner
@@ -36,6 +39,9 @@ class Witness(Partitions):
         self._topics = topics
         self.committed = {}
         self.seen = []
+
+    def opens(self, tp):
+        self._open.add(tp)
 
     def commit(self, offsets):
         self.committed |= offsets
@@ -313,21 +319,30 @@ async def test_an_old_writers_copy_is_taken_away_only_behind_ours(opened):
     await heir.close(lost=True)
 
 
-async def test_what_is_taken_over_is_published_again(log):
+async def test_what_is_taken_over_is_published_again_some_at_a_time(log, monkeypatch):
+    """Not before its turn: while much is published at once, orders would wait."""
+    monkeypatch.setattr(owner, "SWEEP_ROWS", 1)
+    monkeypatch.setattr(owner, "VIEW_SECONDS", 1.0)
     first = Worker(log, "first")
     await first.open()
-    send(log, received())
+    send(log, received(), received("more", sku=PEPPER))
     first.handle()
     await first.owner.checkpoint()
     published = len(log.read("stock-levels"))
     await first.close(lost=True)
     heir = Worker(log, "heir")
     await heir.open(first.seam.committed[first.tp()])
-    heir.handle()
-    await heir.owner.checkpoint()
-    await heir.owner.outbox.barrier()
-    again = log.read("stock-levels")[published:]
-    assert [m.key() for m in again] == [JERKY.encode()]
+    heir.seam.opens(heir.tp())
+    views = asyncio.create_task(heir.owner.run_views())
+    portions = [published]
+    async with asyncio.timeout(20):
+        while portions[-1] < published + 2:
+            await asyncio.sleep(0.01)
+            await heir.owner.outbox.barrier()
+            portions.append(len(log.read("stock-levels")))
+    views.cancel()
+    assert published + 1 in portions
+    assert {m.key().decode() for m in log.read("stock-levels")[published:]} == {JERKY, PEPPER}
     await heir.close(lost=True)
 
 

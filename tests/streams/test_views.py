@@ -73,10 +73,10 @@ class Shown:
             self.table.put(some)
             self.views.touch(some)
 
-    async def published(self, topic, kind):
+    async def published(self, topic, kind, days=True):
         """What is new on the topic since the last call."""
         before = {(m.partition(), m.offset()) for m in self.topics.read(topic)}
-        self.views.publish(self.table, LOG, self.outbox)
+        self.views.publish(self.table, LOG, self.outbox, days=days)
         await self.outbox.barrier()
         self.found = [m for m in self.topics.read(topic) if (m.partition(), m.offset()) not in before]
         return [msgspec.json.decode(m.value(), type=kind) for m in self.found]
@@ -108,6 +108,14 @@ async def test_only_what_changed_is_published(shelves):
     await shelves.published("stock-levels", r.StockLevels)
     shelves.put(stock(2, 4, name="PEPPER"))
     assert [x.sku for x in await shelves.published("stock-levels", r.StockLevels)] == ["PEPPER"]
+
+
+async def test_the_demand_of_days_waits_for_a_checkpoint_levels_do_not(shelves):
+    shelves.put(sku() | stock(3, 3) | day(2, 2))
+    assert [x.sku for x in await shelves.published("stock-levels", r.StockLevels, days=False)] == ["JERKY"]
+    assert shelves.topics.read("demand") == []
+    shelves.put(day(4, 4))
+    assert [x.version for x in await shelves.published("demand", r.Demand)] == [(7, 4, 0)]
 
 
 async def test_demand_stands_under_its_whole_key_in_the_partition_of_its_sku(shelves):
@@ -246,7 +254,7 @@ async def test_an_open_stock_out_is_told_by_the_level_and_its_hours_when_it_is_o
 
 async def test_what_was_taken_over_is_published_again(shelves):
     shelves.table.put(sku() | stock(3, 3) | day(2, 2))
-    shelves.views.touch_all(shelves.table)
+    list(shelves.views.taken_over(shelves.table, Stored(shelves.table), 10))
     assert [x.on_hand for x in await shelves.published("stock-levels", r.StockLevels)] == [3]
 
 
@@ -270,15 +278,15 @@ class Stored:
     def get(self, key):
         return self._table.get(key)
 
-    def scan(self, prefix):
-        return iter(self._table.rows(prefix))
+    def slice(self, prefix, after, most):
+        return [(key, row) for key, row in self._table.rows(prefix) if key > after][:most]
 
 
 async def test_a_sweep_gives_an_order_as_it_is_now_not_as_the_store_has_it(orders):
     orders.table.put(order(1, 1))
     old = Stored(orders.table)
-    kept = list(old.scan("order|"))
-    old.scan = lambda prefix: iter(kept)
+    kept = old.slice("order|", "", 10)
+    old.slice = lambda prefix, after, most: [] if after else kept
     orders.table.put(order(1, 9))
     list(orders.views.sweep(orders.table, old, 10))
     assert [x.version for x in await orders.published("order-status", r.OrderStatus)] == [(7, 9, 0)]

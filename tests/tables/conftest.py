@@ -14,7 +14,7 @@ from streams.agents import order, stock
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_document import status
-from tables.outcome import At, Outcome, place_of
+from tables.outcome import ORDERS, At, Outcome, place_of
 from tables.rows import (
     PARTITION_KEY,
     LotRow,
@@ -22,6 +22,8 @@ from tables.rows import (
     PartitionRow,
     ReservationRow,
     StockRow,
+    decode,
+    encode,
     lot_key,
     order_key,
     reservation_key,
@@ -114,6 +116,18 @@ class Log:
         return self.append(kind(id=f"{order_id}:{attempt}:0", order_id=order_id, attempt=attempt, **more))
 
 
+    @staticmethod
+    def sent(outcome: Outcome, kind: type) -> list[Any]:
+        """The records of this kind that a step asked to send."""
+        return [x.record for x in outcome.sends if isinstance(x.record, kind)]
+
+    @staticmethod
+    def answered(outcome: Outcome) -> Any:
+        """What the order hears."""
+        (record,) = [x.record for x in outcome.sends if x.topic == ORDERS]
+        return record
+
+
 class OrderLog(Log):
     """An order partition beside four stock partitions, and one order in it: `o1`, of 2 A and 1 B if nothing is said."""
 
@@ -148,6 +162,23 @@ class OrderLog(Log):
     def tell(self, kind: type, fact_id: str = "", **more: Any) -> Outcome:
         """A fact or a wish about the order, each with an id of its own."""
         return self.append(kind(id=fact_id or f"{kind.__name__}-{len(self.records)}", order_id="o1", **more))
+
+    def hold_and_wait(self, held: int, waiting: int) -> None:
+        """An order of A: so many units lie at W1, so many wait for stock there."""
+        self.place(("A", held + waiting), policy="backorder")
+        self.answer(*[x for x in (r.Part("A", held, "W1"), r.Part("A", waiting, "W1", True)) if x.quantity])
+        assert self.order().state == "confirmed"
+
+    def fill(self, *, waiting: int, place: int, location: str = "W1", heard: int = 0) -> Outcome:
+        """Stock filled one A; so many wait there still, when it had heard of so many of the order's commands."""
+        return self.tell(
+            r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location=location, quantity=1,
+            waiting=waiting, heard=heard, place=place,
+        )  # fmt: skip
+
+    def is_kept_as_it_is(self) -> bool:
+        """Whoever reads the order's row from the store gets what was written there."""
+        return decode(order_key("o1"), encode(self.order())) == self.order()
 
     def lines(self) -> list[tuple[str, int, str]]:
         """(SKU, quantity, location) of the order's lines."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from tables import marks, rows, store, table
 from tables import records as r
-from tables import rows, store, table
 from tables.examples import example
 from tables.ledger import new_stock
 from tables.outcome import place_of
 from tables.rows import LotRow, OrderRow, Policy, StockRow, lot_key, order_key, stock_key
-from tables.store import RowStore, changelog_key, drop, reopen, split_changelog_key, take_mark, version_bytes
+from tables.store import RowStore, changelog_key, drop, reopen, split_changelog_key, version_bytes
 from tables.table import Table
 
 OURS, THEIRS, ANOTHER = "a" * 32, "b" * 32, "c" * 32
@@ -212,8 +214,8 @@ def filled(path: Path) -> RowStore:
 def test_a_store_closed_cleanly_has_every_row_and_says_whose_it_was(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     filled(path).close(changelog_end=42)
-    mark = take_mark(path)
-    assert mark == store.Mark(OURS, 42, 50)
+    mark = marks.take(path)
+    assert (mark.writer, mark.changelog_end) == (OURS, 42)
     again = reopen(path, THEIRS, mark)
     assert {row.location: row.at for _, row in again.scan("stock|")} == {f"W{n}": n for n in range(50)}
     assert again.get("stock|A|W7") == stock("W7", 7)
@@ -224,46 +226,120 @@ def test_a_store_closed_cleanly_has_every_row_and_says_whose_it_was(tmp_path: Pa
 def test_a_marked_store_whose_files_are_not_all_there_is_not_opened(tmp_path: Path, lost: str) -> None:
     path = tmp_path / "rows"
     filled(path).close(changelog_end=42)
-    mark = take_mark(path)
+    mark = marks.take(path)
     for file in path.glob(lost):
         file.unlink()
     assert reopen(path, THEIRS, mark) is None
 
 
-def test_a_marked_store_that_holds_less_than_it_did_is_not_opened(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [
+    lambda data: data[:-1], lambda data: data + b"\0", lambda data: data[:9] + b"\xff" + data[10:],
+])  # fmt: skip
+def test_a_marked_store_of_which_a_byte_is_another_is_not_opened(tmp_path: Path, change: Any) -> None:
     path = tmp_path / "rows"
     filled(path).close(changelog_end=42)
-    mark = take_mark(path)
-    assert reopen(path, THEIRS, mark._replace(entries=51)) is None
+    mark = marks.take(path)
+    [file] = path.glob("*.sst")
+    file.write_bytes(change(file.read_bytes()))
+    assert reopen(path, THEIRS, mark) is None
+
+
+def test_a_marked_store_with_a_file_more_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    filled(path).close(changelog_end=42)
+    mark = marks.take(path)
+    (path / "000999.sst").write_bytes(b"of another store")
+    assert reopen(path, THEIRS, mark) is None
+
+
+def test_what_no_row_needs_does_not_count_as_a_change(tmp_path: Path) -> None:
+    """RocksDB writes its diary before we can look."""
+    path = tmp_path / "rows"
+    filled(path).close(changelog_end=42)
+    mark = marks.take(path)
+    (path / "LOG").write_text("something happened")
+    again = reopen(path, THEIRS, mark)
+    assert again.get("stock|A|W7") == stock("W7", 7)
+    again.close()
+
+
+def test_a_kept_store_knows_which_keys_it_holds_without_looking_and_what_came_since(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    filled(path).close(changelog_end=42)
+    for writer, n in ((THEIRS, 50), (ANOTHER, 51)):
+        again = reopen(path, writer, marks.take(path))
+        assert [again.get(f"stock|A|W{x}") is not None for x in (0, 49, n - 1, n)] == [True, True, True, False]
+        again.write([(f"stock|A|W{n}".encode(), value(stock(f"W{n}", n)))])
+        again.close(changelog_end=n)
+
+
+def test_a_mark_of_a_store_with_other_places_for_its_keys_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    filled(path).close(changelog_end=42)
+    mark = marks.take(path)
+    assert reopen(path, THEIRS, msgspec.structs.replace(mark, seen=mark.seen[:-1])) is None
+
+
+def test_deadlines_go_with_the_mark_and_need_no_look_at_the_orders(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    shelf = Shelf(RowStore(path, OURS))
+    shelf.table.put({order_key(x): order(x, ms) for x, ms in (("b", 2_000), ("early", -300), ("settled", 0))})
+    assert shelf.table.deadlines is None, "rows wait to be written: the next owner would know of a deadline too many"
+    shelf.checkpoint()
+    shelf.store.close(42, shelf.table.deadlines)
+    mark = marks.take(path)
+    assert mark.deadlines == {"b": 2_000, "early": -300}
+
+    class Blind:
+        def get(self, key: str) -> None:
+            return None
+
+        def scan(self, prefix: str) -> Any:
+            assert prefix != "order|"
+            return iter(())
+
+    assert Table(Blind(), mark.deadlines).due(3_000, 1_000, 10) == [(2_000, "b"), (-300, "early")]
 
 
 def test_a_mark_is_taken_once(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     filled(path).close(changelog_end=42)
-    assert take_mark(path) is not None
-    assert take_mark(path) is None
+    assert marks.take(path) is not None
+    assert marks.take(path) is None
 
 
 def test_a_store_that_was_not_closed_cleanly_has_no_mark_and_is_dropped_whole(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     filled(path).close()
-    assert take_mark(path) is None
+    assert marks.take(path) is None
     drop(path)
     assert list(tmp_path.iterdir()) == []
     fresh = RowStore(path, OURS)
-    assert fresh.count("") == 0
+    assert list(fresh.scan("")) == []
     fresh.close()
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"writer":"w"}', '{"writer":"w","changelog_end":"many","entries":1}', "\x00"]
-)
-def test_a_damaged_mark_is_none_and_is_gone(tmp_path: Path, text: str) -> None:
+def changed(place: Path, cut: int) -> bytes:
+    data = bytearray(place.read_bytes())
+    data[cut] ^= 1
+    return bytes(data)
+
+
+@pytest.mark.parametrize("damage", [
+    lambda place: b"",
+    lambda place: b'{"writer": "w", "changelog_end": 1, "entries": 1}',  # as older versions wrote it
+    lambda place: place.read_bytes()[:-1],
+    lambda place: place.read_bytes()[:20],
+    lambda place: changed(place, -8),  # its sum
+    lambda place: gzip.compress(b"\x93\x01\x02\x03"),
+])  # fmt: skip
+def test_a_damaged_mark_is_none_and_is_gone(tmp_path: Path, damage: Any) -> None:
     path = tmp_path / "rows"
     filled(path).close(changelog_end=42)
-    (tmp_path / "rows.closed").write_text(text, encoding="utf-8")
-    assert take_mark(path) is None
-    assert not (tmp_path / "rows.closed").exists()
+    place = tmp_path / "rows.closed"
+    place.write_bytes(damage(place))
+    assert marks.take(path) is None
+    assert not place.exists()
 
 
 def test_a_mark_without_its_store_is_none(tmp_path: Path) -> None:
@@ -272,7 +348,7 @@ def test_a_mark_without_its_store_is_none(tmp_path: Path) -> None:
     (marked := tmp_path / "rows.closed").rename(tmp_path / "kept")
     drop(path)
     (tmp_path / "kept").rename(marked)
-    assert take_mark(path) is None
+    assert marks.take(path) is None
 
 
 def test_dropping_takes_the_mark_along(tmp_path: Path) -> None:
@@ -322,7 +398,7 @@ def test_what_is_kept_about_other_writers_is_no_row(tmp_path: Path) -> None:
 def test_every_foreign_copy_is_listed_by_the_next_owner_of_a_kept_store_too(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     recovered(path).close(changelog_end=42)
-    again = reopen(path, "d" * 32, take_mark(path))
+    again = reopen(path, "d" * 32, marks.take(path))
     again.get("stock|A|W2")
     found = again.foreign
     again.close()

@@ -122,7 +122,7 @@ def test_a_store_is_made_wherever_it_is_wanted_and_one_that_never_was_can_be_dro
     path = tmp_path / "worker" / "7" / "rows"
     drop(path)
     made = RowStore(path, OURS)
-    assert made.count("") == 0
+    assert list(made.scan("")) == []
     made.close()
     drop(path)
     assert not path.exists()
@@ -130,7 +130,7 @@ def test_a_store_is_made_wherever_it_is_wanted_and_one_that_never_was_can_be_dro
 
 def test_what_is_written_goes_to_no_log_but_the_changelog(store: RowStore, tmp_path: Path) -> None:
     """A log of the store's own would be written for nobody: a store that was not closed cleanly is dropped."""
-    assert store.count("stock|A|") == 6
+    assert len(list(store.scan("stock|A|"))) == 6
     assert [file.stat().st_size for file in (tmp_path / "rows").glob("*.log")] == [0]
 
 

@@ -1,0 +1,183 @@
+"""Parcels at the edges.
+
+Each of these was once broken in a copy of the code, and no test failed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tables import records as r
+from tables.murmur2 import partition_of_sku
+from tables.outcome import WAREHOUSE
+
+
+@pytest.mark.parametrize("lines", [[(4,), (3,)], [(3,), (4,)], [(7,)]], ids=str)
+def test_units_in_a_parcel_beyond_what_was_ordered_leave_the_stock_and_not_the_order(
+    order_log: Any, lines: list[tuple[int]]
+) -> None:
+    """Five were ordered, of which three wait; seven are said to have left."""
+    order_log.hold_and_wait(held=2, waiting=3)
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", n) for (n,) in lines])
+    assert sum(x.quantity for x in order_log.sent(outcome, r.Shipped)) == 7
+    assert sum(x.shipped for x in order_log.order().lines) == 5
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_takes_what_lies_there_and_then_what_waits_of_one_and_the_same_line(order_log: Any) -> None:
+    """Three waited, one of them came since."""
+    order_log.hold_and_wait(held=0, waiting=3)
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=1, waiting=2,
+        heard=0, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.back) for x in order_log.order().lines] == [(3, 2)]
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 3)])
+    assert [(x.open, x.back, x.shipped) for x in order_log.order().lines] == [(0, 0, 3)]
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_of_all_that_lies_there_may_be_as_large_as_a_fact_may_be(order_log: Any) -> None:
+    order_log.confirm(("A", r.QUANTITY_MAX))
+    outcome = order_log.tell(r.OrderShipped)
+    assert [x.quantity for x in order_log.sent(outcome, r.Shipped)] == [r.QUANTITY_MAX]
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_of_named_lines_may_be_as_large_as_a_fact_may_be(order_log: Any) -> None:
+    order_log.confirm(("A", r.QUANTITY_MAX))
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", r.QUANTITY_MAX)])
+    assert outcome.dead == ""
+    assert [x.quantity for x in order_log.sent(outcome, r.Shipped)] == [r.QUANTITY_MAX]
+    assert order_log.order().state == "shipped"
+
+
+def test_a_parcel_that_one_place_can_fill_is_told_of_that_place_alone(order_log: Any) -> None:
+    order_log.place(("A", 5))
+    order_log.answer(r.Part("A", 2, "W1"), r.Part("A", 3, "W2"))
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 2)])
+    assert [(x.quantity, x.location) for x in order_log.sent(outcome, r.Shipped)] == [(2, "W1")]
+    assert [(x.location, x.shipped) for x in order_log.order().lines] == [("W1", 2), ("W2", 0)]
+    assert [x.location for x in order_log.order().fulfilments] == ["W1"]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_unit_more_than_was_ordered_leaves_from_where_the_others_of_its_sku_lay(order_log: Any, others: int) -> None:
+    """With and without a line that the order owes still."""
+    order_log.confirm(("A", 1), *[("B", 1)] * others, location="W2")
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)])
+    state, held_by = ("confirmed", 1) if others else ("shipped", 0)
+    assert order_log.order().state == state
+    before = order_log.order().lines
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)])
+    assert [(x.quantity, x.location, x.attempt) for x in order_log.sent(outcome, r.Shipped)] == [(1, "W2", held_by)]
+    assert order_log.order().lines == before
+
+
+def test_what_a_last_parcel_lacks_waits_for_a_day_that_nobody_has_promised(order_log: Any) -> None:
+    """Two waited for a day in April and came; one of them was not in the parcel."""
+    order_log.place(("A", 2), policy="backorder")
+    order_log.answer(r.Part("A", 2, "W1", True, "2024-04-01"))
+    assert [(x.open, x.due) for x in order_log.document().lines] == [(2, "2024-04-01")]
+    order_log.tell(
+        r.BackorderFilled, attempt=1, partition=partition_of_sku("A", 4), sku="A", location="W1", quantity=2, waiting=0,
+        heard=0, place=9,
+    )  # fmt: skip
+    assert [(x.open, x.allocated, x.due) for x in order_log.document().lines] == [(0, 2, "")], "nothing waits for a day"
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)], final=True)
+    assert [(x.open, x.allocated, x.shipped, x.due) for x in order_log.document().lines] == [(1, 0, 1, "")]
+
+
+def test_what_a_last_parcel_lacks_is_given_up_under_the_attempt_that_the_order_was_decided_by(order_log: Any) -> None:
+    order_log.confirm(("A", 2))
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 1)], final=True)
+    assert [(x.attempt, x.reason) for x in order_log.sent(outcome, r.OrderDecided)] == [(1, "short")]
+    assert [(x.attempt, [y.quantity for y in x.lines]) for x in order_log.sent(outcome, r.Release)] == [(1, [1])]
+    assert order_log.is_kept_as_it_is()
+
+
+def test_an_order_of_which_units_came_back_is_kept_as_it_is(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.OrderShipped)
+    returned = [r.InspectedLine("A", 1, "restock")]
+    assert len(order_log.sent(order_log.tell(r.ReturnInspected, return_id="r1", lines=returned), r.Returned)) == 1
+    assert [x.returned for x in order_log.order().lines] == [1, 0]
+    assert order_log.is_kept_as_it_is()
+
+
+@pytest.mark.parametrize("record", ["quantity", "short"])
+def test_as_many_units_may_be_picked_or_missed_as_a_fact_may_hold(order_log: Any, record: str) -> None:
+    order_log.confirm(("A", r.QUANTITY_MAX))
+    line = r.PickedLine("A", 0, short=r.QUANTITY_MAX) if record == "short" else r.PickedLine("A", r.QUANTITY_MAX)
+    outcome = order_log.tell(r.OrderPicked, lines=[line])
+    assert outcome.dead == ""
+    assert [getattr(x, record) for x in order_log.sent(outcome, r.Picked)] == [r.QUANTITY_MAX]
+
+
+def test_a_parcel_of_an_order_that_was_refused_leaves_the_stock_all_the_same(order_log: Any) -> None:
+    order_log.place()
+    order_log.answer(refused=[r.Refusal("A", 2, "insufficient", 0)])
+    order_log.answer(r.Part("B", 1, "W1"))
+    assert order_log.order().state == "rejected"
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity, x.location, x.attempt) for x in order_log.sent(outcome, r.Shipped)] == [
+        ("A", 2, "W1", 0), ("B", 1, "W1", 0)
+    ]  # fmt: skip
+    assert order_log.order().state == "rejected"
+    assert order_log.order().late == ("ship while rejected",)
+    assert [x.topic for x in outcome.sends] == [WAREHOUSE, WAREHOUSE]
+
+
+@pytest.mark.parametrize("lines", [[("A", 2), ("no such thing", 1)], [("no such thing", 1), ("A", 2)]], ids=str)
+def test_a_parcel_of_a_refused_order_tells_stock_only_what_stock_can_hear_of(
+    order_log: Any, lines: list[tuple[str, int]]
+) -> None:
+    order_log.place(*lines)
+    for sku, why in (("A", "insufficient"), ("no such thing", "unknown_sku")):
+        order_log.answer(refused=[r.Refusal(sku, 1, why, 0)])
+    assert order_log.order().state == "rejected"
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity) for x in order_log.sent(outcome, r.Shipped)] == [("A", 2)]
+
+
+def test_a_parcel_of_an_order_without_any_location_is_a_dead_letter_that_names_the_sku(order_log: Any) -> None:
+    order_log.place(("A", 2), locations=[])
+    order_log.answer(refused=[r.Refusal("A", 2, "location_not_allowed", 0)])
+    before = order_log.rows()
+    for lines in ([], [r.ShippedLine("A", 1)]):
+        assert (
+            "unknown_location: where did A of this order leave from" in order_log.tell(r.OrderShipped, lines=lines).dead
+        )
+    assert order_log.rows() == before
+
+
+def test_what_was_told_while_an_order_waits_its_turns_is_not_forgotten_when_one_passes(order_log: Any) -> None:
+    order_log.place(("A", 1))
+    for attempt in (1, 2):  # after the second refusal there are turns to wait
+        outcome = order_log.answer(refused=[r.Refusal("A", 1, "contended", 0)], attempt=attempt)
+        while order_log.order().attempt == attempt < 2:
+            outcome = order_log.append(order_log.sent(outcome, r.AskAgain)[0])
+    order_log.tell(r.OrderShipped)
+    kinds = [x.kind for x in order_log.order().entries]
+    assert kinds[-2:] == ["later", "ship"]
+    (note,) = order_log.sent(outcome, r.AskAgain)
+    assert note.hops > 0
+    (next_note,) = order_log.sent(order_log.append(note), r.AskAgain)
+    assert next_note.hops == note.hops - 1
+    assert [x.kind for x in order_log.order().entries] == kinds
+
+
+@pytest.mark.parametrize("kind", [r.Picked, r.Shipped, r.Returned])
+def test_what_stock_hears_of_units_is_of_the_time_at_which_the_order_was_told(order_log: Any, kind: type) -> None:
+    order_log.confirm(("A", 1))
+    facts = {
+        r.Picked: r.OrderPicked(id="p", order_id="o1"),
+        r.Shipped: r.OrderShipped(id="s", order_id="o1"),
+        r.Returned: r.ReturnInspected(id="i", order_id="o1", return_id="R1", lines=[r.InspectedLine("A", 1)]),
+    }
+    for n, (heard, fact) in enumerate(facts.items()):
+        outcome = order_log.append(fact, ms=order_log.start_ms + 60_000 + n)
+        if heard is kind:
+            assert [(x.quantity, x.time) for x in order_log.sent(outcome, kind)] == [(1, f"2023-11-14T22:14:20.00{n}Z")]
