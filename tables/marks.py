@@ -1,23 +1,23 @@
 """What a cleanly closed store leaves beside its files, so that who opens it again need not look at every row.
 
 Reads and writes `STORE.closed`. Guarantees: a mark is believed whole or not at all (gzip's CRC-32 stands over it) and
-once; it names every file of its store with size and CRC-32, so that a store that lost or changed a byte is known before
-it is opened. Does not belong here: rows, RocksDB (`store`), whether another writer came after (`streams.recovery`).
+once; it names every file of its store with a digest, so that a store that lost or changed a byte is known before it is
+opened. Does not belong here: rows, RocksDB (`store`), whether another writer came after (`streams.recovery`).
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-_CHUNK_BYTES = 1 << 20
 _NO_MATTER = ("LOCK", "LOG")  # RocksDB's own diary, and a file that is always empty
 
-Files = dict[str, tuple[int, int]]  # name -> bytes, CRC-32
+Files = dict[str, bytes]  # name -> BLAKE2b of what it holds
 
 
 class Mark(Struct, frozen=True, array_like=True):
@@ -33,7 +33,7 @@ class Mark(Struct, frozen=True, array_like=True):
 
 def leave(path: Path, mark: Mark) -> None:
     """Beside the store at `path`, which is closed."""
-    place_of(path).write_bytes(gzip.compress(_encode(mark), 1, mtime=0))
+    place_of(path).write_bytes(gzip.compress(_encode(mark), 1))
 
 
 def take(path: Path) -> Mark | None:
@@ -49,20 +49,16 @@ def take(path: Path) -> Mark | None:
 
 def files_of(path: Path) -> Files:
     """Every file of a store that is closed."""
-    return {file.name: _sum_of(file) for file in sorted(path.iterdir()) if not file.name.startswith(_NO_MATTER)}
+    return {file.name: _digest_of(file) for file in sorted(path.iterdir()) if not file.name.startswith(_NO_MATTER)}
 
 
 def place_of(path: Path) -> Path:
     return path.with_name(path.name + ".closed")
 
 
-def _sum_of(file: Path) -> tuple[int, int]:
-    size = crc = 0
-    with file.open("rb", buffering=0) as opened:
-        while chunk := opened.read(_CHUNK_BYTES):
-            size += len(chunk)
-            crc = zlib.crc32(chunk, crc)
-    return size, crc
+def _digest_of(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, hashlib.blake2b).digest()
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -301,6 +301,25 @@ def test_deadlines_go_with_the_mark_and_need_no_look_at_the_orders(tmp_path: Pat
     assert Table(Blind(), mark.deadlines).due(3_000, 1_000, 10) == [(2_000, "b"), (-300, "early")]
 
 
+def test_a_store_whose_rows_do_not_reach_the_disk_gets_no_mark(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    made = filled(path)
+    real = made._db
+
+    class Full:
+        def flush(self) -> None:
+            raise OSError("no space left on device")
+
+        def close(self) -> None:
+            real.close()
+
+    made._db = Full()
+    with pytest.raises(OSError, match="no space"):
+        made.close(changelog_end=42)
+    assert not (tmp_path / "rows.closed").exists()
+    made.close()  # as after a crash: nothing has to reach the disk
+
+
 def test_a_mark_is_taken_once(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     filled(path).close(changelog_end=42)
