@@ -6,9 +6,11 @@ imitates our own code.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,29 @@ def embedded_settings(embedded: RunningBroker, tmp_path: Path) -> Settings:
 def kafka_settings(kafka: RunningBroker, tmp_path: Path) -> Settings:
     """As `settings`, for a test of what only a durable broker does."""
     return settings_on(kafka, tmp_path)
+
+
+@pytest.fixture
+def load() -> Callable[[Callable[[int], None]], contextlib.AbstractContextManager[None]]:
+    """`with load(write):` has 40 records written every 20 ms while the block runs."""
+
+    @contextlib.contextmanager
+    def writing(write: Callable[[int], None]) -> Iterator[None]:
+        ended = threading.Event()
+
+        def run() -> None:
+            while not ended.wait(0.02):
+                write(40)
+
+        writer = threading.Thread(target=run)
+        writer.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            writer.join()
+
+    return writing
 
 
 def settings_on(broker: RunningBroker, home: Path) -> Settings:

@@ -138,28 +138,9 @@ def _staged(settings: Settings) -> Iterator[Stage]:
         worker.wait(5)
 
 
-class Load:
-    """Writes without a break while the block runs."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage, self._ended = stage, threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.02):
-            self._stage.write(40)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-
-def test_two_share_the_partitions_and_when_one_is_killed_the_other_has_the_whole_of_them(stage: Stage):
+def test_two_share_the_partitions_and_when_one_is_killed_the_other_has_the_whole_of_them(stage: Stage, load: Any):
     stage.write(2_000)
-    with Load(stage):
+    with load(stage.write):
         stage.start("a")
         stage.wait(lambda: stage.share("a"))
         stage.start("b")

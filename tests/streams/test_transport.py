@@ -170,28 +170,8 @@ def _staged(settings: Settings) -> Iterator[Stage]:
             worker.wait(5)
 
 
-class Load:
-    """Writes without a break while the block runs."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.02):
-            self._stage.write(40)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-
-def test_workers_that_join_and_leave_handle_every_record_once_and_in_order(stage: Stage) -> None:
-    with Load(stage):
+def test_workers_that_join_and_leave_handle_every_record_once_and_in_order(stage: Stage, load: Any) -> None:
+    with load(stage.write):
         stage.start("a")
         stage.wait(lambda: stage.owned_by("a"))
         stage.start("b")
@@ -204,9 +184,9 @@ def test_workers_that_join_and_leave_handle_every_record_once_and_in_order(stage
     assert stage.repeated() == 0
 
 
-def test_partitions_that_stay_go_on_while_others_move(stage: Stage) -> None:
+def test_partitions_that_stay_go_on_while_others_move(stage: Stage, load: Any) -> None:
     """Cooperative: a join closes only what moves, and what stays is opened once."""
-    with Load(stage):
+    with load(stage.write):
         stage.start("a")
         stage.wait(lambda: stage.owned_by("a"))
         stage.start("b")
@@ -216,8 +196,8 @@ def test_partitions_that_stay_go_on_while_others_move(stage: Stage) -> None:
     assert len(stage.events("open", worker="a")) == len(stage.topics) * PARTITIONS
 
 
-def test_kill_9_repeats_at_most_what_was_not_committed_and_loses_nothing(stage: Stage) -> None:
-    with Load(stage):
+def test_kill_9_repeats_at_most_what_was_not_committed_and_loses_nothing(stage: Stage, load: Any) -> None:
+    with load(stage.write):
         stage.start("a")
         stage.start("b")
         stage.wait(lambda: stage.owned_by("a", "b"))
@@ -230,8 +210,8 @@ def test_kill_9_repeats_at_most_what_was_not_committed_and_loses_nothing(stage: 
     stage.repeated()
 
 
-def test_a_suspended_worker_ends_when_it_wakes_and_nothing_is_lost(stage: Stage) -> None:
-    with Load(stage):
+def test_a_suspended_worker_ends_when_it_wakes_and_nothing_is_lost(stage: Stage, load: Any) -> None:
+    with load(stage.write):
         stage.start("a")
         stage.start("b")
         stage.wait(lambda: stage.owned_by("a", "b"))
@@ -370,12 +350,12 @@ def test_many_producers_on_the_embedded_broker_leave_no_gap(embedded_stage: Stag
     assert stage.repeated() == 0
 
 
-class LogWithALateRecord:
-    """Stands in for librdkafka: offset 2 becomes visible only after a reader has gone back twice."""
+class ShownLog:
+    """Stands in for librdkafka: shows these offsets, and notes where a reader goes back to."""
 
-    def __init__(self, *_: Any) -> None:
+    def __init__(self, topic: str, *offsets: int) -> None:
+        self.shown = [Message(topic, 0, offset) for offset in offsets]
         self.sought: list[int] = []
-        self.shown: list[Message] = [Message("orders", 0, offset) for offset in (0, 1, 3, 4)]
 
     def poll(self, _seconds: float) -> Message | None:
         return self.shown.pop(0) if self.shown else None
@@ -386,6 +366,16 @@ class LogWithALateRecord:
 
     def seek(self, place: TopicPartition) -> None:
         self.sought.append(place.offset)
+
+
+class LogWithALateRecord(ShownLog):
+    """Offset 2 becomes visible only after a reader has gone back twice."""
+
+    def __init__(self) -> None:
+        super().__init__("orders", 0, 1, 3, 4)
+
+    def seek(self, place: TopicPartition) -> None:
+        super().seek(place)
         self.shown = [Message("orders", 0, offset) for offset in ((3, 4) if len(self.sought) < 2 else (2, 3, 4))]
 
 
@@ -409,38 +399,21 @@ def test_a_record_that_shows_late_is_read_again_in_its_place() -> None:
     assert counters.holes == 2
 
 
-class CompactedLog:
-    """Stands in for librdkafka: compaction has left the offsets 0, 3, 4 and 9; three are shown again."""
-
-    def __init__(self, topic: str) -> None:
-        self.shown: list[Message] = [Message(topic, 0, offset) for offset in (0, 3, 3, 4, 9, 4, 9)]
-        self.sought: list[int] = []
-
-    def poll(self, _seconds: float) -> Message | None:
-        return self.shown.pop(0) if self.shown else None
-
-    def consume(self, _records: int, _seconds: float) -> list[Message]:
-        shown, self.shown = self.shown, []
-        return shown
-
-    def seek(self, place: TopicPartition) -> None:
-        self.sought.append(place.offset)
-
-
 @pytest.mark.parametrize(
     ("topic", "offsets", "sought"), [("demand", [0, 3, 4, 9], []), ("orders", [0], [1])], ids=["compacted", "a log"]
 )
 def test_a_gap_is_right_in_a_topic_that_the_app_calls_compacted_and_a_hole_in_any_other(
     topic: str, offsets: list[int], sought: list[int]
 ) -> None:
-    """In either what was read before is dropped, and nothing is taken before the partition is started."""
+    """Compaction has left the offsets 0, 3, 4 and 9; three are shown again. In either topic what was read before is
+    dropped, and nothing is taken before the partition is started."""
     arrived: list[int] = []
 
     class Taken:
         def arrived(self, records: Records) -> None:
             arrived.extend(record.offset() for record in records[topic][0])
 
-    counters, log = Counters(), CompactedLog(topic)
+    counters, log = Counters(), ShownLog(topic, 0, 3, 3, 4, 9, 4, 9)
     reader = Poller({}, ["demand", "orders"], Taken(), counters, compacted={"demand"})  # type: ignore[arg-type]
     reader._consumer = log  # type: ignore[assignment]
     reader._positions[TP(topic, 0)] = poller_module.Position(epoch=1)
