@@ -17,7 +17,7 @@ app = App(
 )
 _COMMANDS = {
     "up": "operating:up",
-    "worker": "operating:worker",
+    "worker": "working:worker",
     "api": "serving:api",
     "forecast": "forecasting:forecast_app",
     "import": "importing:import_app",

@@ -72,8 +72,9 @@ def bounds(settings: Settings, topic: str, partitions: Iterable[int] | None = No
     consumer = open_consumer(settings, {})
     name = settings.prefix + topic
     try:
-        wanted = _partitions(consumer, name) if partitions is None else partitions
-        parts = [TopicPartition(name, p) for p in wanted]
+        # Asked first in any case: a question for offsets that comes before the connection stands waits 0.7 s.
+        there = _partitions(consumer, name)
+        parts = [TopicPartition(name, p) for p in (there if partitions is None else partitions)]
         found = {part.partition: _watermarks(consumer, part) for part in parts}
         if not settings.embedded:
             return found

@@ -23,7 +23,7 @@ from faust.types import TP
 
 from streams.outbox import Outbox
 from streams.partition import REMEDY, Halt, Partition, Role
-from streams.reader import Follower, ReadError, bounds, last_offsets
+from streams.reader import Follower, ReadError, bounds
 from streams.recovery import Recovered, TwoStates, recover
 from streams.settings import CHECKPOINT_RECORDS, CHECKPOINT_SECONDS, Settings
 from streams.topics import CHANGELOG_OF
@@ -80,7 +80,7 @@ class PartitionOwner:
         self._checkpointing = asyncio.Lock()
         self._since = 0  # records handled since the last checkpoint
         self._wake = asyncio.Event()
-        self._executor = ThreadPoolExecutor(4, thread_name_prefix="recovery")
+        self._executor = ThreadPoolExecutor(8, thread_name_prefix="recovery")
         self.foreign_rows = 0  # found in changelogs of ours by housekeeping
 
     # ---- called by the transport
@@ -290,7 +290,7 @@ class PartitionOwner:
 
     def _recover(self, changelog: str, partition: int, path: Path, writer: str) -> tuple[Recovered, Table]:
         recovered = recover(self.settings, changelog, partition, path, writer)
-        return recovered, Table(recovered.store, recovered.deadlines)
+        return recovered, Table(recovered.store, recovered.index)
 
     def _misfit(
         self, topic: str, partition: int, state: PartitionRow | None, committed: int | None
@@ -331,10 +331,10 @@ class PartitionOwner:
         if clean:
             changelog = CHANGELOG_OF[owned.partition.role.topic].name
             try:
-                end = last_offsets(self.settings, changelog)[owned.partition.number]
+                end = bounds(self.settings, changelog, [owned.partition.number])[owned.partition.number][1]
             except ReadError:
                 log.warning("no end of %s: the local store will not be kept", changelog)
-        owned.store.close(end, owned.partition.table.deadlines)
+        owned.store.close(end, owned.partition.table.index)
 
     def _publish(self, owned: Owned, *, days: bool = True) -> None:
         partition = owned.partition

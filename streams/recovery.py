@@ -12,12 +12,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.reader import is_contiguous, last_offsets, read_to_end
+from streams.reader import bounds, is_contiguous, read_to_end
 from streams.settings import Settings
 from tables import marks
+from tables.marks import Mark
 from tables.pruning import DELETED, is_past
 from tables.rows import PARTITION_KEY, PartitionRow, decode
 from tables.store import VERSION_BYTES, RowStore, drop, place_in, reopen, split_changelog_key
+from tables.table import Index
 
 FILL_ROWS = 20_000
 _MARKED_KINDS = (b"res|", b"order|")
@@ -35,18 +37,17 @@ class Recovered(NamedTuple):
     newest: int = -1  # highest place of a row that was read; a store that is kept has rows of one place only
     end: int = 0  # of the changelog, before anything of ours
     ended: tuple[bytes, ...] = ()  # changelog keys to take away, older copies of a row before its newest
-    deadlines: dict[str, int] | None = None  # of its orders; None: look into the rows
+    index: Index | None = None  # None: look into the rows
 
 
 def recover(settings: Settings, changelog: str, partition: int, path: Path, writer: str) -> Recovered:
     """Open the partition's rows under a new `writer` (hexadecimal UUID). Blocks; run it beside the event loop."""
     mark = marks.take(path)
-    end = last_offsets(settings, changelog)[partition]
-    if mark is not None and mark.changelog_end <= end:
-        newer = _read(settings, changelog, partition, mark.changelog_end)
-        only_ours = all(newer.writers(key) == {mark.writer.encode()} for key in newer.best)
-        if only_ours and (kept := reopen(path, writer, mark)) is not None:
-            return Recovered(kept, 0, kept=True, end=end, deadlines=mark.deadlines)
+    _, end = bounds(settings, changelog, [partition])[partition]
+    if mark is not None and _is_newest(settings, changelog, partition, mark, end):
+        kept = reopen(path, writer, mark)
+        if kept is not None:
+            return Recovered(kept, 0, kept=True, end=end, index=mark.index)
     drop(path)
     found = _read(settings, changelog, partition, None)
     ended = _ended(found)
@@ -56,6 +57,14 @@ def recover(settings: Settings, changelog: str, partition: int, path: Path, writ
         store.fill(rows[start : start + FILL_ROWS])
     newest = place_in(max((value for _, value, _, _ in rows), default=b""))
     return Recovered(store, len(rows), False, newest, end, tuple(ended))
+
+
+def _is_newest(settings: Settings, changelog: str, partition: int, mark: Mark, end: int) -> bool:
+    """Whether nobody else has written since the store was closed."""
+    if mark.changelog_end == end:
+        return True
+    newer = _read(settings, changelog, partition, mark.changelog_end) if mark.changelog_end < end else None
+    return newer is not None and all(newer.writers(key) == {mark.writer.encode()} for key in newer.best)
 
 
 class _Found(NamedTuple):

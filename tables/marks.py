@@ -15,6 +15,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from tables.table import Index
+
 _NO_MATTER = ("LOCK", "LOG")  # RocksDB's own diary, and a file that is always empty
 
 Files = dict[str, bytes]  # name -> BLAKE2b of what it holds
@@ -28,7 +30,7 @@ class Mark(Struct, frozen=True, array_like=True):
     files: Files
     seen: bytes  # `RowStore`'s: which keys may be there
     others: bool  # whether further copies are noted
-    deadlines: dict[str, int] | None  # order id -> open deadline; None: look into the rows
+    index: Index | None  # None: look into the rows
 
 
 def leave(path: Path, mark: Mark) -> None:

@@ -23,6 +23,7 @@ from tables import marks
 from tables.marks import Mark
 from tables.outcome import INDEX_BITS
 from tables.rows import decode
+from tables.table import Index
 
 _VERSION = Struct(">QQI")
 VERSION_BYTES = _VERSION.size
@@ -120,15 +121,14 @@ class RowStore:
                 batch.put(_OTHERS + key, b"|".join(others))
         self._db.write(batch, self._quick)
 
-    def close(self, changelog_end: int | None = None, deadlines: dict[str, int] | None = None) -> None:
-        """Close; with the end of its changelog, cleanly, so that it may be kept. `deadlines`: those of its orders, if
-        they are known."""
+    def close(self, changelog_end: int | None = None, index: Index | None = None) -> None:
+        """Close; with the end of its changelog, cleanly, so that it may be kept. `index`: its rows', if it is known."""
         if changelog_end is not None:
             self._db.flush()
         self._db.close()
         if changelog_end is not None:
             files, seen = marks.files_of(self._path), bytes(self._seen)
-            marks.leave(self._path, Mark(self._writer.decode(), changelog_end, files, seen, self._others, deadlines))
+            marks.leave(self._path, Mark(self._writer.decode(), changelog_end, files, seen, self._others, index))
 
     def _raw(self, start: bytes, prefix: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         prefix = start if prefix is None else prefix

@@ -11,9 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
-from typing import Any, Protocol
-
-from tables.rows import LotRow
+from typing import Any, NamedTuple, Protocol
 
 RECENT_MAX = 100_000
 _STAY = "spck"  # first letters of the kinds that stay in memory: stock, sku | partition | channel, count | kit
@@ -30,6 +28,13 @@ class Store(Protocol):
         """(key, row) of the keys that start with `prefix`, in key order."""
 
 
+class Index(NamedTuple):
+    """What is asked of a store's rows without their keys."""
+
+    deadlines: dict[str, int]  # order id -> its open deadline
+    lots: dict[str, int]  # key of a lot row -> its `due`
+
+
 class EmptyStore:
     """A store that holds nothing: the table lives in memory alone."""
 
@@ -43,8 +48,8 @@ class EmptyStore:
 class Table:
     """One partition's rows. `dirty`: rows put since the last `take_dirty`, in the order they were put first."""
 
-    def __init__(self, store: Store | None = None, deadlines: dict[str, int] | None = None) -> None:
-        """`deadlines`: those of the store's orders; without them every order is looked at."""
+    def __init__(self, store: Store | None = None, index: Index | None = None) -> None:
+        """`index`: that of the store; without it every order and every lot is looked at."""
         self._store: Store = store or EmptyStore()
         self._in_memory_alone = store is None
         self._stay: dict[str, Any] = {}
@@ -55,13 +60,11 @@ class Table:
         self._deadlines = Deadlines()
         self._lots = Lots()
         self.dirty: dict[str, Any] = {}
-        if deadlines is None:
-            orders = (row for _, row in self._store.scan("order|"))
-            deadlines = {row.order_id: row.deadline_ms for row in orders if row.deadline_ms}
-        for order_id, deadline_ms in deadlines.items():
+        index = _index_of(self._store) if index is None else index
+        for order_id, deadline_ms in index.deadlines.items():
             self._deadlines.note(order_id, deadline_ms)
-        for key, row in self._store.scan("lot|"):
-            self._lots.note(key, row)
+        for key, due in index.lots.items():
+            self._lots.note(key, due)
         for prefix in _WHOLE_PREFIXES:
             for key, _ in self._store.scan(prefix):
                 self._stay[key] = self._store.get(key)  # asked for, so that the store notes whose copy it is
@@ -88,7 +91,7 @@ class Table:
                 continue
             if kind == "l":
                 self._index(key)
-                self._lots.note(key, row)
+                self._lots.note(key, row.due)
             elif kind == "o":
                 self._deadlines.note(row.order_id, row.deadline_ms)
             elif kind in "iq":  # incoming, queue
@@ -130,9 +133,9 @@ class Table:
         return self._deadlines.open
 
     @property
-    def deadlines(self) -> dict[str, int] | None:
-        """Order id -> open deadline, as the store's rows have them; None while rows wait to be written."""
-        return None if self.dirty else self._deadlines.all()
+    def index(self) -> Index | None:
+        """That of the store's rows; None while rows wait to be written."""
+        return None if self.dirty else Index(self._deadlines.all(), self._lots.all())
 
     def rows(self, prefix: str = "") -> Iterable[tuple[str, Any]]:
         """Every row, those in memory first choice (for publishing all over again, hashing, tests)."""
@@ -156,6 +159,14 @@ class Table:
             del keys[place]
 
 
+def _index_of(store: Store) -> Index:
+    orders = (row for _, row in store.scan("order|"))
+    return Index(
+        {row.order_id: row.deadline_ms for row in orders if row.deadline_ms},
+        {key: row.due for key, row in store.scan("lot|")},
+    )
+
+
 class Lots:
     """Lot rows by their code, and by the day on which time alone changes them."""
 
@@ -164,14 +175,17 @@ class Lots:
         self._due: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
 
-    def note(self, key: str, row: LotRow) -> None:
+    def all(self) -> dict[str, int]:
+        return dict(self._due)
+
+    def note(self, key: str, due: int) -> None:
         if key not in self._due:
-            self.of.setdefault(row.lot, set()).add(key)
+            self.of.setdefault(key.rpartition("|")[2], set()).add(key)
             self._due[key] = 0
-        if self._due[key] != row.due:
-            self._due[key] = row.due
-            if row.due:
-                heappush(self._heap, (row.due, key))
+        if self._due[key] != due:
+            self._due[key] = due
+            if due:
+                heappush(self._heap, (due, key))
 
     def due(self, day: int, most: int) -> list[str]:
         """Nothing is taken out: a day is over when the row says so."""

@@ -21,7 +21,7 @@ from tables.outcome import INDEX_BITS, Send
 from tables.pruning import DELETED, is_past
 from tables.rows import PARTITION_KEY
 from tables.store import VERSION_BYTES, split_changelog_key, version_bytes
-from tables.table import Table
+from tables.table import Index, Table
 
 TAKEN_OVER_ROWS = 3  # published again at a time
 CHANGELOG = {"orders": "order-changelog", "warehouse": "stock-changelog"}
@@ -71,12 +71,12 @@ class Rows:
 
 
 class Mark(NamedTuple):
-    """A store that was closed cleanly: whose it was, how far its changelog went then, its rows, and their deadlines."""
+    """A store that was closed cleanly: whose it was, how far its changelog went then, its rows, and their index."""
 
     writer: str
     changelog_end: int
     kept: dict[str, Kept]
-    deadlines: dict[str, int] | None
+    index: Index | None
 
 
 class Discipline:
@@ -163,11 +163,11 @@ class Owner:
 
     def __init__(
         self, discipline: Discipline, role: Role, number: int, writer: str, machine: int, sending: Sending,
-        kept: dict[str, Kept], deadlines: dict[str, int] | None, committed: int,
+        kept: dict[str, Kept], index: Index | None, committed: int,
     ) -> None:  # fmt: skip
         self.discipline, self.writer, self.machine, self.sending = discipline, writer, machine, sending
         self.store = Rows(writer, kept)
-        self.table = Table(self.store, deadlines)
+        self.table = Table(self.store, index)
         self.partition = Partition(role, number, self.table, sending, committed)  # type: ignore[arg-type]
         self.where = (role.topic, number)
         self.committed = committed

@@ -205,15 +205,15 @@ class World:
         newer = [seen for seen in changelog if mark is not None and seen.offset >= mark.changelog_end]
         is_kept = mark is not None and self.discipline.trusts(mark, newer)
         if mark is not None and is_kept:
-            kept, deadlines = dict(mark.kept), mark.deadlines
+            kept, index = dict(mark.kept), mark.index
         else:
-            kept, deadlines = recover(self.discipline, changelog), None
+            kept, index = recover(self.discipline, changelog), None
         state = kept.get(PARTITION_KEY)
         needed = 0 if state is None else (state.row.at >> INDEX_BITS) + 1
         if committed > needed:
             raise Violation("rows_missing", f"{where}: offset {committed} is committed, the rows end at {needed}")
         sending = Sending(self.broker, self.ear.hear)
-        owner = Owner(self.discipline, self.roles[topic], number, writer, machine, sending, kept, deadlines, committed)
+        owner = Owner(self.discipline, self.roles[topic], number, writer, machine, sending, kept, index, committed)
         self.owners[where] = owner
         self.note("{} {} opens at {}, rows to {}{}", writer, where, committed, needed, " of its store" * is_kept)
         return owner
@@ -254,7 +254,7 @@ class World:
         self.note("{} {} closes", owner.writer, where)
         if self.chance.random() < self.swarm.keeps_store:
             end = self.broker.end(CHANGELOG[where[0]], where[1])
-            self.stores[owner.machine, where] = Mark(owner.writer, end, owner.store.kept, owner.table.deadlines)
+            self.stores[owner.machine, where] = Mark(owner.writer, end, owner.store.kept, owner.table.index)
         owner.sending.land(None if self.chance.random() < 0.5 else self.chance)  # its last deletions, late or never
 
     # ---- cheap checks, as it goes

@@ -1,4 +1,4 @@
-"""`smokehouse up|worker|status|partition`: run the system, see whether it is well, help a halted partition on.
+"""`smokehouse up|status|partition`: run the system, see whether it is well, help a halted partition on.
 
 `up` starts a broker, workers, API, forecaster and (asked for) demo traffic as children, and stops all of them within
 8 seconds of one Ctrl-C. Does not belong here: what any of them does.
@@ -21,9 +21,9 @@ from streams import logs
 from streams.addresses import worker_addresses
 from streams.brokers.process import BrokerError, RunningBroker, expect_free
 from streams.commands.output import fail, put_json, put_table, say
-from streams.commands.session import EXIT_ARGUMENTS, connected, read_settings
+from streams.commands.session import connected, read_settings
 from streams.commands.supervise import Child, stop
-from streams.settings import SettingError, Settings, split_address
+from streams.settings import Settings, split_address
 from streams.topics import CATALOGUE, LOGS
 
 partition_app = App(name="partition", help="Partitions of the logs.")
@@ -79,33 +79,6 @@ def up(
         stop(children, CHILDREN_SECONDS)
         if running is not None:
             running.stop(BROKER_STOP_SECONDS)
-
-
-def worker(
-    *, role: Literal["all", "order", "stock"] = "all", name: str = "worker", loglevel: str = "info"
-) -> None:
-    """Run one worker: the agents of both logs, or of one. Start as many as you like; they share the partitions.
-
-    Parameters
-    ----------
-    role
-        Which agents it runs.
-    name
-        Names its local stores; workers on one machine need different names.
-    """
-    from streams import wiring
-
-    settings = connected(READY_SECONDS)
-    there = logs.partition_counts(settings)
-    missing = [t.name for t in CATALOGUE if t.name not in there]
-    if missing:
-        fail(f"topics are missing: {', '.join(missing)}. Make them: smokehouse topics apply")
-    if wrong := logs.misfits(there):
-        fail(wrong)
-    try:
-        wiring.run(settings, role, name, loglevel)
-    except SettingError as error:
-        fail(str(error), EXIT_ARGUMENTS)
 
 
 def status(*, api: bool = True, json_output: Json = False) -> None:

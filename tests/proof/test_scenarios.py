@@ -503,4 +503,4 @@ def test_a_defect_that_seeds_do_not_show_for_certain_has_its_scenario() -> None:
 
 def _mark(play: Play, owner: Owner) -> Mark:
     end = play.world.broker.end("stock-changelog", 0)
-    return Mark(owner.writer, end, dict(owner.store.kept), owner.table.deadlines)
+    return Mark(owner.writer, end, dict(owner.store.kept), owner.table.index)

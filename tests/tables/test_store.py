@@ -280,25 +280,30 @@ def test_a_mark_of_a_store_with_other_places_for_its_keys_is_not_believed(tmp_pa
     assert reopen(path, THEIRS, msgspec.structs.replace(mark, seen=mark.seen[:-1])) is None
 
 
-def test_deadlines_go_with_the_mark_and_need_no_look_at_the_orders(tmp_path: Path) -> None:
+def test_deadlines_and_lots_go_with_the_mark_and_need_no_look_at_the_rows(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     shelf = Shelf(RowStore(path, OURS))
     shelf.table.put({order_key(x): order(x, ms) for x, ms in (("b", 2_000), ("early", -300), ("settled", 0))})
-    assert shelf.table.deadlines is None, "rows wait to be written: the next owner would know of a deadline too many"
+    lots = (msgspec.structs.replace(lot("L1"), sku=sku, due=due) for sku, due in (("A", 9), ("B", 0)))
+    shelf.table.put({lot_key(x.sku, x.location, x.lot): x for x in lots})
+    assert shelf.table.index is None, "rows wait to be written: the next owner would know of a deadline too many"
     shelf.checkpoint()
-    shelf.store.close(42, shelf.table.deadlines)
+    shelf.store.close(42, shelf.table.index)
     mark = marks.take(path)
-    assert mark.deadlines == {"b": 2_000, "early": -300}
+    assert mark.index == ({"b": 2_000, "early": -300}, {"lot|A|W1|L1": 9, "lot|B|W1|L1": 0})
 
     class Blind:
         def get(self, key: str) -> None:
             return None
 
         def scan(self, prefix: str) -> Any:
-            assert prefix != "order|"
+            assert prefix not in ("order|", "lot|")
             return iter(())
 
-    assert Table(Blind(), mark.deadlines).due(3_000, 1_000, 10) == [(2_000, "b"), (-300, "early")]
+    table = Table(Blind(), mark.index)
+    assert table.due(3_000, 1_000, 10) == [(2_000, "b"), (-300, "early")]
+    assert table.lots_of("L1") == ["lot|A|W1|L1", "lot|B|W1|L1"]
+    assert (table.lots_due(8, 10), table.lots_due(9, 10)) == ([], ["lot|A|W1|L1"])
 
 
 def test_a_store_whose_rows_do_not_reach_the_disk_gets_no_mark(tmp_path: Path) -> None:
