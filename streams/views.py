@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from streams.lot_lists import LotLists, prefix_of, shown
 from streams.outbox import Outbox
 from streams.topics import DEMAND, ORDER_STATUS, STOCK_LEVELS
 from tables import records as r
@@ -23,7 +24,6 @@ from tables.rows import (
     CountRow,
     DemandRow,
     IncomingRow,
-    LotRow,
     PartitionRow,
     SkuRow,
     StockRow,
@@ -91,12 +91,15 @@ class StockViews:
     def __init__(self) -> None:
         self._skus: dict[str, None] = {}
         self._days: dict[str, None] = {}  # keys of demand rows
+        self._lots = LotLists()
 
     def touch(self, rows: dict[str, Any]) -> None:
         for key, row in rows.items():
-            kind = key[0]  # of stock, sku, demand; whatever else a level shows changes its stock row too
+            kind = key[0]  # of stock, sku, demand, lot; whatever else a level shows changes its stock row too
             if kind == "d":
                 self._days[key] = None
+            elif kind == "l":
+                self._lots.forget(key)
             elif kind == "s":
                 self._skus[row.sku] = None
                 if key[1] == "t" and row.outs_at == row.at and row.outs:  # a stock-out is over
@@ -123,7 +126,7 @@ class StockViews:
         """`days`: the demand of the days too. Nobody waits for it, so a checkpoint is soon enough."""
         skus, self._skus = self._skus, {}
         for sku in skus:
-            outbox.publish(STOCK_LEVELS.name, sku, stock_levels(table, sku, log))
+            outbox.publish(STOCK_LEVELS.name, sku, stock_levels(table, sku, log, self._lots))
         if not days:
             return
         keys, self._days = self._days, {}
@@ -146,11 +149,11 @@ def _days_of(row: StockRow, windows: tuple[tuple[int, int], ...]) -> list[str]:
     return [demand_key(row.sku, row.location, instant(day * DAY_MS)[:10]) for day in days]
 
 
-def stock_levels(table: Table, sku: str, log: PartitionRow) -> r.StockLevels:
-    """A SKU's levels at all of its locations."""
+def stock_levels(table: Table, sku: str, log: PartitionRow, lots: LotLists | None = None) -> r.StockLevels:
+    """A SKU's levels at all of its locations. With `lots` long lists of lots are encoded ones."""
     master: SkuRow = table.get(sku_key(sku))
     rows: list[StockRow] = [table.get(key) for key in table.below(f"stock|{sku}|")]
-    levels = [_level(table, row, log) for row in rows]
+    levels = [_level(table, row, log, lots) for row in rows]
     newest = max([master.at, *(row.at for row in rows)])
     return r.StockLevels(
         id=f"{sku}:{newest}", time=instant(log.state_ms) if log.state_ms else "", sku=sku,
@@ -161,16 +164,16 @@ def stock_levels(table: Table, sku: str, log: PartitionRow) -> r.StockLevels:
     )  # fmt: skip
 
 
-def _level(table: Table, row: StockRow, log: PartitionRow) -> r.LocationLevel:
+def _level(table: Table, row: StockRow, log: PartitionRow, lists: LotLists | None) -> r.LocationLevel:
     q = quantities(row)
     sku, location = row.sku, row.location
-    lots = [table.get(key) for key in table.below(f"lot|{sku}|{location}|")]
+    prefix = prefix_of(sku, location)
     coming = [table.get(key) for key in table.below(f"incoming|{sku}|{location}|")]
     count: CountRow | None = table.get(count_key(sku, location))
     return r.LocationLevel(
         location, q.on_hand, q.available, q.reserved, q.allocated, q.safety_stock, q.unavailable, q.shortage,
         row.policy.reorder_point,
-        [r.LotLevel(x.lot, x.best_before, x.on_hand, _status(x), x.blocked) for x in lots if x.on_hand],
+        shown(table, prefix) if lists is None else lists.of(table, prefix),  # type: ignore[arg-type]
         version_of(log.log_id, row.at), backordered=row.backordered, open_to_all=open_to_all(row),
         channels=[
             r.ChannelLevel(x.channel, max(takeable(row, x.channel), 0), x.ring_fence, x.buffer) for x in row.shares
@@ -183,10 +186,6 @@ def _level(table: Table, row: StockRow, log: PartitionRow) -> r.LocationLevel:
         accuracy=r.Accuracy(count.counts, count.exact, count.units, count.off) if count else None,
         out_since=instant(row.out_since_ms) if row.out_since_ms else "",
     )  # fmt: skip
-
-
-def _status(lot: LotRow) -> str:
-    return "expired" if lot.expired and lot.status == "approved" else lot.status
 
 
 def _to_come(row: IncomingRow) -> int:

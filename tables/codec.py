@@ -117,7 +117,12 @@ def utc_day(occurred_at: str | None, ms: int) -> str:
 @lru_cache(maxsize=4096)
 def instant(ms: int) -> str:
     """Milliseconds since 1970 -> RFC 3339 in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    return f"{_second(ms // 1000)}{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
 
 
 def _reason(error: BaseException) -> Unreadable:
