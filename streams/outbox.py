@@ -9,6 +9,7 @@ rules' business: they bound what an order may hold. Does not belong here: what i
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streams import topics
 from streams.settings import Settings, producer_config
 from streams.transport.failstop import BARRIER_TIMEOUT, PRODUCER_FATAL, SEND_FAILED, die
+from streams.transport.quiet import Quiet
 from tables import codec
 from tables import records as r
 from tables.murmur2 import partition_of_sku
@@ -30,6 +32,9 @@ ROOM_SECONDS = 20.0  # how long a full queue may stay full
 QUEUE_RECORDS_MAX = 2_000_000
 ANSWER_LINGER_MS = 1
 ROW_LINGER_MS = 100
+
+log = logging.getLogger(__name__)
+log.addFilter(Quiet())
 
 Headers = list[tuple[str, bytes]]
 
@@ -188,7 +193,7 @@ def _producer(settings: Settings, linger_ms: int, more: Mapping[str, object] | N
         "on_delivery": _on_delivery,
         "error_cb": _on_error,
     }
-    return Producer(config)
+    return Producer(config, logger=log)
 
 
 def _on_delivery(error: KafkaError | None, message: Any) -> None:

@@ -25,6 +25,7 @@ from faust.types import TP
 from streams.settings import IN_FLIGHT_RECORDS, Settings, client_config
 from streams.transport.failstop import CONSUMER_DEAD, die
 from streams.transport.orphans import Orphans
+from streams.transport.quiet import Quiet
 
 POLL_SECONDS = 0.1  # a job waits at most this long on an idle log
 WEIGHT_BYTES = 512
@@ -58,6 +59,7 @@ FATAL_CODES = frozenset(
 REGRESSED_CODES = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 
 log = logging.getLogger(__name__)
+log.addFilter(Quiet())
 
 Records = dict[str, dict[int, list[Message]]]  # topic -> partition -> records in offset order
 
