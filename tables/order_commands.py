@@ -107,12 +107,12 @@ def move(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Se
 # -- facts to stock ----------------------------------------------------------------------------------------------------
 
 
-def _facts(entry: Entry, log: PartitionRow, facts: list[r.Picked] | list[r.Shipped] | list[r.Returned]) -> list[Send]:
+def _facts(log: PartitionRow, facts: list[r.Picked] | list[r.Shipped] | list[r.Returned]) -> list[Send]:
     return [Send(WAREHOUSE, partition_of_sku(x.sku, log.partitions), None, x) for x in facts]
 
 
 def pick(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
-    return _facts(entry, log, [
+    return _facts(log, [
         r.Picked(
             id=f"{row.order_id}:pick:{number}:{n}", time=instant(entry.ms), sku=x.sku, location=x.location,
             quantity=x.quantity, order_id=row.order_id, attempt=x.attempt, short=x.short, lot=x.lot or None,
@@ -122,7 +122,7 @@ def pick(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Se
 
 
 def ship(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
-    return _facts(entry, log, [
+    return _facts(log, [
         r.Shipped(
             id=f"{row.order_id}:shipment:{number}:{n}", time=instant(entry.ms), sku=x.sku, location=x.location,
             quantity=x.quantity, lot=x.lot or None, known=x.note or "scanned", order_id=row.order_id,
@@ -133,7 +133,7 @@ def ship(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Se
 
 
 def returned(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
-    return _facts(entry, log, [
+    return _facts(log, [
         r.Returned(
             id=f"{row.order_id}:return:{number}:{n}", time=instant(entry.ms), sku=x.sku, location=x.location,
             quantity=x.quantity, disposition=x.note, lot=x.lot or None, order_id=row.order_id,
