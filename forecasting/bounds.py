@@ -68,7 +68,8 @@ class Evidence:
 
 
 def train_bounds(rows: Evidence, fitted: np.ndarray, *, series: int, seed: int, rounds: int) -> Bounds | None:
-    """Fit on the rows where `fitted`, judge on the rest: series those trees have not seen.
+    """Fit on the rows where `fitted`, judge on the rest: series those trees have not seen. Those that win are fitted
+    again on the rows of all.
 
     `series` is how many there are. `None` where rows are few, or where the trees do not earn their cost.
     """
@@ -76,20 +77,26 @@ def train_bounds(rows: Evidence, fitted: np.ndarray, *, series: int, seed: int, 
     kept = _evenly(mine, min(ROWS_MAX, ROWS_PER_SERIES * series))
     if len(kept) < ROWS_MIN:
         return None
+    bounds = _fitted(rows.chosen(kept), seed, rounds)
+    judged = rows.chosen(_evenly(np.flatnonzero(~fitted), JUDGED_ROWS_MAX))
+    found = bounds.mixed(judged.levels, judged.features, judged.mean, judged.scale)
+    if _loss(judged, found) >= (1 - GAIN_MIN) * _loss(judged, judged.levels):
+        return None
+    everything = _evenly(np.arange(len(rows.came)), min(2 * ROWS_MAX, 2 * ROWS_PER_SERIES * series))
+    return _fitted(rows.chosen(everything), seed, rounds)
+
+
+def _fitted(rows: Evidence, seed: int, rounds: int) -> Bounds:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    learnt = rows.chosen(kept)
-    given, target = _with_mean(learnt.features, learnt.mean, learnt.scale), learnt.came / learnt.scale
-    weight = scored_weights(learnt.scale, learnt.steps)
-    bounds = Bounds([
+    given, target = _with_mean(rows.features, rows.mean, rows.scale), rows.came / rows.scale
+    weight = scored_weights(rows.scale, rows.steps)
+    return Bounds([
         HistGradientBoostingRegressor(
             loss="quantile", quantile=p, max_iter=min(rounds, ROUNDS), random_state=seed, **TREES
         ).fit(given, target, sample_weight=weight)
         for p in FITTED
     ])  # fmt: skip
-    judged = rows.chosen(_evenly(np.flatnonzero(~fitted), JUDGED_ROWS_MAX))
-    found = bounds.mixed(judged.levels, judged.features, judged.mean, judged.scale)
-    return bounds if _loss(judged, found) < (1 - GAIN_MIN) * _loss(judged, judged.levels) else None
 
 
 def _loss(rows: Evidence, levels: Floats) -> float:

@@ -68,10 +68,13 @@ def unsteadiness(mean: Floats, variance: Floats) -> Ints:
 
 
 def pooled_spread(
-    means: Floats, came: Floats, unsteady: Ints, weights: Floats, probabilities: tuple[float, ...] = PROBABILITIES
-) -> Spread:
-    """Learn a spread from what was expected and what came; `weights` is one over the scale of the series."""
-    return spread_of(probabilities, pooled_dispersions(means, came, unsteady, weights, probabilities))
+    means: Floats, came: Floats, unsteady: Ints, weights: Floats, probabilities: tuple[float, ...] = PROBABILITIES,
+    *, widened: float = 1.0,
+) -> Spread:  # fmt: skip
+    """Learn a spread from what was expected and what came; `weights` is one over the scale of the series. Dispersions
+    are `widened` times what was best there."""
+    dispersions = widened * pooled_dispersions(means, came, unsteady, weights, probabilities)
+    return spread_of(probabilities, np.minimum(dispersions, DISPERSIONS[-1]))
 
 
 def pooled_dispersions(

@@ -3,7 +3,7 @@
 Reads a panel and what was trained on it; writes nothing. Variance of a sum with mean M = M (1 + slow M + fast level),
 as in the simple method (model.py): `slow` does not average out over days, `fast` does. One formula serves every number
 of days, so a longer lead never has a lower quantile. The evidence is honest: each half of the series is judged by the
-trees that were fitted to the other half. Does not belong here: means, quantiles.
+model that was fitted to the other half. Does not belong here: means, quantiles.
 """
 
 from __future__ import annotations

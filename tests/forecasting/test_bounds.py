@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -51,6 +52,17 @@ def test_bounds_are_whole_units_that_never_cross_and_leave_the_median_alone():
     assert (np.diff(found, axis=1) >= 0).all()
     assert np.array_equal(found, np.round(found))
     assert found[:, 0].tolist() == [7.0, 0.0]
+
+
+def test_trees_that_win_are_fitted_again_on_the_series_they_were_judged_on():
+    usual = rows(24)
+    other = ~FITTED & (np.arange(ROWS) % 4 == 1)
+    came = np.where(other, 48.0 * (np.arange(ROWS) % 8 == 1), usual.came)
+    features = np.where(other[:, None], 2.0, usual.features)
+    bounds = train_bounds(replace(usual, came=came, features=features), FITTED, series=SERIES, seed=0, rounds=30)
+    assert bounds is not None
+    found = bounds.mixed(usual.levels[:1], np.array([[2.0]]), np.full(1, 6.0), np.ones(1))
+    assert found[0, 1] == pytest.approx((48 + 9) / 2, abs=1)
 
 
 def test_trees_that_know_no_better_than_the_negative_binomial_are_left_out():

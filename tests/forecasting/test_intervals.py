@@ -38,6 +38,18 @@ def test_a_larger_mean_never_has_a_lower_quantile_within_a_pooled_spread():
     assert (np.diff(spread.quantiles(rising, np.zeros(400, dtype=int)), axis=0) >= 0).all()
 
 
+def test_a_widened_spread_holds_more_of_what_comes():
+    chance = np.random.default_rng(7)
+    means, none = np.full(20_000, 40.0), np.zeros(20_000, dtype=int)
+    came = chance.negative_binomial(2, 2 / (2 + means)).astype(float)
+    plain, wide = (
+        pooled_spread(means, came, none, np.ones(len(means)), widened=widened).quantiles(means[0], none[0])
+        for widened in (1.0, 1.3)
+    )
+    assert (wide[1:] > plain[1:]).all()
+    assert wide[0] <= plain[0]
+
+
 def test_the_newsvendor_level_of_poisson_demand_equals_stockpyl():
     newsvendor = pytest.importorskip("stockpyl.newsvendor", reason="no stockpyl")
     for mean in (3.0, 12.0, 55.0):
