@@ -23,6 +23,7 @@ from typing import Literal
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from streams.forking import signals_wait
 from streams.settings import split_address
 
 BrokerKind = Literal["embedded", "kafka"]
@@ -155,7 +156,7 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_name(log.name + ".1"))
-    with log.open("ab") as out:
+    with log.open("ab") as out, signals_wait():
         log_start = out.tell()
         process = subprocess.Popen(
             [str(part) for part in command],

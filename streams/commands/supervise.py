@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from streams.forking import signals_wait
+
 RESTART_SECONDS = (0.2, 1.0, 2.0, 5.0)  # waits between starts; after a quiet minute they begin anew
 QUIET_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
@@ -36,7 +38,7 @@ class Child:
 
     def start(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as out:
+        with self._log.open("ab") as out, signals_wait():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", *self._arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=os.environ | self._env,
