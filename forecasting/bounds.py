@@ -17,6 +17,7 @@ import numpy as np
 
 from forecasting.columns import scored_weights
 from forecasting.intervals import pinball
+from forecasting.means import TREES as MEAN_TREES
 from forecasting.panel import Floats, Ints
 from forecasting.spread import PROBABILITIES
 
@@ -29,10 +30,7 @@ ROUNDS = 40
 JUDGED_ROWS_MAX = 30_000
 GAIN_MIN = 0.005  # of the loss: for less, a third more CPU at each scoring is not worth it
 MEAN_MIN = 1e-4
-TREES = {
-    "learning_rate": 0.12, "max_leaf_nodes": 15, "min_samples_leaf": 100, "max_bins": 127,
-    "early_stopping": False,
-}  # fmt: skip
+TREES = {**MEAN_TREES, "learning_rate": 0.12}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
 SWEEP_SECONDS = 86_400.0  # every view is published again once a day
 SWEEP_ROWS = 50  # at a time: orders go on meanwhile
 CHECKPOINTS_WAIT_SECONDS = 30.0
+OPENING_MAX = 8  # partitions at once: they wait for the broker most of the time; what is read is in memory meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class PartitionOwner:
         self._checkpointing = asyncio.Lock()
         self._since = 0  # records handled since the last checkpoint
         self._wake = asyncio.Event()
-        self._executor = ThreadPoolExecutor(8, thread_name_prefix="recovery")
+        self._executor = ThreadPoolExecutor(OPENING_MAX, thread_name_prefix="recovery")
         self.foreign_rows = 0  # found in changelogs of ours by housekeeping
 
     # ---- called by the transport
