@@ -11,9 +11,9 @@ ORDERS, UNITS, MANY, LINES = 40, 1_000, 3_000, 40
 MIB = 1 << 20
 DESCRIPTORS_LACK = ("Too many open files", "Errno 24", "os error 24")
 MEMORY_LACKS = ("MemoryError", "Cannot allocate memory", "bad_alloc", "memory allocation", "can't start new thread",
-                "failed to map segment", "Unable to create broker thread")  # fmt: skip
-
-
+                "failed to map segment", "Unable to create broker thread",
+                "Timeout (")  # fmt: skip
+# The last: a client of librdkafka without memory for a thread can hang and keep Python's lock; the alarm ends it.
 CRASHES = tuple(f"ended with {-number}" for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS))
 
 
@@ -26,7 +26,8 @@ def test_a_worker_with_few_descriptors_works_or_says_what_it_lacks(embedded_syst
     _well_without_the_limit(system)
 
 
-@pytest.mark.parametrize("mib", [400, 1_200])
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("mib", [400, 1_200, 1_320])
 def test_a_worker_with_little_address_space_works_or_says_what_it_lacks(embedded_system, mib):
     system = embedded_system
     _begin(system)
@@ -73,7 +74,7 @@ def _then(system, limit, reasons, *, must_lack, orders=ORDERS):
             return f"ended with {code}"
         return "decided all" if len(system.decisions()) >= orders else None
 
-    how = system.wait(found, 90)
+    how = system.wait(found, 120)  # the alarm comes after 45 s
     reason = next((x for x in reasons if x in system.said("one")), "nothing")
     print(f"injected: {limit}: it {how}; it said: {reason}")
     fell = how in CRASHES  # inside a library of C that does not look at what malloc gives: the supervisor tells

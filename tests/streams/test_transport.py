@@ -269,6 +269,16 @@ def test_a_blocked_event_loop_ends_the_process(embedded_stage: Stage) -> None:
     assert "transport_worker.py" in stage.log("a"), "the stack of the blocked thread is shown"
 
 
+def test_a_process_in_which_no_python_runs_any_more_ends(embedded_stage: Stage) -> None:
+    stage = embedded_stage
+    stage.write(4)
+    worker = stage.start("a", freeze_seconds=60, loop_blocked_seconds=4.0)
+    stage.wait(lambda: stage.events("freeze"))
+    assert worker.wait(15) == 1
+    assert "Timeout" in stage.log("a")
+    assert "transport_worker.py" in stage.log("a"), "where each thread stands"
+
+
 @pytest.mark.parametrize("halt", [{"halt_at": 5}, {"refuse_open": True}], ids=["in a batch", "when opened"])
 def test_a_halted_partition_stops_alone_and_can_be_reopened(stage: Stage, halt: dict[str, Any]) -> None:
     tp = TP(stage.topics[0], 0)

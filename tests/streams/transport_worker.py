@@ -7,6 +7,7 @@ Run as a program with one argument, a JSON object (`Plan`). Reads the topics; wr
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import sys
@@ -36,6 +37,7 @@ class Plan(msgspec.Struct):
     loop_blocked_seconds: float = 30.0
     batch_seconds: float = 0.0  # slept (giving way) inside every batch
     block_seconds: float = 0.0  # slept without giving way, once
+    freeze_seconds: int = 0  # slept in C with the interpreter's lock, once: no thread of Python runs meanwhile
     open_seconds: float = 0.0
     halt_at: int = -1  # partition 0 of the first topic halts at this offset, until the file `journal.go` exists
     refuse_open: bool = False  # ... or when it is opened
@@ -122,6 +124,9 @@ def build(plan: Plan) -> BatchApp:
                 if plan.block_seconds:
                     owner.write("block")
                     time.sleep(plan.block_seconds)  # noqa: ASYNC251 - blocking the loop is the point
+                if plan.freeze_seconds:
+                    owner.write("freeze")
+                    ctypes.PyDLL(None).sleep(plan.freeze_seconds)
                 app.partitions.commit(done)
                 event.ack()
 
