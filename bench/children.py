@@ -6,7 +6,6 @@ Guarantees: every wait has a bound; what a child says on standard error stays in
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -18,10 +17,11 @@ from typing import IO, Any, Self
 
 import msgspec
 
+from streams.forking import dies_with_parent, signals_wait
+
 STOP_SECONDS = 10.0
 LOG_LINES_SHOWN = 15
 POLL_SECONDS = 0.05
-_PR_SET_PDEATHSIG = 1
 
 
 class BenchError(RuntimeError):
@@ -50,11 +50,11 @@ class Child:
         self._end_signal = end_signal
         self.stop_seconds = STOP_SECONDS
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as out:
+        with log.open("ab") as out, signals_wait():
             self.process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL, stdout=subprocess.PIPE if talks else out,
-                stderr=out, env=os.environ | dict(env or {}), start_new_session=True, preexec_fn=_die_with(os.getpid()),
+                stderr=out, env=os.environ | dict(env or {}), start_new_session=True, preexec_fn=dies_with_parent(),
                 user=user, group=user, extra_groups=None if user is None else [],
                 cwd=None if user is None else "/",
             )  # fmt: skip
@@ -134,16 +134,3 @@ class PythonChild(Child):
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     assert pipe is not None, "this child does not talk"
     return pipe
-
-
-def _die_with(parent: int) -> Callable[[], None] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl  # looked up before the fork
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask

@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from streams.forking import signals_wait
+
 ROOT = Path(__file__).resolve().parents[2]
 RESTART_SECONDS = 0.3
 LOOK_SECONDS = 0.03
@@ -40,7 +42,7 @@ class Worker:
         """A new process; with a named fault, if one is given. `before` runs in the child."""
         command = [sys.executable, "-m", "streams.cli", "worker", "--name", self.name]
         env = os.environ | self._env | ({"SMOKEHOUSE_FAULTS": faults} if faults else {})
-        with (self.home / f"{self.name}.log").open("ab") as out:
+        with (self.home / f"{self.name}.log").open("ab") as out, signals_wait():
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=env, preexec_fn=before)
 
     def gone(self) -> bool:

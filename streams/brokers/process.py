@@ -8,22 +8,19 @@ belong here: which program runs and with which settings (`embedded`, `kafka`).
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.forking import signals_wait
+from streams.forking import dies_with_parent, signals_wait
 from streams.settings import split_address
 
 BrokerKind = Literal["embedded", "kafka"]
@@ -34,7 +31,6 @@ KILL_SECONDS = 5.0
 LOG_BYTES_MAX = 10_000_000  # an older log is moved aside once, so that a folder never holds more than twice this
 LOG_LINES_SHOWN = 15
 FREE_PORTS = range(20_000, 32_000)  # below the range from which Linux takes ports for outgoing connections
-_PR_SET_PDEATHSIG = 1
 
 
 class BrokerError(RuntimeError):
@@ -165,7 +161,7 @@ def start(
             stderr=subprocess.STDOUT,
             env=None if env is None else dict(env),
             start_new_session=True,
-            preexec_fn=_die_with_parent(end_signal),
+            preexec_fn=dies_with_parent(end_signal),
         )
     broker = RunningBroker(kind, address, process, log, log_start, end_signal)
     try:
@@ -212,18 +208,3 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise BrokerError("50 ports of this machine were tried and none is free")
-
-
-def _die_with_parent(end_signal: signal.Signals) -> Callable[[], None] | None:
-    """What the child runs before it becomes the broker: ask the kernel for `end_signal` when the parent ends."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl  # looked up before the fork: the child may not import or allocate much
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(end_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it ended between the fork and the line above
-            os._exit(1)
-
-    return ask

@@ -6,20 +6,17 @@ a short, growing wait; `stop` ends everything within the seconds given. Does not
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from streams.forking import signals_wait
+from streams.forking import dies_with_parent, signals_wait
 
 RESTART_SECONDS = (0.2, 1.0, 2.0, 5.0)  # waits between starts; after a quiet minute they begin anew
 QUIET_SECONDS = 60.0
-_PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -43,7 +40,7 @@ class Child:
                 [sys.executable, "-m", "streams.cli", *self._arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=os.environ | self._env,
                 start_new_session=True,  # Ctrl-C reaches `up` alone, which stops its children in order
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=dies_with_parent(),
             )  # fmt: skip
         self._started = time.monotonic()
 
@@ -86,16 +83,3 @@ def stop(children: list[Child], seconds: float) -> None:
         child.terminate()
     for child in children:
         child.wait(until)
-
-
-def _die_with(parent: int) -> Callable[[], None] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def ask() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-    return ask
