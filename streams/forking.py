@@ -28,7 +28,7 @@ def signals_wait() -> Iterator[None]:
     came: list[int] = []
     before = {number: handler for number in WAITING if callable(handler := signal.getsignal(number))}
     for number in before:
-        signal.signal(number, lambda number, _: came.append(number))
+        signal.signal(number, lambda received, _: came.append(received))
     try:
         yield
     finally:
