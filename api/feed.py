@@ -25,6 +25,7 @@ from tables import records as r
 
 TOPICS = (
     "stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders", "forecast-alerts",
+    "planning",
 )  # fmt: skip
 LAG_MAX_RECORDS = 10_000  # more behind than this is not ready
 ENDS_EVERY_SECONDS = 1.0
@@ -43,6 +44,7 @@ _DECODERS = {
     "forecasts": msgspec.json.Decoder(r.Forecast),
     "reorders": msgspec.json.Decoder(r.Reorder),
     "forecast-alerts": msgspec.json.Decoder(r.ForecastAlert),
+    "planning": msgspec.json.Decoder(r.PlanningRecord),
 }
 
 
@@ -174,7 +176,8 @@ class Feed(threading.Thread):
             key, raw = (message.key() or b"").decode(), message.value()
             value = None if raw is None else _DECODERS[topic].decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Only our own agents write these topics: count it, say where, and go on with the rest.
+            # Our own agents write these topics, and whoever plans, whose dead letters are the forecaster's: count it,
+            # say where, and go on with the rest.
             self.unreadable += 1
             log.warning("%s/%s at offset %s is unreadable: %s", topic, message.partition(), message.offset(), error)
             return None

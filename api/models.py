@@ -353,6 +353,18 @@ class Forecasts(BaseModel):
     as_of: list[AsOf]
 
 
+class ReorderDecision(BaseModel):
+    """What somebody, or a rule, decided about a recommendation."""
+
+    decision: str = Field(examples=["accepted", "dismissed"])
+    quantity: int = Field(0, description="Units that were taken")
+    recommended: int = 0
+    reference: str | None = Field(None, description="Of the purchase order or the transfer")
+    by: str = ""
+    reason: str = ""
+    decided_at: str | None = None
+
+
 class Reorder(BaseModel):
     sku: str
     location: str
@@ -370,6 +382,7 @@ class Reorder(BaseModel):
     needed: int = Field(0, description="Before packs, minimum, shelf life, budget and what the centre has")
     cost_cents: int = Field(0, description="Of quantity; 0: not known")
     expected: str = Field("", description="The day it would be there")
+    decision: ReorderDecision | None = Field(None, description="Null: nobody has decided yet")
 
 
 class ForecastAlert(BaseModel):

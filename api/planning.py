@@ -17,6 +17,7 @@ from api.asking import After, Asked, Limit, SkuFilter, SkuPath, as_of, plain
 from api.owed import shortage_at
 from api.problems import responses
 from api.view import ALERTS_MAX
+from tables import records as r
 
 router = APIRouter(prefix="/v1", tags=["planning"])
 DEMAND_DAYS_MAX = 1_000
@@ -81,8 +82,14 @@ def forecasts(
 def reorders(
     feed: Asked, limit: Limit = 100, after: After = None, sku: SkuFilter = None, location: LocationFilter = None
 ) -> dict:
-    """What to buy, when, and why, in the order of SKU and location."""
-    return _plans(feed, "reorders", feed.view.reorders, limit, after, sku, location)
+    """What to buy, when, and why, and what was decided about it, in the order of SKU and location."""
+    page = _plans(feed, "reorders", feed.view.reorders, limit, after, sku, location)
+    decisions = feed.view.reorder_decisions
+    for item in page["items"]:
+        if (record := decisions.get((item["sku"], item["location"], item["run"]))) is not None:
+            decision: r.ReorderDecision = record.value
+            item["decision"] = plain(decision) | {"decided_at": decision.decided_at or decision.time}
+    return page | {"as_of": page["as_of"] + as_of(feed, "planning")}
 
 
 @router.get("/forecast-alerts", response_model=m.ForecastAlerts, responses=responses(422, 503))

@@ -29,7 +29,7 @@ DECISIONS_MAX = 1_000
 ALERTS_MAX = 1_000  # of those about levels, and of all others
 LEVEL_KINDS = ("low", "out", "restored")
 SKUS_MAX = 200_000
-PLANS_MAX = 100_000  # forecasts, and reorders, each: one per SKU and location
+PLANS_MAX = 100_000  # forecasts, reorders, alerts of them and decisions about them, each
 DEMAND_MAX = 100_000  # days of demand, by last change
 RATE_SECONDS = 60
 NEW_ORDERS_MAX = 60  # between two looks
@@ -82,7 +82,8 @@ class View:
         self.forecasts: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.reorders: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.forecast_alerts: OrderedDict[tuple[str, str, str], Record] = OrderedDict()  # those that stand raised
-        self.plans = 0  # changes of reorders and forecast alerts so far
+        self.reorder_decisions: OrderedDict[tuple[str, str, str], Record] = OrderedDict()  # by SKU, location, run
+        self.plans = 0  # changes of reorders, of what was decided about them and of forecast alerts so far
         self.applied: dict[tuple[str, int], Record] = {}  # the last record of each partition
         self._sequence = 0
         self._decision_ids: OrderedDict[str, None] = OrderedDict()
@@ -97,6 +98,7 @@ class View:
             "reorders": self._reorder,
             "forecast-alerts": self._forecast_alert,
             "demand": self._demand,
+            "planning": self._planning,
         }
 
     def _begin(self) -> None:
@@ -233,6 +235,13 @@ class View:
     def _reorder(self, record: Record) -> None:
         _keep_newest_run(self.reorders, record)
         self.plans += 1
+
+    def _planning(self, record: Record) -> None:
+        said = record.value
+        if isinstance(said, r.ReorderDecision):
+            self.plans += 1
+            self.reorder_decisions[said.sku, said.location, said.run] = record
+            _drop_oldest(self.reorder_decisions, PLANS_MAX)
 
     def _forecast_alert(self, record: Record) -> None:
         said = record.value

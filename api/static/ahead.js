@@ -34,12 +34,16 @@ function entries(alerts, reorders) {
   const places = new Map(); // SKU and location -> what is to come there
   const at = ({ sku, location }) => {
     const key = JSON.stringify([sku, location]);
-    if (!places.has(key)) places.set(key, { sku, location, alerts: [], order: null });
+    if (!places.has(key)) places.set(key, { sku, location, alerts: [], order: null, decided: null });
     return places.get(key);
   };
   for (const alert of alerts) if (KINDS[alert.kind]) at(alert).alerts.push(alert);
-  for (const one of reorders) if (one.quantity > 0) at(one).order = one;
-  for (const place of places.values()) {
+  for (const one of reorders) if (one.quantity > 0) at(one)[one.decision ? "decided" : "order"] = one;
+  for (const [key, place] of places) {
+    if (!place.order && !place.alerts.length) { // what was decided is nobody's to do any more
+      places.delete(key);
+      continue;
+    }
     place.alerts.sort((a, b) => URGENCY.indexOf(a.kind) - URGENCY.indexOf(b.kind));
     place.kind = place.alerts[0]?.kind || "";
     place.day = place.kind === URGENCY[0] || !place.order ? place.alerts[0].day : place.order.order_by;
@@ -47,7 +51,7 @@ function entries(alerts, reorders) {
   return [...places.values()].sort((a, b) => rank(a) - rank(b) || (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
 }
 
-const rank = ({ kind, order }) => (kind === URGENCY[0] ? 0 : order ? 1 : 2);
+const rank = ({ kind, order, decided }) => (order || !decided ? (kind === URGENCY[0] ? 0 : order ? 1 : 2) : 3);
 
 function toDo(order) {
   const units = count.format(order.quantity), there = order.expected ? `, there ${order.expected}` : "";
@@ -55,14 +59,19 @@ function toDo(order) {
   return `Order ${units}${order.supplier ? ` from ${order.supplier}` : ""} by ${order.order_by}${there}.`;
 }
 
+function done({ decision, kind }) {
+  if (decision.decision === "dismissed") return `Dismissed${decision.reason ? `: ${decision.reason}` : ""}.`;
+  return `${count.format(decision.quantity)} ${kind === "transfer" ? "to be moved" : "ordered"}${decision.by ? ` by ${decision.by}` : ""}.`;
+}
+
 function draw() {
   $("ahead").replaceChildren(...found.slice(0, shown).map((one) => {
     const [tone, label] = KINDS[one.kind] || ["wait", one.order.kind === "transfer" ? "move" : "order"];
-    const said = [...one.alerts.map((alert) => `${alert.note}.`), ...(one.order ? [toDo(one.order)] : [])];
+    const said = [...one.alerts.map((alert) => `${alert.note}.`), ...(one.order ? [toDo(one.order)] : []), ...(one.decided ? [done(one.decided)] : [])];
     const when = make("time", "", one.day);
     when.dateTime = one.day;
     const line = item(tone, label, one.sku, `${one.location}: ${said.join(" ")}`, when);
-    if (one.order) line.title = one.order.reason;
+    if (one.order || one.decided) line.title = (one.order || one.decided).reason;
     return line;
   }));
   $("ahead-hint").textContent = found.length ? `${count.format(found.length)} to look at` : "";

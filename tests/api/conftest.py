@@ -110,6 +110,14 @@ def reorder(
     )  # fmt: skip
 
 
+def decided(decision: str, quantity: int = 0, sku: str = "JRK-ORIG-50", run: str = "2026-11-23.001", **more: Any):
+    """What somebody decided about `reorder(sku)`."""
+    return r.ReorderDecision(
+        id=f"{sku}|{run}:{decision}", sku=sku, location="W1", run=run, decision=decision, quantity=quantity,
+        recommended=11, **more,
+    )  # fmt: skip
+
+
 def forecast_alert(sku: str = "JRK-ORIG-50", kind: str = "stockout_predicted", **more: Any) -> r.ForecastAlert:
     said = {"state": "raised", "day": "2026-11-26", "note": "12 there"} | more
     return r.ForecastAlert(
@@ -157,6 +165,7 @@ class Api:
         line=line,
         decision=decision,
         alert=alert,
+        decided=decided,
         demand=demand,
         forecast=forecast,
         reorder=reorder,
@@ -229,7 +238,7 @@ class Api:
         for record in records:
             routed_by = getattr(record, "order_id", "") or record.sku
             key = record.id if isinstance(record, r.Demand | r.Forecast | r.Reorder) else routed_by
-            partition = partition_of(routed_by, PARTITIONS)
+            partition = 0 if topic == "planning" else partition_of(routed_by, PARTITIONS)
             self._producer.produce(self.settings.prefix + topic, encode(record), key, partition)
         assert self._producer.flush(10) == 0
 

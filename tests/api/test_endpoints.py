@@ -230,6 +230,21 @@ def test_plans_are_filtered_by_sku_and_location(shelf):
         assert shelf.answer(f"{path}?location=W9")["items"] == []
 
 
+def test_a_reorder_says_what_was_decided_about_it(api):
+    make = api.make
+    api.publish("reorders", make.reorder("A"), make.reorder("B"))
+    api.publish("planning", make.decided("accepted", 12, "A", by="mia", reference="PO-1", time="2026-11-24T08:00:00Z"))
+    api.wait(lambda: api.applied("planning") and api.applied("reorders") == 2)
+    response = api.get("/v1/reorders")
+    api.check_documented("/v1/reorders", response)
+    taken, open_ = response.json()["items"]
+    assert open_["decision"] is None
+    assert taken["decision"] == {
+        "decision": "accepted", "quantity": 12, "recommended": 11, "reference": "PO-1", "by": "mia", "reason": "",
+        "decided_at": "2026-11-24T08:00:00Z",
+    }  # fmt: skip
+
+
 def test_demand_comes_newest_day_first(shelf):
     days = shelf.answer("/v1/demand/JRK-ORIG-50")["items"]
     assert [day["day"] for day in days] == ["2026-11-23", "2026-11-22"]
@@ -301,7 +316,7 @@ def test_counters_and_status_add_up(shelf):
     assert not said["ready"]  # there is no worker
     assert {one["topic"] for one in said["as_of"]} == {
         "stock-levels", "order-status", "reservations", "alerts", "demand", "forecasts", "reorders",
-        "forecast-alerts",
+        "forecast-alerts", "planning",
     }  # fmt: skip
 
 

@@ -42,6 +42,25 @@ def test_an_alert_that_is_cleared_leaves_without_a_reload(api, page):
     assert page.evaluate("window.sameDocument")
 
 
+def test_what_is_decided_is_nobodys_to_do_any_more_and_an_alert_beside_it_says_so(api, page):
+    make = api.make
+    api.publish("forecast-alerts", make.forecast_alert("SOON"), make.forecast_alert("LATE", day="2026-12-04"))
+    api.publish("reorders", make.reorder("BUY"), make.reorder("SOON"), make.reorder("LEFT"))
+    api.wait(lambda: len(ahead(page)) == 4)
+    page.evaluate("window.sameDocument = true")
+    api.publish(
+        "planning", make.decided("accepted", 24, "SOON", by="mia"), make.decided("accepted", 11, "BUY"),
+        make.decided("dismissed", 0, "LEFT", reason="discontinued"),
+        make.decided("accepted", 5, "LATE", run="2026-11-22.001"),  # of an older recommendation
+    )  # fmt: skip
+    api.wait(lambda: len(ahead(page)) == 2)
+    assert ahead(page) == [("runs out", "LATE", "2026-12-04"), ("runs out", "SOON", "2026-11-26")]
+    assert "W1: 12 there. 24 ordered by mia." in page.locator("#ahead").inner_text()
+    api.publish("reorders", make.reorder("BUY", "2026-11-24.001"))  # the next round wants more
+    api.wait(lambda: len(ahead(page)) == 3)
+    assert page.evaluate("window.sameDocument")
+
+
 def test_many_entries_are_shown_in_part_until_all_are_asked_for_and_fit_every_width(api, page, tmp_path):
     long = "JRK-" + "LONGNAME-" * 6
     api.publish("reorders", *(api.make.reorder(f"{long}{n}", order_by=f"2026-11-{20 - n}") for n in range(9)))

@@ -154,6 +154,16 @@ def test_the_newest_run_of_a_plan_stands():
         assert _viewed(*arrival).reorders["A", "W1"].value.quantity == 6
 
 
+def test_a_decision_is_of_one_run_of_a_recommendation():
+    first, second = ("2026-11-23.001", "2026-11-24.001")
+    decided = r.ReorderDecision(id="d", sku="A", location="W1", run=first, decision="accepted", quantity=5)
+    other = r.ServiceSet(id="s", service=0.9)
+    view = _viewed(_reorder(first, 5), *(Record("planning", 0, 1, 0, "x", said) for said in (decided, other, None)))
+    assert {key: record.value for key, record in view.reorder_decisions.items()} == {("A", "W1", first): decided}
+    assert ("A", "W1", second) not in view.reorder_decisions
+    assert view.plans == 2, "the page asks anew"
+
+
 def test_the_rate_counts_whole_seconds_and_neither_returns_nor_edits():
     view = _viewed(*(_decision(f"o{n}", second=100 + n % 5) for n in range(20)), _decision("x", "cancelled", 104),
                    _decision("y", "edited", 104))  # fmt: skip
