@@ -3,7 +3,8 @@
 Reads series (closed days); writes nothing. Needs numpy (extra `forecast`). The theoretical level is mostly not the one
 that fills as much: levels are quantiles of what a model expects, and an order lasts beyond its lead time. At each of
 the last `weeks` weeks' ends the method is fitted on what was known then, levels are renewed, and every nominal level is
-played with the same terms; the smallest that fills is the dial. Alerts are judged in the play of that level.
+played with the days that each series' supplier takes; the smallest that fills is the dial. Alerts are judged in the
+play of that level.
 Guarantees: no day is known before it is over; the same series give the same dial. Does not belong here: topics.
 """
 
@@ -19,7 +20,7 @@ from forecasting.model import SeriesForecast, fit
 from forecasting.panel import Floats
 from forecasting.policy.alerts import CLEAR, RAISE
 from forecasting.policy.terms import Terms
-from forecasting.replay import Judged, Outcome, Risk, replay
+from forecasting.replay import Judged, Outcome, Risk, replay, together
 from forecasting.series import HISTORY_DAYS_MAX, Series
 
 NOMINAL = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995)
@@ -46,7 +47,7 @@ class Dial:
 
 
 def choose(
-    histories: Sequence[Series], terms: Terms, wanted_fill: float, *, weeks: int = WEEKS,
+    histories: Sequence[Series], terms_of: Callable[[Series], Terms], wanted_fill: float, *, weeks: int = WEEKS,
     watch: Callable[[], None] = lambda: None,
 ) -> Dial:  # fmt: skip
     """`histories` end on the same day, with all the days there are. `TooLittle` if they are too short."""
@@ -57,7 +58,7 @@ def choose(
         raise TooLittle(f"{longest} days of demand are known; {WEEK_DAYS * (WEEKS_MIN + 2)} are needed")
     played = played[:: -(-len(played) // SERIES_MAX)]
     days = weeks * WEEK_DAYS
-    made = _Levels(len(played), days, terms)
+    made = _Levels([terms_of(one) for one in played], days)
     for week in range(weeks):
         made.week(played, week, days - week * WEEK_DAYS, watch)
     demand = np.zeros((len(played), days))
@@ -79,11 +80,14 @@ def choose(
 class _Levels:
     """Per nominal level (points, up to), and the marks of alerts, each (series, days)."""
 
-    def __init__(self, count: int, days: int, terms: Terms) -> None:
+    def __init__(self, terms: Sequence[Terms], days: int) -> None:
         self._terms = terms
-        self._exposed = terms.lead_days + terms.review_days
+        count, ahead = len(terms), max(one.lead_days for one in terms)
         self._points, self._up_to = (np.zeros((len(NOMINAL), count, days)) for _ in range(2))
-        self._raised, self._cleared = (np.zeros((terms.lead_days, count, days)) for _ in range(2))
+        self._raised, self._cleared = (np.zeros((ahead, count, days), np.float32) for _ in range(2))
+        self._rows_of: dict[tuple[int, int], list[int]] = {}  # (lead days, review days) -> rows, played together
+        for row, one in enumerate(terms):
+            self._rows_of.setdefault((one.lead_days, one.review_days), []).append(row)
 
     def week(self, played: Sequence[Series], week: int, hidden_days: int, watch: Callable[[], None]) -> None:
         """Levels of one week, by what was known before it."""
@@ -99,19 +103,22 @@ class _Levels:
     def play(self, demand: Floats, n: int, judged: Judged | None = None) -> Outcome:
         # The level of a day is ordered up to at its end, when a day more is known than at its beginning: at a week's
         # last day the levels are a week old.
-        return replay(
-            demand, self._up_to[n], self._terms.lead_days, points=self._points[n],
-            review_days=self._terms.review_days, risk=Risk(self._raised, self._cleared), judged=judged,
-        )  # fmt: skip
+        return together([
+            replay(
+                demand[rows], self._up_to[n, rows], lead_days, points=self._points[n, rows], review_days=review_days,
+                risk=Risk(self._raised[:lead_days, rows], self._cleared[:lead_days, rows]), judged=judged,
+            )
+            for (lead_days, review_days), rows in self._rows_of.items()
+        ])  # fmt: skip
 
     def _set(self, outlook: SeriesForecast, row: int, days: slice) -> None:
+        terms = self._terms[row]
+        exposed = terms.lead_days + terms.review_days
         for n, nominal in enumerate(NOMINAL):
-            point = outlook.total_quantile(self._exposed, nominal)
+            point = outlook.total_quantile(exposed, nominal)
             self._points[n, row, days] = point
-            self._up_to[n, row, days] = max(
-                point, outlook.total_quantile(self._exposed + self._terms.cover_days, nominal)
-            )
-        for ahead in range(self._terms.lead_days):
+            self._up_to[n, row, days] = max(point, outlook.total_quantile(exposed + terms.cover_days, nominal))
+        for ahead in range(terms.lead_days):
             self._raised[ahead, row, days] = outlook.total_quantile(ahead + 1, 1 - RAISE)
             self._cleared[ahead, row, days] = outlook.total_quantile(ahead + 1, 1 - CLEAR)
 

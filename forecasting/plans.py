@@ -7,11 +7,12 @@ replayed and simulated days work. Does not belong here: quantities (`policy`), b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from forecasting.planning import key_of
 from forecasting.policy.calendar import period
+from forecasting.policy.terms import Terms
 from tables import records as r
 
 BATCH = 256  # SKUs planned at a time, where nothing ties them
@@ -76,6 +77,14 @@ class Plans:
 
     def supplier(self, name: str | None) -> r.SupplierTerms | None:
         return self._suppliers.get(name) if name else None
+
+    def terms(self, sku: str, otherwise: Terms) -> Terms:
+        """How many days its supplier takes and leaves between orders; no calendar, but how rare its order days are."""
+        supplier = self.supplier(self.supply(sku).supplier)
+        if supplier is None:
+            return otherwise
+        rare = -(-7 // len(supplier.order_weekdays)) if supplier.order_weekdays else 1
+        return replace(otherwise, lead_days=supplier.lead_days, review_days=max(supplier.review_days, rare))
 
     def groups(self, skus: Iterable[str]) -> Iterator[list[str]]:
         """These SKUs, and those they share a budget or a minimum with, in lists that can be planned one by one."""

@@ -27,10 +27,20 @@ WARM_UP_DAYS = 14  # until then what was there at the start is felt
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`fill` is units sold over units asked for; `stock_days` the mean stock at day's end in days of mean demand."""
+    """`fill` is units sold over units `asked` for; `stock_days` the mean stock at day's end in days of mean demand."""
 
     fill: float
     stock_days: float
+    asked: float
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Of plays of different series over the same days, one at least."""
+    asked = sum(one.asked for one in outcomes)
+    fill, stock_days = (
+        sum(getattr(one, name) * one.asked for one in outcomes) / asked for name in ("fill", "stock_days")
+    )
+    return Outcome(fill, stock_days, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ def replay(
             sold += float(taken.sum())
             held += float(stock.sum())
     asked = max(float(demand[:, warm_up_days:].sum()), 1e-9)
-    return Outcome(sold / asked, held / asked)
+    return Outcome(sold / asked, held / asked, asked)
 
 
 class _Watch:

@@ -1,7 +1,7 @@
 """`smokehouse reorders dial`: which nominal level would have filled what is wanted, by the own last weeks played again.
 
-Reads `demand` and `stock-levels`; with --set writes `planning`. Exit codes: 1 no level fills so much, 2 the past is too
-short, or numpy is missing, 3 a topic cannot be read. Does not belong here: the play (`forecasting.dial`).
+Reads `demand`, `stock-levels` and `planning`; with --set writes `planning`. Exit codes: 1 no level fills so much, 2 the
+past is too short, or numpy is missing, 3 a topic cannot be read. Does not belong here: the play (`forecasting.dial`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from connectors.outlet import DeliveryFailed
+from forecasting.plans import Plans
 from forecasting.policy import Terms
 from forecasting.series import BadDemand, DemandHistory, Series
 from streams.commands.composing import outlet_to, record_of, write
 from streams.commands.newest import newest
 from streams.commands.output import fail, put_json, put_table, say
+from streams.commands.planned import plans
 from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
 from streams.reader import ReadError
 from streams.settings import Settings
@@ -37,7 +39,8 @@ def dial(
     fill
         Wanted: units sold over units asked for.
     lead_days, review_days, cover_days
-        As of `smokehouse forecast`.
+        As of `smokehouse forecast`: for SKUs of whose supplier nobody has told more. Others are played with the lead
+        time of their supplier, and the days between its orders.
     weeks
         How many are played; fewer where the past is shorter.
     set_it
@@ -54,7 +57,10 @@ def dial(
     try:
         settings = connected()
         terms = Terms(lead_days=lead_days, review_days=review_days, cover_days=cover_days)
-        found = choose(_histories(settings), terms, fill, weeks=weeks)
+        told = Plans()
+        for record in plans(settings).values():
+            told.take(record)
+        found = choose(_histories(settings), lambda one: told.terms(one.sku, terms), fill, weeks=weeks)
     except ReadError as error:
         fail(str(error), CANNOT_READ)
     except (TooLittle, ValueError) as error:

@@ -226,6 +226,16 @@ def test_the_dial_is_played_and_told_to_forecasters_when_asked(shop):
     assert (key, record["service"], record["replayed_fill"]) == ("service|", found["service"], chosen["fill"])
 
 
+def test_a_longer_way_from_the_supplier_is_played(shop):
+    sold(shop, 100)
+    near = json.loads(shop.run("reorders", "dial", "--fill", "0.9", "--json").stdout)
+    shop.publish("planning", "supply|BJ-1", r.Supply(id="s", sku="BJ-1", supplier="FAR"), partition=0)
+    shop.publish("planning", "supplier|FAR", r.SupplierTerms(id="t", supplier="FAR", lead_days=30), partition=0)
+    far = json.loads(shop.run("reorders", "dial", "--fill", "0.9", "--json").stdout)
+    for before, after in zip(near["levels"], far["levels"], strict=True):
+        assert after["stock_days"] > before["stock_days"]
+
+
 def test_a_past_that_is_too_short_sets_no_dial(shop):
     sold(shop, 30)
     assert "29 days of demand are known" in shop.run("reorders", "dial", "--set", code=2).stderr

@@ -78,6 +78,19 @@ def advise(forecaster: Forecaster) -> dict[SeriesKey, Any]:
 # ---- what is known
 
 
+def test_a_sku_is_played_with_the_days_of_its_supplier():
+    plans = Plans()
+    told = Terms(lead_days=3, review_days=1, cover_days=10)
+    assert plans.terms("A", told) == told
+    plans.take(supply("A"))
+    assert plans.terms("A", told) == told, "nobody has told of that supplier"
+    plans.take(terms(review_days=2))
+    assert plans.terms("A", told) == Terms(lead_days=7, review_days=2, cover_days=10)
+    plans.take(terms(review_days=2, order_weekdays=["mon", "thu"]))
+    assert plans.terms("A", told).review_days == 4, "two order days a week lie up to four days apart"
+    assert plans.terms("B", told) == told
+
+
 def test_the_newest_record_of_a_key_counts():
     plans = Plans()
     plans.take(supply("A", case_pack=6))

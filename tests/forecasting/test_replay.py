@@ -35,7 +35,7 @@ def test_a_higher_level_never_fills_less():
 
 
 def test_stock_at_a_fill_lies_between_the_outcomes_round_it_or_is_unknown():
-    outcomes = [Outcome(0.9, 10.0), Outcome(1.0, 20.0)]
+    outcomes = [Outcome(0.9, 10.0, 1.0), Outcome(1.0, 20.0, 1.0)]
     assert stock_at_fill(outcomes, 0.95) == pytest.approx(15.0)
     assert stock_at_fill(outcomes, 0.8) is None
 
