@@ -4,9 +4,9 @@ Exports the seam. Guarantees are stated in `poller` (what is read), `partitions`
 partition opens and closes), `faust_driver` (what Faust still does), `watchdog` and `failstop` (how a process ends).
 """
 
+from streams.transport.counters import Counters
 from streams.transport.failstop import die
 from streams.transport.faust_driver import BatchApp
 from streams.transport.partitions import BEGINNING, Owner, PartitionHalted, Partitions
-from streams.transport.poller import Counters
 
 __all__ = ["BEGINNING", "BatchApp", "Counters", "Owner", "PartitionHalted", "Partitions", "die"]

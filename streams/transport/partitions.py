@@ -20,9 +20,10 @@ from confluent_kafka import OFFSET_BEGINNING, Message
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from streams.transport.counters import Counters
 from streams.transport.failstop import AGENT_ERROR, CONSUMER_DEAD, RECOVERY_READ, die
 from streams.transport.orphans import Orphans
-from streams.transport.poller import Counters, Poller, Records, weight_of
+from streams.transport.poller import Poller, Records, weight_of
 
 REVOKE_SECONDS = 40.0  # handling what was begun and closing it, inside a rebalance: below MAX_POLL_SECONDS
 HANDLED_POLL_SECONDS = 0.01

@@ -1,4 +1,4 @@
-"""The one thread that owns the librdkafka consumer: it polls, checks contiguity, commits and rebalances.
+"""The one thread that owns the librdkafka consumer: it polls, checks contiguity and rebalances; it sends `Commits`.
 
 Reads the logs and the group's committed offsets; writes committed offsets. Guarantees: records are handed on per
 partition in offset order without a hole and without a repetition since the last start of the partition (of topics that
@@ -23,6 +23,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from faust.types import TP
 
 from streams.settings import IN_FLIGHT_RECORDS, Settings, client_config
+from streams.transport.commits import Commits
+from streams.transport.counters import Counters
 from streams.transport.failstop import CONSUMER_DEAD, die
 from streams.transport.orphans import Orphans
 from streams.transport.quiet import Quiet
@@ -35,8 +37,7 @@ QUESTION_TRIES = 10  # for the committed offsets in a rebalance: 20 s
 MAX_POLL_SECONDS = 60.0  # the longest batch or revocation
 HOLE_SECONDS = 5.0  # how long a hole may stay before it counts as lost records
 HOLE_BACKOFF_SECONDS = 0.01
-RETRY_SECONDS = 0.2  # a refused commit, a start the broker did not answer
-COMMIT_TRIES = 3  # synchronous, at a revocation: the group waits for us
+RETRY_SECONDS = 0.2  # a start, or a question, that the broker did not answer
 LATE_END_SECONDS = 2.0  # the embedded broker's end of a log can lag behind what it has acknowledged
 SILENT_SECONDS = 60.0  # without any answer from the cluster
 PROBE_SECONDS = 2.0  # between two questions while it is silent
@@ -77,19 +78,6 @@ class Events(Protocol):
 
     def regressed(self, tp: TP, expected: int, why: str) -> None:
         """The log does not hold the offset that comes next. The partition is paused."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the transport has seen since the process started."""
-
-    records_read: int = 0
-    records_dropped: int = 0  # read, but not ours any more, paused, or read again after a seek
-    batches: int = 0  # Faust messages: records_read / batches is the batch size
-    holes: int = 0
-    rebalances: int = 0
-    commits: int = 0
-    commits_refused: int = 0
 
 
 @dataclass(slots=True)
@@ -148,18 +136,16 @@ class Poller(threading.Thread):
     ) -> None:
         super().__init__(name="poller", daemon=True)
         self.beat = time.monotonic()
-        self._config = config | {"error_cb": self._on_error, "on_commit": self._on_commit}
+        self._commits = Commits(counters, self._epoch_of, _judge, self._is_alive)
+        self._config = config | {"error_cb": self._on_error, "on_commit": self._commits.answered}
         self._topics = topics
         self._events = events
         self._counters = counters
         self._limit = in_flight_records
         self._in_flight = 0
-        self._lock = threading.Condition()  # guards _in_flight, _jobs and _wanted
+        self._lock = threading.Condition()  # guards _in_flight and _jobs
         self._jobs: deque[Callable[[], None]] = deque()
         self._later: list[tuple[float, Callable[[], None]]] = []
-        self._wanted: dict[TP, int] = {}  # offsets to commit
-        self._committing: dict[TP, tuple[int, int]] = {}  # in flight: partition -> (epoch, offset)
-        self._commit_after = 0.0
         self._positions: dict[TP, Position] = {}
         self._epoch = 0
         self._silent_since = 0.0
@@ -181,10 +167,7 @@ class Poller(threading.Thread):
 
     def commit(self, offsets: dict[TP, int]) -> None:
         """Commit soon; the highest offset of a partition wins."""
-        with self._lock:
-            for tp, offset in offsets.items():
-                if offset > self._wanted.get(tp, -1):
-                    self._wanted[tp] = offset
+        self._commits.want(offsets)
 
     def start_partition(self, tp: TP, epoch: int, offset: int) -> None:
         """Read from `offset` on, unless the partition was revoked since `epoch`."""
@@ -231,15 +214,22 @@ class Poller(threading.Thread):
             self._consumer = Consumer(self._config, logger=log)
             self._join()
             while not self._closing:
-                self.beat = time.monotonic()
+                self._is_alive()
                 self._run_jobs()
                 if not self._closing:
-                    self._commit_wanted()
+                    self._commits.send(self._consumer)
                     self._probe()
                     self._adopt()
                     self._take()
         except BaseException:  # noqa: BLE001 - whatever it was, without this thread nothing is read
             die(CONSUMER_DEAD, "the poll thread failed\n" + traceback.format_exc())
+
+    def _is_alive(self) -> None:
+        self.beat = time.monotonic()
+
+    def _epoch_of(self, tp: TP) -> int | None:
+        position = self._positions.get(tp)
+        return None if position is None else position.epoch
 
     def _join(self) -> None:
         self._rejoin_at = 0.0
@@ -369,20 +359,14 @@ class Poller(threading.Thread):
             for tp in tps:
                 self._positions.pop(tp, None)
             offsets = self._events.revoked(tps, lost=False)
-            with self._lock:
-                for tp in tps:
-                    if (wanted := self._wanted.pop(tp, -1)) > offsets.get(tp, -1):
-                        offsets[tp] = wanted
-            self._commit_now(offsets)
+            self._commits.now(self._consumer, _further(offsets, self._commits.take(tps)))
         consumer.incremental_unassign(partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         tps = {TP(p.topic, p.partition) for p in partitions}
         for tp in tps:
             self._positions.pop(tp, None)
-        with self._lock:
-            for tp in tps:
-                self._wanted.pop(tp, None)
+        self._commits.take(tps)  # not ours to commit any more
         if not self._closing:
             self._events.revoked(tps, lost=True)
         consumer.incremental_unassign(partitions)
@@ -398,7 +382,7 @@ class Poller(threading.Thread):
                 if not left:
                     raise
                 log.warning("the committed offsets cannot be read: %s", error)
-                self.beat = time.monotonic()
+                self._is_alive()
                 time.sleep(RETRY_SECONDS)
         raise AssertionError("unreachable")
 
@@ -435,75 +419,13 @@ class Poller(threading.Thread):
         self._events.regressed(tp, expected, why)
 
     def _leave(self, offsets: dict[TP, int]) -> None:
-        with self._lock:
-            for tp, wanted in self._wanted.items():
-                if wanted > offsets.get(tp, -1):
-                    offsets[tp] = wanted
-        self._commit_now({tp: offset for tp, offset in offsets.items() if tp in self._positions})
+        last = _further(offsets, self._commits.take())
+        self._commits.now(self._consumer, {tp: offset for tp, offset in last.items() if tp in self._positions})
         self._closing = True  # the callbacks find everything closed
         until = time.monotonic() + JOIN_SECONDS
         while not self._joined and time.monotonic() < until:
             self._consumer.poll(POLL_SECONDS)
         self._consumer.close()
-
-    # ---- commits
-
-    def _commit_wanted(self) -> None:
-        if self._committing or not self._wanted or time.monotonic() < self._commit_after:
-            return
-        with self._lock:
-            wanted, self._wanted = self._wanted, {}
-        positions = self._positions
-        self._committing = {tp: (positions[tp].epoch, offset) for tp, offset in wanted.items() if tp in positions}
-        if self._committing:
-            try:
-                self._consumer.commit(
-                    offsets=[TopicPartition(*tp, offset) for tp, (_, offset) in self._committing.items()],
-                    asynchronous=True,
-                )
-            except KafkaException as error:
-                self._on_commit(error.args[0], [])
-
-    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        if error is None:
-            refused = {TP(p.topic, p.partition) for p in partitions if p.error}
-        else:
-            self._judge(error)
-            refused = set(self._committing)
-        committing, self._committing = self._committing, {}
-        self._counters.commits += 1
-        if not refused:
-            return
-        # Usual while the group rebalances. Put back only in the assignment it belongs to: another owner may be further.
-        self._counters.commits_refused += 1
-        self._commit_after = time.monotonic() + RETRY_SECONDS
-        self.commit(
-            {
-                tp: offset
-                for tp, (epoch, offset) in committing.items()
-                if tp in refused and tp in self._positions and self._positions[tp].epoch == epoch
-            }
-        )
-
-    def _commit_now(self, offsets: dict[TP, int]) -> None:
-        """Synchronous. What stays refused is read again by the next owner, which costs time and nothing else."""
-        why: object = None
-        for _ in range(COMMIT_TRIES if offsets else 0):
-            self.beat = time.monotonic()
-            self._counters.commits += 1
-            try:
-                answer = self._consumer.commit(
-                    offsets=[TopicPartition(*tp, offset) for tp, offset in offsets.items()], asynchronous=False
-                )
-                why = next((p.error for p in answer if p.error), None)
-            except KafkaException as error:
-                why = error
-            if why is None:
-                return
-            self._counters.commits_refused += 1
-            time.sleep(RETRY_SECONDS)
-        if why is not None:
-            log.warning("commit refused: %s; the next owner reads again from the last committed offset", why)
 
     # ---- errors
 
@@ -516,12 +438,8 @@ class Poller(threading.Thread):
         else:
             self._on_error(error)
 
-    def _judge(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() in FATAL_CODES:
-            die(CONSUMER_DEAD, f"consumer: {error.name()}: {error.str()}")
-
     def _on_error(self, error: KafkaError) -> None:
-        self._judge(error)
+        _judge(error)
         log.warning("consumer: %s: %s", error.name(), error.str())
         self._silent_since = self._silent_since or time.monotonic()
 
@@ -537,6 +455,16 @@ class Poller(threading.Thread):
         except KafkaException as error:
             if now - self._silent_since > SILENT_SECONDS:
                 die(CONSUMER_DEAD, f"no answer from the cluster for {SILENT_SECONDS:.0f} s: {error}")
+
+
+def _judge(error: KafkaError) -> None:
+    if error.fatal() or error.code() in FATAL_CODES:
+        die(CONSUMER_DEAD, f"consumer: {error.name()}: {error.str()}")
+
+
+def _further(offsets: dict[TP, int], others: dict[TP, int]) -> dict[TP, int]:
+    """Per partition the higher of both."""
+    return offsets | {tp: max(offset, offsets.get(tp, -1)) for tp, offset in others.items()}
 
 
 def _named(tps: set[TP]) -> str:

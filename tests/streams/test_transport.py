@@ -23,9 +23,10 @@ from streams.brokers.kind import wait_for_broker
 from streams.settings import Settings, client_config
 from streams.transport import partitions as partitions_module
 from streams.transport import poller as poller_module
+from streams.transport.counters import Counters
 from streams.transport.failstop import CONSUMER_DEAD, LOOP_BLOCKED, SUSPENDED
 from streams.transport.partitions import Partitions
-from streams.transport.poller import Counters, Poller, Records, weight_of
+from streams.transport.poller import Poller, Records, weight_of
 
 PARTITIONS = 4
 ROOT = Path(__file__).resolve().parents[2]
