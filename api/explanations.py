@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from api import models_history as m
 from api.asking import SkuPath
+from api.models import history as m
 from api.problems import Problem, responses
 from streams.reader import ReadError
 

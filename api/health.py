@@ -11,9 +11,9 @@ import time
 
 from fastapi import APIRouter, Request
 
-from api import models as m
 from api.asking import Watched, as_of
 from api.feed import TOPICS, Feed
+from api.models import health as m
 from api.problems import Problem, responses
 
 router = APIRouter(tags=["health"])

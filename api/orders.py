@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Path, Query
 
-from api import models as m
 from api.asking import Asked, Limit, as_of, plain, unknown
+from api.models import orders as m
 from api.problems import responses
 from api.view import DECISIONS_MAX, ORDERS_MAX
 from tables import records as r

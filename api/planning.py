@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import StringConstraints
 
-from api import models as m
 from api.asking import After, Asked, Limit, SkuFilter, SkuPath, as_of, plain
+from api.models import planning as m
 from api.owed import shortage_at
 from api.problems import responses
 from api.view import ALERTS_MAX

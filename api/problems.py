@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.models import HaltedPartition
+from api.models.health import HaltedPartition
 
 BODY_BYTES_MAX = 64 * 1024
 ERRORS_SHOWN_MAX = 20

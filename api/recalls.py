@@ -11,8 +11,8 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api import models_recall as m
-from api.models import OneSku
+from api.models import recall as m
+from api.models.common import OneSku
 from api.problems import Problem, responses
 from streams.lot_answers import NOBODY, Answers, Workers, all_recalls
 

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api import models as m
 from api.asking import After, Asked, Limit, PlacePath, SkuPath, answered, as_of, bare, plain, unknown
+from api.models import stock as m
 from api.problems import responses
 from tables import records as r
 from tables.records import QUANTITY_MAX, SKU_PATTERN

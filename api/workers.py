@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from api import models as m
+from api.models import health as m
 from streams.addresses import WorkerAddress, worker_addresses
 
 ANSWER_SECONDS = 1.0

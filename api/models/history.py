@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from api.models import AsOf, Order, SkuStock
+from api.models.common import AsOf
+from api.models.orders import Order
+from api.models.stock import SkuStock
 
 
 class Position(BaseModel):
