@@ -1,22 +1,22 @@
-"""What may happen in a step: traffic, time, work and faults, each as a function of the world and its chance.
+"""What may happen in a step: traffic, time, work and faults, each as a function of the world; and a run of them.
 
-Guarantees: each tells whether anything happened, so that faults are counted that did something. Does not belong here:
-how often (`swarm`), what an owner is (`worker`).
+Guarantees: step n depends on the seed, n and the state alone, so that a run can be replayed with some of its steps left
+out (`shrink`); each tells whether anything happened, so that faults are counted that did something. Does not belong
+here: how often (`swarm`), what an owner is (`worker`).
 """
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from proof.simulator.sending import ANSWERS
+from proof.simulator.swarm import FAULTS
 from proof.simulator.worker import CHANGELOG
+from proof.simulator.world import World
 from tables import records as r
 from tables.codec import encode, pack
 from tables.murmur2 import partition_of
-
-if TYPE_CHECKING:
-    from proof.simulator.world import World
 
 AGE_TICKS = 70  # of 60 s: longer than anything is kept
 QUIET_ROUNDS = 6  # an order is decided after three; with moves, or asked again, after more
@@ -257,3 +257,24 @@ HAPPENINGS: dict[str, Callable[[World], bool]] = {
     "zombie_works": _zombie_works, "zombie_lands": _zombie_lands, "zombie_writes": _zombie_writes,
     "hand_over": _hand_over, "compact": _compact, "view_compact": _view_compact,
 }  # fmt: skip
+
+
+def run(world: World) -> None:
+    """Every step of the world's swarm; `Violation` at the first rule that does not hold."""
+    kinds, weights = world.swarm.kinds, world.swarm.weights
+    for step in range(world.swarm.steps):
+        if step in world.skip:
+            continue
+        world.step_number = step
+        world.chance.seed(world.seed << 16 | step)
+        happen(world, kinds[bisect(weights, world.chance.random() * weights[-1])])
+
+
+def happen(world: World, kind: str) -> bool:
+    """One happening, and a moment passes; whether anything happened."""
+    happened = HAPPENINGS[kind](world)
+    if happened and kind in FAULTS:
+        world.faults[kind] += 1
+    world.now_ms += world.chance.choice((0, 5, 200, 1000))
+    world.broker.ms += world.now_ms - world.broker.ms if world.chance.random() < 0.02 else 5
+    return happened

@@ -15,6 +15,7 @@ from time import process_time
 
 from msgspec import Struct
 
+from proof.simulator import happenings
 from proof.simulator.convergence import check, settle
 from proof.simulator.worker import Discipline, Violation
 from proof.simulator.world import World
@@ -66,7 +67,7 @@ def run_seed(
     violations: list[Found] = []
     audited = False
     try:
-        world.run()
+        happenings.run(world)
         settle(world)
         events = world.events
         audited = check(world, audited=seed % AUDIT_EVERY == 0)

@@ -1,13 +1,12 @@
-"""The world of one seed: a broker, an owner per partition, zombies, and one happening after another.
+"""The world of one seed: a broker, an owner per partition, zombies, and what each of them can be told to do.
 
-Reads its swarm; turns the belt by hand. Guarantees: step n depends on the seed, n and the state alone, so that a run
-can be replayed with some of its steps left out (`shrink`). Does not belong here: what a fault does to records on their
-way (`sending`), whether all adds up in the end (`convergence`).
+Reads its swarm; takes the belt on by hand. Guarantees: all chance is the seed's. Does not belong here: what happens
+when (`happenings`), what a fault does to records on their way (`sending`), whether all adds up in the end
+(`convergence`).
 """
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections import Counter
 from collections.abc import Collection, Mapping
 from random import Random
@@ -17,9 +16,8 @@ from proof.audit.seen import Seen
 from proof.simulator import books
 from proof.simulator.broker import Broker
 from proof.simulator.ear import Ear
-from proof.simulator.happenings import HAPPENINGS
 from proof.simulator.sending import ANSWERS, ROWS, Sending
-from proof.simulator.swarm import FAULTS, Swarm, swarm
+from proof.simulator.swarm import Swarm, swarm
 from proof.simulator.traffic import Traffic
 from proof.simulator.worker import CHANGELOG, Discipline, Mark, Owner, Violation, recover
 from streams.partition import Role
@@ -101,25 +99,6 @@ class World:
             self.open(where, 0, 0)
 
     # ---- the belt
-
-    def run(self) -> None:
-        """Every step of the swarm; `Violation` at the first rule that does not hold."""
-        kinds, weights = self.swarm.kinds, self.swarm.weights
-        for step in range(self.swarm.steps):
-            if step in self.skip:
-                continue
-            self.step_number = step
-            self.chance.seed(self.seed << 16 | step)
-            self.happen(kinds[bisect(weights, self.chance.random() * weights[-1])])
-
-    def happen(self, kind: str) -> bool:
-        """One happening, and a moment passes; whether anything happened."""
-        happened = HAPPENINGS[kind](self)
-        if happened and kind in FAULTS:
-            self.faults[kind] += 1
-        self.now_ms += self.chance.choice((0, 5, 200, 1000))
-        self.broker.ms += self.now_ms - self.broker.ms if self.chance.random() < 0.02 else 5
-        return happened
 
     def note(self, what: str, *told: Any) -> None:
         """A line of the trace, if somebody reads it: it is put into words only then."""

@@ -20,6 +20,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.inspect import type_info
 from msgspec.structs import fields
 
+from proof.simulator import happenings
 from proof.simulator.mutants import MUTANTS, Mutant
 from proof.simulator.run import run_seed, run_seeds
 from proof.simulator.sending import ANSWERS, ROWS
@@ -247,7 +248,7 @@ def test_recovery_is_the_workers_recovery(monkeypatch: pytest.MonkeyPatch, tmp_p
     compared = 0
     for seed in range(30):
         world = World(seed, AGENTS, Discipline())
-        world.run()
+        happenings.run(world)
         for topic in CHANGELOG.values():
             for partition in range(world.broker.partitions):
                 log = world.broker.topics.get((topic, partition), [])

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from proof.simulator import books
 from proof.simulator.convergence import Fold, check, check_live, settle
+from proof.simulator.happenings import happen
 from proof.simulator.mutants import MUTANTS, Mutant
 from proof.simulator.sending import ANSWERS, ROWS
 from proof.simulator.swarm import FAULTS, TRAFFIC, WORK, Swarm
@@ -163,7 +164,7 @@ def _rule(kind: str) -> Any:
     def happens(self: Simulated, chance: int) -> None:
         self.world.chance.seed(chance)
         with self._so(kind):
-            self.world.happen(kind)
+            happen(self.world, kind)
 
     happens.__name__ = kind
     made = rule(chance=CHANCE)(happens)
