@@ -95,8 +95,7 @@ def _with_progress(panel: Panel, options: argparse.Namespace, rivals: Sequence[s
             tally.stock = inventory(panel, tally.trained, horizon_days=options.horizon, seed=options.seed, say=say)
         if options.new:
             say("new series")
-            first = min(tally.trained)
-            tally.newcomers = newcomers(panel, tally.trained[first], first)
+            tally.newcomers = newcomers(panel, tally.trained)
         progress.update(task, description="done", completed=steps)
     return tally
 

@@ -1,11 +1,13 @@
 """How well totals of new series are foretold from their first days alone, against their own mean.
 
-Reads a panel and what was trained on days before any that is foretold; writes nothing. Every series that
-began afterwards, or shortly before, is asked for its next 28 days on the days it is 7, 14 and 28 days old.
-Does not belong here: the model.
+Reads a panel and what was trained at its origins; writes nothing. Every series that began after the first of them, or
+shortly before, is asked for its next 28 days on the days it is 7, 14 and 28 days old. Guarantees: the model of a day is
+the newest that was trained before it, as in service. Does not belong here: the model.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,9 +19,10 @@ AGES_DAYS = (7, 14, 28)
 TOTAL_DAYS = 28
 
 
-def newcomers(panel: Panel, trained: Trained, first: int) -> dict[str, dict[str, float]]:
-    """Per age: series, WAPE and bias of the total of the next 28 days, and the own mean's; foretold from `first` on."""
-    starts = panel.starts
+def newcomers(panel: Panel, trained: Mapping[int, Trained]) -> dict[str, dict[str, float]]:
+    """Per age: series, WAPE and bias of the total of the next 28 days, and the own mean's; foretold from the first origin
+    on. `trained`: by how many days of the panel were known."""
+    starts, first = panel.starts, min(trained)
     found: dict[str, dict[str, float]] = {}
     for age in AGES_DAYS:
         said: list[np.ndarray] = []
@@ -30,7 +33,8 @@ def newcomers(panel: Panel, trained: Trained, first: int) -> dict[str, dict[str,
             if starts.min() == cut - age or not len(rows):  # what was there on the file's first day is not new
                 continue
             young = panel.chosen(rows).until(cut)
-            said.append(trained.forecast(young, TOTAL_DAYS).mean.sum(axis=1))
+            newest = trained[max(known for known in trained if known <= cut)]
+            said.append(newest.forecast(young, TOTAL_DAYS).mean.sum(axis=1))
             own.append(np.nanmean(young.units[:, -age:], axis=1) * TOTAL_DAYS)
             came.append(np.nansum(panel.units[rows, cut : cut + TOTAL_DAYS], axis=1))
         if said:
