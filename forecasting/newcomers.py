@@ -20,8 +20,10 @@ TOTAL_DAYS = 28
 
 
 def newcomers(panel: Panel, trained: Mapping[int, Trained]) -> dict[str, dict[str, float]]:
-    """Per age: series, WAPE and bias of the total of the next 28 days, and the own mean's; foretold from the first origin
-    on. `trained`: by how many days of the panel were known."""
+    """Per age: series, WAPE and bias of the total of the next 28 days, and the own mean's; from the first origin on.
+
+    `trained`: by how many days of the panel were known.
+    """
     starts, first = panel.starts, min(trained)
     found: dict[str, dict[str, float]] = {}
     for age in AGES_DAYS:
