@@ -35,7 +35,7 @@ from forecasting.rows import HORIZON_DAYS, training_rows
 from forecasting.segments import DEAD, SEGMENTS, segments_of
 from forecasting.simple import simple_levels
 
-MODEL = "boosted-nb-3"
+MODEL = "boosted-nb-4"
 SIMPLE_MODEL = "simple-nb-1"
 ROWS_MAX = 120_000
 ROWS_PER_SERIES = 120
@@ -180,7 +180,9 @@ def train(
     unsteady = unsteady_at(past, series, origin)
     spread = pooled_spread(mean, came, unsteady, 1 / steps, widened=WIDENED)
     evidence = Evidence(features, spread.quantiles(mean, unsteady), mean, came, scale, steps)
-    bounds = train_bounds(evidence, half[series] == 0, series=len(panel.ids), seed=seed, rounds=rounds)
+    bounds = train_bounds(
+        evidence, columns, half[series] == 0, series=len(panel.ids), seed=seed, rounds=rounds
+    )  # fmt: skip
     plans = {name: plan.usual for name, plan in past.plans.items()}
     return Trained(
         MODEL, usual, season_days, spread, trees, halves, columns, lifts, blends, plan_bounds=plans, bounds=bounds

@@ -28,7 +28,7 @@ PROBED_ROWS = 2_000
 WIDTH_MIN = 1e-9
 RIDGE = 0.01
 STEPS_MAX = 50
-BLOCK_ROWS = 16_384  # terms are five times as wide as features: made for so many rows at a time
+BLOCK_ROWS = 4_096  # terms are five times as wide as features: so many rows of them stay near the processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ def fit_linear(features: Floats, names: Sequence[str], target: Floats, weight: F
     return LogLinear(terms, model.coef_, float(model.intercept_), float(target.max()))
 
 
-def _terms(features: Floats, names: Sequence[str]) -> Terms:
+def straight_terms(features: Floats, names: Sequence[str]) -> Terms:
+    """Terms without bends: deviations, what is unknown, the place in the season."""
     with np.errstate(invalid="ignore"):
         logs = np.array([name not in {*PLAIN, PLACE} for name in names]) & (np.nanmin(features, axis=0) >= 0)
     values = _logged(features, logs)
@@ -95,9 +96,11 @@ def _terms(features: Floats, names: Sequence[str]) -> Terms:
     width = np.where(width > WIDTH_MIN, width, 1.0)
     gaps = np.flatnonzero((~np.isfinite(features)).mean(axis=0) > UNKNOWN_SHARE_MIN)
     places = places if len(places) <= PLACES_MAX else np.zeros(0)
-    straight = Terms(
-        logs, np.nanmean(values, axis=0), width, gaps, place, places, np.zeros(0, dtype=int), np.zeros(0)
-    )  # fmt: skip
+    return Terms(logs, np.nanmean(values, axis=0), width, gaps, place, places, np.zeros(0, dtype=int), np.zeros(0))
+
+
+def _terms(features: Floats, names: Sequence[str]) -> Terms:
+    straight = straight_terms(features, names)
     usual = straight._in_deviations(features)
     probed = usual[:: max(1, len(usual) // PROBED_ROWS)]
     found = [

@@ -64,7 +64,7 @@ def many(series: int, days: int) -> Iterator[r.Demand]:
 def forecast_from(shop, sku: str, ahead: int, run: str, mean: float, *, location: str = "W1") -> None:
     days = [(FIRST + timedelta(days=ahead + n)).isoformat() for n in range(28)]
     said = r.Forecast(
-        id=f"{sku}:{run}", time="2026-03-01T10:00:00.250Z", sku=sku, location=location, run=run, model="boosted-nb-3",
+        id=f"{sku}:{run}", time="2026-03-01T10:00:00.250Z", sku=sku, location=location, run=run, model="boosted-nb-4",
         status="ok", days=days, mean=[mean] * 28, q50=[mean] * 28, q90=[2 * mean] * 28, q95=[3 * mean] * 28,
         q99=[4 * mean] * 28,
     )  # fmt: skip
@@ -77,7 +77,7 @@ def test_show_draws_the_past_and_the_newest_forecast_with_its_bound(shop, tmp_pa
     forecast_from(shop, "BJ-1", 30, "2025-11-04.999", 400.0)
     file = tmp_path / "bj.png"
     lines = shop.run("forecast", "show", "BJ-1", "--png", str(file)).stdout.splitlines()
-    assert lines[0] == "BJ-1 at W1: run 2025-11-04.1000, boosted-nb-3, ok"
+    assert lines[0] == "BJ-1 at W1: run 2025-11-04.1000, boosted-nb-4, ok"
     assert lines[1].strip().startswith("12 ┤"), "the 95 % bound is the greatest number"
     bottom = next(line for line in lines if "?" in line)
     past, ahead = bottom.split("┤")[1].split("│")

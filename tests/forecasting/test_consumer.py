@@ -412,11 +412,11 @@ def test_a_closed_day_trains_a_champion_that_forecasts_also_after_a_restart(topi
     with forecaster(topics, "--partitions", "0,1,2,3"):
         wait_for(topics, lambda: set(models_of_run(topics, "2026-05-14.002")) == everyone)
     assert set(models_of_run(topics, "2026-05-14.001").values()) == {"seasonal-mean-nb-1"}
-    assert set(models_of_run(topics, "2026-05-14.002").values()) == {"boosted-nb-3"}
+    assert set(models_of_run(topics, "2026-05-14.002").values()) == {"boosted-nb-4"}
     assert "training: model 2026-05-14.001 of 45 series is champion" in log.read_text()
     sell_shop(topics, shop, 132, first=131)
     log.write_text("")
     with forecaster(topics, "--partitions", "0,1,2,3", "--train-seconds", "0"):
         wait_for(topics, lambda: set(models_of_run(topics, "2026-05-15.001")) == everyone)
-    assert set(models_of_run(topics, "2026-05-15.001").values()) == {"boosted-nb-3"}
+    assert set(models_of_run(topics, "2026-05-15.001").values()) == {"boosted-nb-4"}
     assert "training" not in log.read_text()
