@@ -25,7 +25,7 @@ import msgspec
 from forecasting.boosted import MODEL
 from forecasting.champion import Champion
 
-FORMAT = "2"  # of the pickled classes: raise it when one of them changes
+FORMAT = "3"  # of the pickled classes: raise it when one of them changes
 MODELS_MAX = 3
 CARDS_MAX = 100
 _UNREADABLE = (
