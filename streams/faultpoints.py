@@ -21,6 +21,7 @@ from streams.owner import PartitionOwner
 from streams.partition import Partition
 from streams.settings import SettingError, Settings, split_address
 from streams.transport import Partitions
+from streams.transport.commits import Commits
 from streams.transport.poller import Poller
 from tables.store import RowStore
 
@@ -37,7 +38,7 @@ POINTS: dict[str, tuple[type, str]] = {
     "rows_acked": (Outbox, "_await_rows"),
     "store_write": (RowStore, "write"),  # a checkpoint's rows to the local store
     "commit": (Partitions, "commit"),  # everything acknowledged, the offsets handed over
-    "committed": (Poller, "_on_commit"),  # the broker has answered
+    "committed": (Commits, "answered"),  # the broker has answered
     "recovery": (PartitionOwner, "_recover"),  # the rows of one partition
     "recovery_fill": (RowStore, "fill"),  # some of them
     "assigned": (Poller, "_on_assign"),
