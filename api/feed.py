@@ -127,7 +127,7 @@ class Feed(threading.Thread):
             while not self._stopping.is_set():
                 self._follow_once()
                 self._stopping.wait(RETRY_SECONDS)
-        except Exception:
+        except Exception:  # told, and `/status` says so: a thread that died would leave old answers standing
             log.exception("the read view cannot go on")
             self.failed = True
             self.progress = Progress(trouble="the read view failed; restart this process")

@@ -173,7 +173,7 @@ def numbers(table: pa.Table, name: str, where: str = "") -> Floats:
     values = table.column(name).combine_chunks()
     try:
         values = pc.cast(values, pa.float64(), safe=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # pyarrow has no such cast
         raise UnreadableFileError(f"{where}{name} holds something that is no number: {error}") from error
     return values.to_numpy(zero_copy_only=False)
 

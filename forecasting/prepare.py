@@ -176,7 +176,7 @@ def _times(table: pa.Table, column: str) -> np.ndarray:
     values = table.column(column).combine_chunks()
     try:
         values = pc.cast(values, pa.timestamp("us"), safe=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # pyarrow has no such cast
         raise UnreadableFileError(f"{column} holds something that is no time: {error}") from error
     return values.to_numpy(zero_copy_only=False).astype("datetime64[us]")
 

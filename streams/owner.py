@@ -106,7 +106,7 @@ class PartitionOwner:
             low, why = await loop.run_in_executor(
                 self._executor, self._misfit, role.topic, tp.partition, table.get(PARTITION_KEY), committed
             )
-        except BaseException:
+        except BaseException:  # cancelled too: its files must be closed before the next open
             recovered.store.close()
             raise
         if why:

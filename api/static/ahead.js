@@ -51,7 +51,10 @@ function entries(alerts, reorders) {
   return [...places.values()].sort((a, b) => rank(a) - rank(b) || (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
 }
 
-const rank = ({ kind, order, decided }) => (order || !decided ? (kind === URGENCY[0] ? 0 : order ? 1 : 2) : 3);
+function rank({ kind, order, decided }) { // what is ordered is on its way; what was dismissed runs out all the same
+  if (!order && decided?.decision.decision === "accepted") return 3;
+  return kind === URGENCY[0] ? 0 : order ? 1 : 2;
+}
 
 function toDo(order) {
   const units = count.format(order.quantity), there = order.expected ? `, there ${order.expected}` : "";

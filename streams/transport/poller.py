@@ -136,7 +136,7 @@ class Poller(threading.Thread):
     ) -> None:
         super().__init__(name="poller", daemon=True)
         self.beat = time.monotonic()
-        self._commits = Commits(counters, self._epoch_of, _judge, self._is_alive)
+        self._commits = Commits(counters, self._epoch_of, _judge, self._say_alive)
         self._config = config | {"error_cb": self._on_error, "on_commit": self._commits.answered}
         self._topics = topics
         self._events = events
@@ -214,7 +214,7 @@ class Poller(threading.Thread):
             self._consumer = Consumer(self._config, logger=log)
             self._join()
             while not self._closing:
-                self._is_alive()
+                self._say_alive()
                 self._run_jobs()
                 if not self._closing:
                     self._commits.send(self._consumer)
@@ -224,7 +224,7 @@ class Poller(threading.Thread):
         except BaseException:  # noqa: BLE001 - whatever it was, without this thread nothing is read
             die(CONSUMER_DEAD, "the poll thread failed\n" + traceback.format_exc())
 
-    def _is_alive(self) -> None:
+    def _say_alive(self) -> None:
         self.beat = time.monotonic()
 
     def _epoch_of(self, tp: TP) -> int | None:
@@ -382,7 +382,7 @@ class Poller(threading.Thread):
                 if not left:
                     raise
                 log.warning("the committed offsets cannot be read: %s", error)
-                self._is_alive()
+                self._say_alive()
                 time.sleep(RETRY_SECONDS)
         raise AssertionError("unreachable")
 

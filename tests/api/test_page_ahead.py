@@ -56,6 +56,9 @@ def test_what_is_decided_is_nobodys_to_do_any_more_and_an_alert_beside_it_says_s
     api.wait(lambda: len(ahead(page)) == 2)
     assert ahead(page) == [("runs out", "LATE", "2026-12-04"), ("runs out", "SOON", "2026-11-26")]
     assert "W1: 12 there. 24 ordered by mia." in page.locator("#ahead").inner_text()
+    api.publish("planning", make.decided("dismissed", 0, "SOON", reason="no room", by="mia"))
+    api.wait(lambda: ahead(page)[0] == ("runs out", "SOON", "2026-11-26"))  # nothing is on its way: urgent again
+    assert "W1: 12 there. Dismissed: no room." in page.locator("#ahead").inner_text()
     api.publish("reorders", make.reorder("BUY", "2026-11-24.001"))  # the next round wants more
     api.wait(lambda: len(ahead(page)) == 3)
     assert page.evaluate("window.sameDocument")
