@@ -36,7 +36,9 @@ def stocked(api):
     everywhere(api, r.RecallOpened(id="recall-1", lot=LOT, reason="metal"))
     api.worker = api.run("worker", "--name", "one", "--role", "stock")
     api.wait(lambda: api.get("/v1/recalls").status_code == 200)
-    api.wait(lambda: api.answer("/v1/recalls")["items"][:1] and api.answer("/v1/lots/L%2F1/trace")["made_into"])
+    # The kit's shipment is last in its partition, the recall last in every one: nothing is on its way any more.
+    api.wait(lambda: len(api.answer("/v1/lots/L%2F1/trace")["shipped"]) == 2)
+    api.wait(lambda: [len(told["partitions"]) for told in api.answer("/v1/recalls")["items"]] == [PARTITIONS])
     return api
 
 
