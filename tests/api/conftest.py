@@ -29,7 +29,7 @@ from tables.murmur2 import partition_of
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30.0
-PAGE_MS = 10_000
+PAGE_MS = 30_000
 LOG_ID = 1_000
 PARTITIONS = 4
 FLAVORS = ("Original", "Black Pepper", "Chili Lime", "Teriyaki", "Smoked Paprika", "Honey Garlic")
@@ -178,7 +178,7 @@ class Api:
         self.url = f"http://{settings.api}"
         # A connection each: on one that is kept, Nagle's algorithm and delayed acknowledgements cost 40 ms an answer.
         alone = httpx2.Limits(max_keepalive_connections=0)
-        self.http = httpx2.Client(base_url=self.url, timeout=5.0, trust_env=False, limits=alone)
+        self.http = httpx2.Client(base_url=self.url, timeout=READY_SECONDS, trust_env=False, limits=alone)
         # Not idempotent: that costs half a second at the first record, and outlives no broker that forgets.
         quick = {"enable.idempotence": False, "linger.ms": 0, "reconnect.backoff.max.ms": 200}
         self._producer = Producer(producer_config(settings) | quick)
@@ -240,7 +240,7 @@ class Api:
             key = record.id if isinstance(record, r.Demand | r.Forecast | r.Reorder) else routed_by
             partition = 0 if topic == "planning" else partition_of(routed_by, PARTITIONS)
             self._producer.produce(self.settings.prefix + topic, encode(record), key, partition)
-        assert self._producer.flush(10) == 0
+        assert self._producer.flush(30) == 0
 
     def applied(self, topic: str) -> int:
         """How many records of a topic the view has taken in (their offsets begin at 0)."""
@@ -384,9 +384,11 @@ def street(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) ->
     with opened(embedded, tmp_path_factory.mktemp("street"), "street") as made:
         made.start()
         made.start_worker()
+        stock = {}  # SKU -> what may be sold of it
         for n, flavor in enumerate(FLAVORS):
             for size in (50, 200):
                 sku = f"JRK-{flavor[:4].upper()}-{size}"
+                stock[sku] = len(PLACES) * (58 + 25 * n)
                 made.publish("warehouse", r.SkuDefined(
                     id=f"def-{sku}", sku=sku, flavor=flavor, packaging="Bag", size=f"{size} g"
                 ), *(r.PolicySet(
@@ -395,9 +397,14 @@ def street(embedded: RunningBroker, tmp_path_factory: pytest.TempPathFactory) ->
                     id=f"in-{sku}-{place}", sku=sku, location=place, lot=f"L{n}", quantity=60 + 25 * n,
                     best_before="2027-03-01",
                 ) for place in PLACES))  # fmt: skip
-        wait_for(lambda: [s["available"] for s in made.answer("/v1/skus")["items"]].count(366) == 2)
+
+        def shown():
+            return {s["sku"]: s["available"] for s in made.answer("/v1/skus")["items"]}
+
+        wait_for(lambda: shown() == stock)  # all of them: partitions come in any order
         made.place("warm-up", {"JRK-BLAC-50": 1})
-        wait_for(lambda: made.get("/v1/orders/warm-up").status_code == 200)
+        stock["JRK-BLAC-50"] -= 1
+        wait_for(lambda: shown() == stock and made.get("/v1/orders/warm-up").status_code == 200)
         yield made
 
 

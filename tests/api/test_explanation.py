@@ -85,12 +85,12 @@ def test_a_second_question_meanwhile_is_told_to_come_again(folding):
     answers = []
     first = threading.Thread(target=lambda: answers.append(explainer.ask("o-1")))
     first.start()
-    assert folding.began.wait(5)
+    assert folding.began.wait(20)
     with pytest.raises(Problem) as refused:
         explainer.ask("o-2")
     assert (refused.value.status_code, refused.value.kind) == (503, "explanation-busy")
     folding.let_go.set()
-    first.join(5)
+    first.join(20)
     assert answers == ["o-1"]
     assert explainer.ask("o-2") == "o-2"
 
@@ -100,7 +100,7 @@ def test_what_takes_too_long_is_answered_and_told_to_stop(folding):
     with pytest.raises(Problem) as late:
         explainer.ask("o-1")
     assert (late.value.status_code, late.value.kind) == (503, "explanation-too-long")
-    assert folding.ended.wait(5)
+    assert folding.ended.wait(20)
     assert folding.stopped == 1
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 END_SECONDS = 3.0
-LIVE_SECONDS = 5.0
+LIVE_SECONDS = 20.0  # a tick comes four times a second; the machine may be busy
 
 
 class Listener(threading.Thread):
@@ -46,7 +46,7 @@ def listening(api) -> Iterator[Listener]:
     heard.start()
     api.wait(lambda: heard.events, LIVE_SECONDS)  # counters come every second
     yield heard
-    heard.ended.wait(10)
+    heard.ended.wait(LIVE_SECONDS)
 
 
 def test_a_change_reaches_every_listener_within_a_bound(api):
@@ -61,6 +61,8 @@ def test_a_change_reaches_every_listener_within_a_bound(api):
             assert [level["available"] for level in heard.all("skus")] == [7]
             assert [d["reason"] for d in heard.all("decisions")] == ["insufficient"]
             assert [a["kind"] for a in heard.all("alerts")] == ["out"]
+        # What was taken in may be told before the view's progress is: the next tick has both.
+        api.wait(lambda: one.events[-1][1].get("lag") == 0, LIVE_SECONDS)
         tick = one.events[-1][1]
         assert tick["counters"]["rejected"] == 1
         assert tick["lag"] == 0
@@ -130,7 +132,7 @@ def test_a_broker_that_comes_back_empty_begins_a_new_view(lonely):
     api.wait(lambda: api.applied("stock-levels") == 41 and api.get("/v1/orders/old-order").status_code == 200)
     with listening(api) as heard:
         brokers.end()
-        api.wait(lambda: api.get("/v1/stock/OLD").status_code == 503, 15)
+        api.wait(lambda: api.get("/v1/stock/OLD").status_code == 503)
         for path in ("/v1/stock/{sku}", "/v1/skus", "/v1/orders", "/v1/alerts", "/v1/demand/{sku}", "/readyz"):
             response = api.get(path.replace("{sku}", "OLD"))
             assert response.status_code == 503
@@ -165,7 +167,7 @@ def test_a_broker_back_within_a_blink_begins_a_new_view_too(lonely):
     brokers.begin()
     api.make_topics()
     api.publish("stock-levels", *(api.make.level(f"T-{n}", 1, version=(2_000, n, 0)) for n in range(80)))
-    api.wait(lambda: api.is_ready() and api.applied("stock-levels") == 80)
+    api.wait(lambda: api.applied("stock-levels") == 80 and api.is_ready())
     assert api.answer("/v1/skus")["total"] == 80
     assert api.get("/v1/stock/S-1").status_code == 404
 
@@ -173,5 +175,5 @@ def test_a_broker_back_within_a_blink_begins_a_new_view_too(lonely):
 def test_it_ends_in_time_while_the_broker_is_away(lonely):
     api, brokers = lonely
     brokers.end()
-    api.wait(lambda: not api.is_ready(), 15)
+    api.wait(lambda: not api.is_ready())
     assert api.stop() < END_SECONDS
