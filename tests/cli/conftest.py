@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -68,6 +69,13 @@ class Shop:
         )  # fmt: skip
         self._processes.append(process)
         return process
+
+    def levels(self, sku: str) -> Any:
+        """What `stock get` shows of a SKU; None before a level of it is published, which may be after a decision."""
+        process = self.start("stock", "get", sku, "--json")
+        out, err = process.communicate(timeout=COMMAND_SECONDS)
+        assert process.returncode in (0, 1), err.decode()
+        return next(iter(json.loads(out)), None)
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """The command to its end; fails the test if it does not end with `code`."""

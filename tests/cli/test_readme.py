@@ -63,8 +63,8 @@ def test_the_connector_of_the_readme_sells_two_of_forty(shop):
     assert json.loads(said.stdout)["value"]["status"] == "confirmed"
 
     def allocated():
-        [levels] = json.loads(shop.run("stock", "get", "JRK-TERI-50", "--json").stdout)
-        return levels["locations"][0]["allocated"] == 2 and levels["locations"][0]["available"] == 38
+        levels = shop.levels("JRK-TERI-50")
+        return levels and [(at["allocated"], at["available"]) for at in levels["locations"]] == [(2, 38)]
 
     assert shop.wait_for(allocated)
 

@@ -49,8 +49,8 @@ class Warehouse:
         return json.loads(self.recall(*arguments, "--json", code=code).stdout)
 
     def available(self, sku):
-        [levels] = json.loads(self.shop.run("stock", "get", sku, "--json").stdout)
-        return levels["available"]
+        levels = self.shop.levels(sku)
+        return levels and levels["available"]
 
     def written(self):
         """Partition of the stock log -> its end."""

@@ -217,12 +217,12 @@ class Shop:
         with (self.settings.home / "worker.log").open("wb") as log:
             self.start("worker", stdout=log, stderr=log)
 
-    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """The command to its end; fails the test if it does not end with `code`."""
+    def run(self, *arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """The command to its end; fails the test if it does not end with `code` (None: with any)."""
         process = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         out, err = (stream.decode() for stream in process.communicate(timeout=60))
-        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
-        return subprocess.CompletedProcess(arguments, code, out, err)
+        assert code in (None, process.returncode), f"exit code {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json").stdout)

@@ -210,6 +210,7 @@ def test_text_says_what_the_explanation_says(stocked, told, capsys):
     assert "decided: rejected (insufficient)" in out
 
 
+@pytest.mark.timeout(240)  # several commands, on a busy machine
 def test_beside_a_worker_the_command_explains_what_the_worker_decided(shop):
     shop.publish(r.Received(id="in-1", sku="BJ-1", location="W1", lot="L1", quantity=3))
     shop.worker()

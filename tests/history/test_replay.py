@@ -437,6 +437,7 @@ def test_toml_and_json_say_the_same(tmp_path):
 # -- on a broker -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(240)  # a dozen commands, on a busy machine
 def test_orders_that_a_worker_decided_one_by_one_are_decided_the_same_again(shop):
     shop.publish(
         r.Received(id="in-1", sku="BJ-1", location="W1", lot="L1", quantity=4),
