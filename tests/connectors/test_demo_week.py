@@ -80,6 +80,6 @@ def test_in_a_week_everything_happens_that_happens_in_a_food_brand_and_it_adds_u
     moves = [x for x in records_of(system, "orders") if isinstance(x, r.MoveAnswered)]
     assert any(x.moved for x in moves)
     assert sum(reader.last_offsets(system, "dead-letters").values()) == 0
-    audit = command(system, "audit", "--json")
+    audit = command(system, "audit", "--json", "--settle", "30")
     report = json.loads(audit.stdout)
     assert (report["findings"], audit.returncode) == ([], 0), audit.stderr

@@ -155,7 +155,7 @@ class System:
 
     def audit(self) -> dict[str, Any]:
         """The audit's document; fails the test unless it is green."""
-        told = self.command("audit", "--json")
+        told = self.command("audit", "--json", "--settle", "30")  # it ends when they are done
         assert told.returncode == 0, told.stdout[-3000:] + told.stderr[-2000:]
         return json.loads(told.stdout)
 
@@ -166,7 +166,7 @@ class System:
                 worker.terminate()
         for worker in self.workers.values():
             try:
-                worker.wait(10)
+                worker.wait(20)
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait(5)

@@ -39,6 +39,9 @@ def test_what_is_closed_is_forgotten_and_what_is_owed_is_kept(system):
     system.place("waits", {"JERKY": 1}, payment="pending", payment_seconds=3_000)
     system.flush()
     system.until_decided(2)
+    # What is owed is there before anything is forgotten: it does not come later, it stays.
+    system.wait(lambda: _states(system, "order-changelog", "order|").get("order|sold", [""])[-1] == "confirmed")
+    system.wait(lambda: _states(system, "stock-changelog", "res|").get("res|waits|1", [""])[-1] == "held")
 
     def deleted(topic, key):
         _tell_the_time(system)

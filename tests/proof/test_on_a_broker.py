@@ -79,7 +79,7 @@ def test_the_command_is_green_then_names_a_second_decision(
         assert time.monotonic() < until, (settings.home / "worker.log").read_text()[-3000:]
         time.sleep(0.2)
 
-    code, report = run_audit(env, "--sequential")
+    code, report = run_audit(env, "--sequential", "--settle", "20")
 
     assert (code, report["findings"], report["ok"]) == (0, [], True)
     assert report["orders"]["placed"] == ORDERS
@@ -92,7 +92,7 @@ def test_the_command_is_green_then_names_a_second_decision(
     producer.produce(first.topic(), json.dumps(said).encode(), first.key(), first.partition())
     assert producer.flush(20) == 0
 
-    code, report = run_audit(env)
+    code, report = run_audit(env, "--settle", "20")
 
     assert code == 1
     assert [(x["rule"], x["subject"]) for x in report["findings"]] == [("one_decision", said["order_id"])]

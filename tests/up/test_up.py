@@ -45,7 +45,7 @@ def test_one_command_runs_the_demo_and_one_interrupt_ends_it_all(up):
 
     killed = told["workers"][0]["pid"]
     os.kill(killed, signal.SIGKILL)
-    up.wait(lambda: "worker-1 ended with -9; it starts again" in up.said(), 10)
+    up.wait(lambda: "worker-1 ended with -9; it starts again" in up.said(), 30)
     again = up.wait(lambda: told if (told := up.status())["ready"] and told["workers"][0]["pid"] != killed else None)
     assert len(again["workers"]) == 1
     before = len(up.decisions())
@@ -99,8 +99,8 @@ def test_a_kill_9_of_up_takes_every_child_with_it(up):
     up.start()
     up.wait(lambda: (up.home / "log" / "worker-1.log").exists(), 30)
     up.process.kill()
-    up.process.wait(5)
-    up.wait(lambda: up.living() == {}, 10)
+    up.process.wait(20)
+    up.wait(lambda: up.living() == {}, 30)
 
 
 def test_a_broker_port_that_is_taken_is_told_in_a_sentence_and_nothing_runs(up):
@@ -168,7 +168,7 @@ def test_a_durable_broker_keeps_orders_and_decisions_over_a_full_restart(durable
     place(up, "after", "JERKY")
     after = up.wait(lambda: found if len(found := up.decisions()) == 6 else None)
     assert (after["after"].status, after["after"].reason) == ("rejected", "insufficient"), "the stock is sold"
-    audit = up.command("audit")
+    audit = up.command("audit", "--settle", "20")
     assert audit.returncode == 0, audit.stdout[-2000:] + audit.stderr[-2000:]
     assert up.interrupt() <= STOP_SECONDS
     assert up.living() == {}
