@@ -29,13 +29,13 @@ class Topics:
 
     def make(self, *names: str, partitions: int = PARTITIONS, **config: str) -> None:
         """Topics as the catalogue has them, without opening a log."""
-        admin = wait_for_broker(self.settings, 10.0)
+        admin = wait_for_broker(self.settings, 30.0)
         wanted = [
             NewTopic(self.settings.prefix + name, partitions, 1, config=catalogue_topic(name).config() | config)
             for name in names
         ]
         for future in admin.create_topics(wanted).values():
-            future.result(10)
+            future.result(30)
 
     def apply(self, **limits: int) -> logs.Applied:
         """Every topic, both logs opened."""
@@ -58,7 +58,7 @@ class Topics:
         return [m for batch in read_to_end(self.settings, topic, places, contiguous=False) for m in batch]
 
 
-def until(what: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(what: Callable[[], Any], seconds: float = 40.0) -> Any:
     """The first answer that is true; fails after `seconds`."""
     end = time.monotonic() + seconds
     while not (answer := what()):

@@ -322,7 +322,7 @@ async def test_an_old_writers_copy_is_taken_away_only_behind_ours(opened):
 async def test_what_is_taken_over_is_published_again_some_at_a_time(log, monkeypatch):
     """Not before its turn: while much is published at once, orders would wait."""
     monkeypatch.setattr(owner, "SWEEP_ROWS", 1)
-    monkeypatch.setattr(owner, "VIEW_SECONDS", 1.0)
+    monkeypatch.setattr(owner, "VIEW_SECONDS", 2.0)  # long enough for a look between two portions
     first = Worker(log, "first")
     await first.open()
     send(log, received(), received("more", sku=PEPPER))
@@ -335,7 +335,7 @@ async def test_what_is_taken_over_is_published_again_some_at_a_time(log, monkeyp
     heir.seam.opens(heir.tp())
     views = asyncio.create_task(heir.owner.run_views())
     portions = [published]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while portions[-1] < published + 2:
             await asyncio.sleep(0.01)
             await heir.owner.outbox.barrier()

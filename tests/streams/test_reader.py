@@ -296,13 +296,13 @@ def test_a_broker_that_does_not_answer_is_told_within_the_bound(monkeypatch, tmp
 
 
 def test_a_read_that_gets_nothing_any_more_ends_within_its_bound(embedded_topics, tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "STALL_SECONDS", 1.0)
     with start_embedded(f"127.0.0.1:{free_port()}", tmp_path) as broker:
         embedded_topics.__init__(embedded_topics.settings.with_(bootstrap=broker.address))
         embedded_topics.make("orders")
         embedded_topics.write("orders", [bytes(200_000)] * 400)  # more than a reader fetches ahead
         batches = read_to_end(embedded_topics.settings, "orders", [0], contiguous=True)
         seen = next(batches)
+        monkeypatch.setattr(reader, "STALL_SECONDS", 1.0)  # not before: a busy broker may be so slow
         broker.kill()
         with pytest.raises(ReadStalled, match="orders: no progress for 1 s"):
             drain(batches, seen)

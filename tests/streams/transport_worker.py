@@ -39,6 +39,7 @@ class Plan(msgspec.Struct):
     block_seconds: float = 0.0  # slept without giving way, once
     freeze_seconds: int = 0  # slept in C with the interpreter's lock, once: no thread of Python runs meanwhile
     open_seconds: float = 0.0
+    open_waits: bool = False  # whether nothing is opened until the file `journal.open` exists
     halt_at: int = -1  # partition 0 of the first topic halts at this offset, until the file `journal.go` exists
     refuse_open: bool = False  # ... or when it is opened
     compacted: list[str] = []  # topics in which gaps are right
@@ -52,6 +53,7 @@ class JournalOwner:
         self.plan = plan
         self.next: dict[TP, int] = {}
         self.go = Path(plan.journal + ".go")
+        self.opens = Path(plan.journal + ".open")
         self._file = os.open(plan.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def write(self, event: str, tp: TP | None = None, **more: Any) -> None:
@@ -66,9 +68,11 @@ class JournalOwner:
         if self.plan.refuse_open and self.halts(tp):
             self.write("refused", tp)
             raise PartitionHalted("the test says so")
-        if self.plan.open_seconds:
+        if self.plan.open_seconds or self.plan.open_waits:
             self.write("opening", tp)
             await asyncio.sleep(self.plan.open_seconds)
+        while self.plan.open_waits and not self.opens.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.02)
         self.write("open", tp, committed=committed)
         return BEGINNING if committed is None else committed
 
