@@ -43,9 +43,9 @@ class Stage:
         self.journal.touch()
         self.written = dict.fromkeys(EVERYTHING, 0)
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
-        admin = wait_for_broker(settings, 10.0)
+        admin = wait_for_broker(settings, 30.0)
         for made in admin.create_topics([NewTopic(self.topic, PARTITIONS, 1)]).values():
-            made.result(10)
+            made.result(30)
         room = {"linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
         self._producer = Producer(producer_config(settings) | room)
 
