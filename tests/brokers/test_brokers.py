@@ -18,7 +18,15 @@ from streams.brokers import kafka as kafka_module
 from streams.brokers.embedded import start_embedded
 from streams.brokers.kafka import find_java, missing_for_kafka, start_kafka
 from streams.brokers.kind import BrokerRefused, BrokerUnreachable, broker_kind, wait_for_broker
-from streams.brokers.process import BrokerError, RunningBroker, free_port, listens, loopback
+from streams.brokers.process import (
+    KILL_SECONDS,
+    STOP_SECONDS,
+    BrokerError,
+    RunningBroker,
+    free_port,
+    listens,
+    loopback,
+)
 from streams.settings import Settings, client_config
 
 Start = Callable[[str, Path], RunningBroker]
@@ -93,7 +101,7 @@ def test_stop_ends_the_process_and_frees_the_port_and_may_be_called_twice(
     began = time.monotonic()
     broker.stop()
     broker.stop()
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < STOP_SECONDS + KILL_SECONDS
     assert broker.exit_code is not None
     assert not alive(broker.pid)
     assert not listens(address)
@@ -113,7 +121,7 @@ def test_a_broker_dies_with_the_process_that_started_it(start: Start, address: s
         pid = int(parent.stdout.readline())
         assert listens(address)
         parent.kill()
-    until(lambda: not alive(pid), seconds=10)
+    until(lambda: not alive(pid), seconds=30)
 
 
 def test_a_broker_that_ends_at_once_shows_its_last_log_lines(address: str, tmp_path: Path, monkeypatch) -> None:
@@ -270,12 +278,12 @@ def make_topic(settings: Settings, partitions: int, config: dict[str, str] | Non
     topic = f"{settings.prefix}topic"
     new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=config or {})
     admin = AdminClient(client_config(settings))  # held by a name: one that is collected drops its requests
-    admin.create_topics([new])[topic].result(10)
+    admin.create_topics([new])[topic].result(30)
     return topic
 
 
 def write(settings: Settings, topic: str, partition: int, values: list[bytes], timestamp_ms: int = 0) -> None:
-    producer = Producer(client_config(settings) | {"enable.idempotence": True, "message.timeout.ms": 10_000})
+    producer = Producer(client_config(settings) | {"enable.idempotence": True, "message.timeout.ms": 30_000})
     refused: list[object] = []
     for value in values:
         producer.produce(
@@ -285,7 +293,7 @@ def write(settings: Settings, topic: str, partition: int, values: list[bytes], t
             timestamp=timestamp_ms,
             on_delivery=lambda error, _: refused.append(error) if error else None,
         )
-    assert producer.flush(15) == 0
+    assert producer.flush(40) == 0
     assert refused == []
 
 
@@ -301,7 +309,7 @@ def _read(settings: Settings, topic: str, partition: int, count: int) -> list[tu
     consumer = Consumer(client_config(settings) | {"group.id": "reader", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, partition, 0)])
     records: list[tuple[bytes, int]] = []
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while len(records) < count and time.monotonic() < deadline:
         message = consumer.poll(0.5)
         if message is not None and not message.error():

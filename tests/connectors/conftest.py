@@ -49,13 +49,13 @@ def open_logs(embedded_settings: Settings) -> Settings:
     admin = AdminClient(client_config(settings))
     made = admin.create_topics([NewTopic(settings.prefix + n, PARTITIONS, 1) for n in names])
     for future in made.values():
-        future.result(10)
+        future.result(30)
     producer = Producer(producer_config(settings))
     opened = encode(r.LogOpened(id="log-1", log_id=1, partitions=PARTITIONS, logic_version=1))
     for name in ("orders", "warehouse"):
         for partition in range(PARTITIONS):
             producer.produce(settings.prefix + name, opened, partition=partition)
-    assert producer.flush(10) == 0
+    assert producer.flush(30) == 0
     return settings
 
 
@@ -87,7 +87,7 @@ class Decider(threading.Thread):
 
     def stop(self) -> None:
         self._ended.set()
-        self.join(10)
+        self.join(30)
 
     def _answer(self, record: Any) -> None:
         if isinstance(record, r.OrderPlaced) and record.order_id not in self.orders:

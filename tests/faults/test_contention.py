@@ -24,6 +24,7 @@ LAST_BUYERS = 1_000  # come when the last fault is over
 ASLEEP_SECONDS = 8.5  # past the session of 6 s: all it has is given to others
 
 
+@pytest.mark.timeout(240)
 def test_ten_thousand_buyers_for_a_hundred_units_get_exactly_a_hundred(system):
     system.apply()
     system.start("one")

@@ -40,7 +40,7 @@ def test_one_partition_halts_its_orders_expire_and_hold_nothing(system):
     assert (level.reserved, level.available) == (0, 8)
 
     system.signal("poisoned", signal.SIGTERM)
-    assert system.workers["poisoned"].wait(15) == 0
+    assert system.workers["poisoned"].wait(30) == 0
     system.start("mended")
     system.until_ready()
     level = system.wait(lambda: _level_at(system, HERE, allocated=1))

@@ -17,6 +17,7 @@ MEMORY_LACKS = ("MemoryError", "Cannot allocate memory", "bad_alloc", "memory al
 CRASHES = tuple(f"ended with {-number}" for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS))
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("descriptors", [48, 80, 160])
 def test_a_worker_with_few_descriptors_works_or_says_what_it_lacks(embedded_system, descriptors):
     system = embedded_system

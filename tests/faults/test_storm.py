@@ -17,7 +17,7 @@ LEAVES_MIN, STORM_SECONDS = 20, 130.0  # a machine that is busy starts workers m
 GUESTS = 4  # beside the one that stays, on their way in or there
 KILLED = 4  # every fourth: for its session of 6 s a dead member keeps the others from agreeing
 ORDERS_A_ROUND = 40
-LEFT_SECONDS = 15.0
+LEFT_SECONDS = 30.0
 # It may be asked to leave while it starts, or while the group, which is never at rest, keeps its last commit waiting.
 CLEAN_ENDS = {0, -signal.SIGTERM, CONSUMER_DEAD}
 
@@ -37,7 +37,7 @@ def test_up_to_sixty_workers_join_and_leave_two_seconds_apart(kafka_system):
         system.signal(guest, signal.SIGTERM)
     statuses = system.until_decided(placed, 90)
     ends = Counter(system.workers[guest].wait(LEFT_SECONDS) for guest in started)
-    rebalances = system.told_by("stays")["counters"]["rebalances"]
+    rebalances = system.wait(lambda: system.told_by("stays"))["counters"]["rebalances"]
     print(f"injected: {len(left)} leaves of workers with partitions ({dict(Counter(left.values()))}), "
           f"{len(started)} joins in {took:.0f} s; ends {dict(ends)}; {rebalances} rebalances of the one that stays; "
           f"{placed} orders {dict(statuses)}")  # fmt: skip

@@ -6,6 +6,9 @@ import random
 import signal
 import time
 
+import pytest
+
+pytestmark = pytest.mark.timeout(240)  # above the longest wait
 ORDERS, SKUS, UNITS = 6_000, 60, 180  # about 2.5 lines of 1-2 units: more than the stock holds
 
 
