@@ -26,7 +26,7 @@ const noted = new Map(); // what alerts say is to be done, by what it is about
 const shortSince = new Map(); // sku|location -> when; whether it still is, the level tells
 const paid = new Map(); // order_id -> an order that was paid for and holds nothing
 let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
-let loads = 0, loaded = false;
+let loads = 0, loading = false, loaded = false, meanwhile = []; // ticks since the newest load began: what is loaded may not hold them yet
 
 const plain = (code) => code.replaceAll("_", " ");
 const words = (code) => WORDS[code] || plain(code); // why something was decided
@@ -37,6 +37,8 @@ const clock = (time) => {
 
 async function load() {
   const mine = ++loads; // a later load makes an earlier one pointless
+  loading = true;
+  meanwhile = [];
   try {
     await fetchAll(() => mine === loads && !paused);
   } catch { // the view is catching up, or the connection is gone
@@ -48,12 +50,12 @@ async function load() {
 }
 
 async function fetchAll(wanted) {
-  const begun = Date.now(), found = await askAll("/v1/skus", SKU_PAGES_MAX);
+  const found = await askAll("/v1/skus", SKU_PAGES_MAX);
   const [decided, alerted, tasks, latest, unserved, status] = await Promise.all([
     ask(`/v1/decisions?limit=${FEED_MAX}`), ask(`/v1/alerts?limit=200&kind=${LEVEL_KINDS.join("&kind=")}`), ask("/v1/alerts?limit=500&kind=shortage&kind=recount&kind=discrepancy&kind=expiring"), ask(`/v1/orders?limit=${FEED_MAX}`), ask("/v1/orders?status=paid_unallocated&limit=200"), ask("/status"),
   ]);
   if (!wanted()) return;
-  for (const [sku, one] of skus) if (one.moved < begun) skus.delete(sku); // what came meanwhile is newer
+  skus.clear();
   for (const level of found) keep(level, 0);
   decisions = decided.items;
   alerts = [];
@@ -64,6 +66,8 @@ async function fetchAll(wanted) {
   for (const order of [...unserved.items, ...latest.items].reverse()) placed(order);
   for (const alert of [...tasks.items, ...alerted.items].reverse()) remember(alert);
   counters = status.counters;
+  for (const [tick, now] of meanwhile) happened(tick, now);
+  loading = false;
   loaded = true;
   show();
 }
@@ -101,6 +105,11 @@ function remember(alert) { // the latest word about a SKU at a location, or abou
   }
 }
 
+function decided(decision) {
+  const isIt = (one) => one.order_id === decision.order_id && one.status === decision.status && one.decided_at === decision.decided_at;
+  decisions = [decision, ...decisions.filter((one) => !isIt(one))].slice(0, FEED_MAX);
+}
+
 function placed(order) {
   orders = [order, ...orders.filter((one) => one.order_id !== order.order_id)].slice(0, FEED_MAX);
   if (order.status !== "paid_unallocated") paid.delete(order.order_id);
@@ -128,11 +137,16 @@ function take(tick) {
   rates.push(counters.orders_per_second);
   if (rates.length > SAMPLES) rates.shift();
   const now = Date.now();
+  if (loading) meanwhile.push([tick, now]);
+  happened(tick, now);
+  show();
+}
+
+function happened(tick, now) { // told twice, it is there once
   for (const level of tick.skus) keep(level, now);
-  decisions = [...tick.decisions.reverse(), ...decisions].slice(0, FEED_MAX);
+  tick.decisions.forEach(decided);
   tick.alerts.forEach(remember);
   tick.orders.forEach(placed);
-  show();
 }
 
 function say(state, text) {

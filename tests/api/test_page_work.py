@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tables import records as r
 
 
@@ -43,6 +45,22 @@ def test_recalled_lots_come_first_and_leave_with_their_units(api, page):
     assert "a count is off by 3" in said
     api.publish("stock-levels", api.make.level("JRK-1", 5, at=2, at_location={"lots": [lot("L1")]}))
     api.wait(lambda: [tag for tag, _ in work(page)] == ["discrepancy", "recount"])
+
+
+def test_what_happens_while_the_page_loads_is_there_when_it_has_loaded(api, page):
+    api.publish("stock-levels", api.make.level("JRK-1", 5))
+    page.locator("#levels tr", has_text="JRK-1").wait_for()
+    waiting, answered = [], []
+    page.route(re.compile(r"/v1/orders\?limit"), lambda route: waiting.append(route))
+    page.on("response", lambda response: answered.append(response.url))
+    page.reload()
+    api.wait(lambda: page.title() and waiting and sum("/v1/alerts" in url for url in answered) == 2)
+    api.publish("alerts", api.make.alert("JRK-1", "discrepancy", 1, units=-2))
+    api.publish("stock-levels", api.make.level("JRK-1", 0, at=2, at_location={"shortage": 4}))
+    api.wait(lambda: work(page) == [("short", "JRK-1"), ("discrepancy", "JRK-1")])
+    waiting.pop().continue_()
+    page.locator("#state[data-state=live]").wait_for()
+    assert work(page) == [("short", "JRK-1"), ("discrepancy", "JRK-1")]
 
 
 def test_an_order_that_was_paid_for_and_holds_nothing_is_work_until_it_is_settled(api, page):
