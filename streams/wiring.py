@@ -25,6 +25,7 @@ from streams.reader import partitions_of
 from streams.settings import Settings
 from streams.topics import ORDERS, WAREHOUSE
 from streams.transport import BatchApp
+from streams.turns import take_short_turns
 from streams.views import OrderViews, StockViews
 from tables.codec import ORDER_LOG, STOCK_LOG
 
@@ -104,6 +105,7 @@ def run(settings: Settings, role: RoleName = "all", name: str = "worker", loglev
         from streams import faultpoints  # tests alone
 
         faultpoints.arm(settings, os.environ)
+    take_short_turns()  # before any thread starts
     worker = faust.Worker(build(settings, role, name), loglevel=loglevel, redirect_stdouts=False, quiet=True,
                           logfile=sys.stderr)  # fmt: skip
     worker.execute_from_commandline()

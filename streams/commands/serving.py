@@ -20,10 +20,12 @@ from streams.commands.session import connected
 from streams.reader import ReadError
 from streams.settings import LOOPBACK, Settings, split_address
 from streams.topics import WAREHOUSE
+from streams.turns import take_short_turns
 from tables.murmur2 import partition_of_sku
 
 BROKER_SECONDS = 60.0  # it may be started beside us
 GRACE_SECONDS = 2  # then what still runs is cut
+SWITCH_SECONDS = 0.0005  # 0.005 by default: so long an answer waited for the thread that feeds the view
 
 
 def api(*, host: str = "", port: int = 0) -> None:
@@ -50,6 +52,8 @@ def serve(settings: Settings, host: str, port: int) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    take_short_turns()  # before any thread starts
+    sys.setswitchinterval(SWITCH_SECONDS)
     listening = _listen(host, port)
     app = build_app(settings, partial(_explain, settings), partial(_past, settings))
 
