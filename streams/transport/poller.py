@@ -44,6 +44,8 @@ PROBE_SECONDS = 2.0  # between two questions while it is silent
 # A member that leaves before its first assignment may be the leader; on the embedded broker it then stays the leader,
 # and the group never gets an assignment again. So whoever stops while it joins waits for the join to end.
 JOIN_SECONDS = 3.5
+UNASSIGN_SECONDS = 2.5
+QUIET_SECONDS = 0.05  # without a record or a callback: what was under way is over
 AWAY_SECONDS = 1.0  # beyond the session: the broker looks at it now and then
 
 FATAL_CODES = frozenset(
@@ -425,7 +427,19 @@ class Poller(threading.Thread):
         until = time.monotonic() + JOIN_SECONDS
         while not self._joined and time.monotonic() < until:
             self._consumer.poll(POLL_SECONDS)
+        if "group.instance.id" not in self._config:  # a static member stays one until it is replaced
+            self._unassign()
         self._consumer.close()
+
+    def _unassign(self) -> None:
+        """Give all partitions up, and hear of every rebalance that was under way, while the group still answers: a
+        callback that `close` finds waiting can ask a group that has ended, for ever and with Python's lock
+        (librdkafka's issue 4884)."""
+        until = time.monotonic() + UNASSIGN_SECONDS
+        self._consumer.unsubscribe()
+        while self._consumer.poll(QUIET_SECONDS) is not None or self._consumer.assignment():
+            if time.monotonic() > until:
+                return
 
     # ---- errors
 

@@ -17,10 +17,7 @@ LEAVES_MIN, STORM_SECONDS = 20, 130.0  # a machine that is busy starts workers m
 GUESTS = 4  # beside the one that stays, on their way in or there
 KILLED = 4  # every fourth: for its session of 6 s a dead member keeps the others from agreeing
 ORDERS_A_ROUND = 40
-LEFT_SECONDS = 60.0  # beyond the watchdog's alarm
-# librdkafka can stand still in a leave, with Python's lock (seen once in some hundreds): the alarm ends the process,
-# nothing is lost, and it must stay that rare.
-ALARM, ALARMS_MAX = 1, 1
+LEFT_SECONDS = 30.0
 # It may be asked to leave while it starts, or while the group, which is never at rest, keeps its last commit waiting.
 CLEAN_ENDS = {0, -signal.SIGTERM, CONSUMER_DEAD}
 
@@ -45,8 +42,7 @@ def test_up_to_sixty_workers_join_and_leave_two_seconds_apart(kafka_system):
           f"{len(started)} joins in {took:.0f} s; ends {dict(ends)}; {rebalances} rebalances of the one that stays; "
           f"{placed} orders {dict(statuses)}")  # fmt: skip
     assert LEAVES_MIN <= len(left) <= LEAVES
-    assert ends.keys() <= {-signal.SIGKILL, ALARM} | CLEAN_ENDS
-    assert ends[ALARM] <= ALARMS_MAX
+    assert ends.keys() <= {-signal.SIGKILL} | CLEAN_ENDS
     assert ends[-signal.SIGKILL] == list(left.values()).count("killed") >= LEAVES_MIN // KILLED
     assert rebalances >= LEAVES_MIN
     assert system.workers["stays"].poll() is None
