@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     absent = [name for name in ("numpy", "scipy") if find_spec(name) is None]
     if absent:
         print(
-            f'error: not installed: {", ".join(absent)}. Install the extra: pip install "smokehouse[forecast]"',
+            f'error: not installed: {", ".join(absent)}. Install the extra: .venv/bin/pip install -e ".[forecast]"',
             file=sys.stderr,
         )
         return 2

@@ -53,8 +53,9 @@ RESERVATIONS = Topic(
 ORDER_STATUS = Topic("order-status", "order_id", "the order as it stands", "order agent", "published", "compact")
 STOCK_LEVELS = Topic("stock-levels", "sku", "quantities per location and lot", "stock agent", "published", "compact")
 ALERTS = Topic(
-    "alerts", "sku", "low, out, restored, shortage, covered, recount", "stock agent", "published", "delete",
-    retention_ms=30 * DAY_MS,
+    "alerts", "sku",
+    "low, out, restored, shortage, covered, recount, expiring, discrepancy, recalled, paid_unallocated", "stock agent",
+    "published", "delete",    retention_ms=30 * DAY_MS,
 )  # fmt: skip
 DEMAND = Topic(
     "demand", "sku|location|day", "daily demand, stock-out hours", "stock agent", "published", "compact",
@@ -65,8 +66,9 @@ FORECASTS = Topic(
     retention_ms=400 * DAY_MS, partitioned_by="sku",
 )  # fmt: skip
 REORDERS = Topic(
-    "reorders", "sku|location", "recommended purchases", "forecaster", "published", "compact", partitioned_by="sku"
-)
+    "reorders", "sku|location", "recommended purchases and transfers", "forecaster", "published", "compact",
+    partitioned_by="sku",
+)  # fmt: skip
 FORECAST_ALERTS = Topic(
     "forecast-alerts", "sku|location|kind", "stock-outs, overstock and expiry to come", "forecaster",
     "published", "compact", partitioned_by="sku",

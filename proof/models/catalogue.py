@@ -128,3 +128,4 @@ VARIANTS: tuple[Variant, ...] = (
             lambda: Views(zombies=0, again=False, sweeps=False, awaits=False)),
 )  # fmt: skip
 BY_NAME = {variant.name: variant for variant in VARIANTS}
+assert len(BY_NAME) == len(VARIANTS), "two variants have one name"

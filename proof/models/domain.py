@@ -48,7 +48,7 @@ VARIANTS: tuple[Variant, ...] = (
     of_world("Nz", "N with a zombie", SAFE, lambda: Hearing((CANCEL,), waits=2), _ZOMBIE, product=True),
     of_world("Ns", "N, but a unit that was not there to ship waits again; a crash", SAFE,
            lambda: Hearing((SHORT,), twice=1), _CRASH, product=True),
-    of_world("N1", "N, but a fill counts as often as it is heard of; no fault", UNSAFE,
+    of_world("N4", "N, but a fill counts as often as it is heard of; no fault", UNSAFE,
            lambda: Hearing((), waits=2, twice=1, by_id=False, told_whole=False), _NO_FAULT),
     of_world("N2", "N, but the order cancels units that are there before those that wait; no fault", UNSAFE,
            lambda: Hearing((CANCEL,), waiting_first=False), _NO_FAULT),

@@ -1,4 +1,5 @@
-"""The faults that the protocol names, F1 to F22: how each is injected, by which runs and tests, what is not covered.
+"""The faults that the protocol names, F1 to F22, no F20: how each is injected, by which runs and tests, what is
+not covered.
 
 Data alone. `kinds` are those a run counts; `simulated` those of the simulator; `tests` stand in `tests/` (a test looks
 for each of them).

@@ -121,7 +121,7 @@ def _plot(forecast: Forecast, past: list[int | None], file: Path) -> None:
     try:
         from forecasting.plot import Curves, plot  # of the extra `forecast`
     except ImportError as error:
-        fail(f'{error}. Install the extra: pip install "smokehouse[forecast]"', EXIT_ARGUMENTS)
+        fail(f'{error}. Install the extra: .venv/bin/pip install -e ".[forecast]"', EXIT_ARGUMENTS)
     turn = date.fromisoformat(forecast.days[0])
     curves = Curves(turn=turn, past=past, mean=forecast.mean, narrow=forecast.q90, wide=forecast.q99)
     try:

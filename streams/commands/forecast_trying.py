@@ -178,7 +178,7 @@ def _expect_packages() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before scikit-learn loads: figures are of one core
     if missing := missing_packages():
         fail(
-            f'not installed: {", ".join(missing)}. Install the extra: pip install "smokehouse[forecast]"',
+            f'not installed: {", ".join(missing)}. Install the extra: .venv/bin/pip install -e ".[forecast]"',
             EXIT_ARGUMENTS,
         )
 

@@ -36,7 +36,7 @@ def models(
     Parameters
     ----------
     full
-        Every state of every variant: about 12 minutes, 5 GB. Default: large ones are cut, and said to be.
+        Every state of every variant: over 40 million, gigabytes of memory. Default: large ones are cut, and said so.
     only
         Names of variants, with commas between them. Default: all.
     explain

@@ -88,7 +88,7 @@ def test_without_the_extra_the_command_is_one_line_and_exit_code_2():
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert told.returncode == 2
-    assert told.stderr == 'error: not installed: numpy. Install the extra: pip install "smokehouse[forecast]"\n'
+    assert told.stderr == 'error: not installed: numpy. Install the extra: .venv/bin/pip install -e ".[forecast]"\n'
 
 
 def test_dirt_is_scored_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

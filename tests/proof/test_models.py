@@ -61,7 +61,7 @@ def test_with_all_rules_nothing_goes_wrong_as_far_as_one_looks(name: str) -> Non
 
 GOES_WRONG = {
     "F1": "lost answer", "F2": "two contents of one version", "F3": "passed over: R1 waits", "F4": "idle: 1 units",
-    "N1": "0 of them waiting", "N2": "1 of them waiting", "N3": "0 of them waiting; stock holds 0, and 1 wait",
+    "N4": "0 of them waiting", "N2": "1 of them waiting", "N3": "0 of them waiting; stock holds 0, and 1 wait",
     "M1": "wrong answer", "M2": "two different answers to move", "M3": "does not say reserve R1: at y",
     "M4": "does not say move R1: moved",
     "S1": "torn order", "S2": "torn order", "S3": "two opposite decisions",
