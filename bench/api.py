@@ -177,6 +177,16 @@ class _Probe(threading.Thread):
         self._over.set()
         self.join()
 
+    def wait_for(self, places: Sequence[tuple[int, int]], seconds: float) -> None:
+        """Until an answer has shown all of these decisions (partition, offset); `seconds` at most."""
+        last = dict(sorted(places))  # partition -> its highest offset
+        until = time.monotonic() + seconds
+        while self.is_alive() and time.monotonic() < until:
+            shown = self._seen[-1][1] if self._seen else {}
+            if all(shown.get(partition, -1) >= offset for partition, offset in last.items()):
+                return
+            time.sleep(POLL_SECONDS)
+
     def late_ms(self, places: Sequence[tuple[int, int]], readable_ns: Sequence[int]) -> list[float | None]:
         """For each decision (partition, offset), readable since then, how much later the view had it; None: never."""
         found: list[float | None] = []
@@ -209,7 +219,7 @@ def _ask(
         times = run.place(first, count, rate)
         answer = asking.answer() if calls else None
         took, spent = time.monotonic() - began, cpu_seconds(server.pid) - cpu
-        time.sleep(1.0)  # the last decisions come into the view
+        probe.wait_for([run.decisions.places[one] for one in ids], SAME_SECONDS)
     finally:
         probe.end()
     server.expect_alive()

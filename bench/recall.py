@@ -146,13 +146,13 @@ def _receive(log: _Log, orders: int, lot_orders: int) -> None:
         for location in LOCATIONS:
             log.stock(sku, r.Received(
                 id=f"in:{sku}:{location}", sku=sku, location=location, lot=OTHER_LOT, quantity=orders,
-                best_before="2028-01-31", supplier="Ranch",
+                best_before="2099-01-31", supplier="Ranch",
             ))  # fmt: skip
     log.stock(LOT_SKU, r.SkuDefined(id=f"{LOT_SKU}:defined", sku=LOT_SKU))
     for location in LOCATIONS:
         log.stock(LOT_SKU, r.Received(
             id=f"in:{LOT}:{location}", sku=LOT_SKU, location=location, lot=LOT, quantity=lot_orders + LEFT,
-            best_before="2028-01-31", supplier="Ranch", reference="PO-1",
+            best_before="2099-01-31", supplier="Ranch", reference="PO-1",
         ))  # fmt: skip
     log.stock(KIT, r.KitAssembled(
         id="kit", sku=KIT, location=LOCATIONS[0], quantity=10, lot=KIT_LOT,

@@ -3,7 +3,7 @@
 import { forgetPlans, plansAre } from "./ahead.js";
 import { ask, askAll, count, item, make } from "./parts.js";
 
-const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MAX = 200, WORK_DAYS = 7, RETRY_MS = 1000, SKU_PAGES_MAX = 10, SAMPLES = 120;
+const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MAX = 200, WORK_DAYS = 7, RETRY_MS = 1000, SILENT_MS = 10000, SKU_PAGES_MAX = 10, SAMPLES = 120;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
 const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", short: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull",
   discrepancy: "wait", expiring: "wait", recalled: "bad", paid_unallocated: "bad", on_hold: "wait", pending: "wait", picked: "good", packed: "good",
@@ -26,7 +26,7 @@ const noted = new Map(); // what alerts say is to be done, by what it is about
 const shortSince = new Map(); // sku|location -> when; whether it still is, the level tells
 const paid = new Map(); // order_id -> an order that was paid for and holds nothing
 let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
-let loads = 0, loading = false, loaded = false, meanwhile = []; // ticks since the newest load began: what is loaded may not hold them yet
+let loads = 0, loading = false, loaded = false, heard = 0, meanwhile = []; // ticks since the newest load began: what is loaded may not hold them yet
 
 const plain = (code) => code.replaceAll("_", " ");
 const words = (code) => WORDS[code] || plain(code); // why something was decided
@@ -63,7 +63,8 @@ async function fetchAll(wanted) {
   noted.clear();
   shortSince.clear();
   paid.clear();
-  for (const order of [...unserved.items, ...latest.items].reverse()) placed(order);
+  for (const order of unserved.items) if (paid.size < WORK_MAX) paid.set(order.order_id, order); // work, not news
+  for (const order of [...latest.items].reverse()) placed(order);
   for (const alert of [...tasks.items, ...alerted.items].reverse()) remember(alert);
   counters = status.counters;
   for (const [tick, now] of meanwhile) happened(tick, now);
@@ -119,6 +120,8 @@ function placed(order) {
 function listen() {
   source?.close();
   source = new EventSource("/v1/live");
+  heard = Date.now();
+  for (const kind of ["open", "tick", "reload"]) source.addEventListener(kind, () => { heard = Date.now(); });
   source.addEventListener("open", () => { forgetPlans(); if (paused) say("wait", "Paused"); else load(); });
   source.addEventListener("tick", (event) => { if (!paused) take(JSON.parse(event.data)); });
   source.addEventListener("reload", () => { if (!paused) load(); });
@@ -128,6 +131,12 @@ function listen() {
 function lost() {
   say("down", "Connection lost, trying again");
   if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000); // the browser gave up: we do not
+}
+
+function notice() { // a tick comes each second: a connection without any is gone, though nobody has said so
+  if (Date.now() - heard < SILENT_MS) return;
+  say("down", "Connection lost, trying again");
+  listen();
 }
 
 function take(tick) {
@@ -385,3 +394,4 @@ $("more-work").addEventListener("click", () => { workShown = WORK_MAX; show(); }
 $("find").addEventListener("input", show);
 $("sort").addEventListener("change", show);
 listen();
+setInterval(notice, 1000);

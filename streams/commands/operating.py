@@ -106,7 +106,11 @@ def status(*, api: bool = True, json_output: Json = False) -> None:
 def retry(topic: Literal["orders", "warehouse"], partition: int, *, json_output: Json = False) -> None:
     """Resume a halted partition from its committed offset, once what stopped it is mended."""
     for told in _workers(read_settings()):
-        answer = httpx2.post(f"{told['url']}/retry/{topic}/{partition}", timeout=ASK_SECONDS)
+        try:
+            with _client() as client:
+                answer = client.post(f"{told['url']}/retry/{topic}/{partition}")
+        except httpx2.HTTPError:
+            continue  # it ends, or stands still: not the one that can resume anything
         if answer.status_code == 200:
             if json_output:
                 put_json({"topic": topic, "partition": partition, "worker": told["pid"]})
@@ -160,17 +164,18 @@ def _watch(settings: Settings, children: list[Child], broker: RunningBroker) -> 
 
 def _say_when_ready(settings: Settings) -> None:
     host, port = split_address(settings.api)
-    until = time.monotonic() + READY_SECONDS
+    until, last = time.monotonic() + READY_SECONDS, ""
     while time.monotonic() < until:
         try:
-            if _status(settings, api=True)["ready"]:
+            told = _status(settings, api=True)
+            if told["ready"]:
                 say(f"ready: open http://{host}:{port}/ in a browser; Ctrl-C stops everything")
                 return
+            last = "; ".join(told["problems"])
         except Exception as error:  # noqa: BLE001 - it is only not up yet; the last reason is told below
             last = str(error)
-            del last
         time.sleep(0.3)
-    say("not ready after a minute; `smokehouse status` says what is missing")
+    say(f"not ready after a minute: {last}. `smokehouse status` says what is missing")
 
 
 def _interrupt(*_: object) -> None:
@@ -180,10 +185,15 @@ def _interrupt(*_: object) -> None:
 # -- status ------------------------------------------------------------------------------------------------------------
 
 
+def _client() -> httpx2.Client:
+    """For questions to this machine: a proxy of the environment is for the world outside."""
+    return httpx2.Client(timeout=ASK_SECONDS, trust_env=False)
+
+
 def _workers(settings: Settings) -> list[dict[str, Any]]:
     """Each worker of this machine that answers: its address and what it tells."""
     found = []
-    with httpx2.Client(timeout=ASK_SECONDS) as client:  # one for all: making it costs more than a question
+    with _client() as client:  # one for all: making it costs more than a question
         for address in worker_addresses(settings.run_dir):
             try:
                 told = client.get(f"{address.url}/status").json()
@@ -220,7 +230,8 @@ def _status(settings: Settings, *, api: bool) -> dict[str, Any]:
 
 def _api_problems(settings: Settings) -> list[str]:
     try:
-        answer = httpx2.get(f"http://{settings.api}/readyz", timeout=ASK_SECONDS)
+        with _client() as client:
+            answer = client.get(f"http://{settings.api}/readyz")
     except httpx2.HTTPError as error:
         return [f"the API at {settings.api} does not answer ({error}); smokehouse api starts it"]
     return [] if answer.status_code == 200 else [f"the API is not ready: {answer.text[:300]}"]

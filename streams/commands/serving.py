@@ -24,7 +24,7 @@ from streams.turns import take_short_turns
 from tables.murmur2 import partition_of_sku
 
 BROKER_SECONDS = 60.0  # it may be started beside us
-GRACE_SECONDS = 2  # then what still runs is cut
+GRACE_SECONDS = 1  # then what still runs is cut: with the second that the feed may take well below the three promised
 SWITCH_SECONDS = 0.0005  # 0.005 by default: so long an answer waited for the thread that feeds the view
 
 

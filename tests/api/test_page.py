@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
 
@@ -155,6 +156,23 @@ def test_it_says_when_the_api_is_gone_and_comes_back_by_itself(api, browser):
     api.publish("stock-levels", api.make.level("JRK-ORIG-50", 4, at=2))
     api.start()
     shows(page, "JRK-ORIG-50", 4)
+    page.wait_for_selector("#state[data-state=live]")
+    context.close()
+
+
+@pytest.mark.timeout(180)
+def test_it_says_when_the_api_stands_still_though_nothing_has_ended(api, browser):
+    api.publish("stock-levels", api.make.level("JRK-ORIG-50", 5))
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.goto(api.url)
+    page.wait_for_selector("#state[data-state=live]")
+    api.process.send_signal(signal.SIGSTOP)
+    try:
+        page.wait_for_selector("#state[data-state=down]")
+    finally:
+        api.process.send_signal(signal.SIGCONT)
     page.wait_for_selector("#state[data-state=live]")
     context.close()
 

@@ -84,6 +84,18 @@ def test_an_order_that_was_paid_for_and_holds_nothing_is_work_until_it_is_settle
     page.locator("#no-work").wait_for()
 
 
+def test_orders_that_are_old_work_are_not_the_latest_after_a_load(api, page):
+    old, new = [f"late-payer-{n}" for n in range(7)], [f"new-{n}" for n in range(6)]
+    api.publish("order-status", *(api.make.order(name, "paid_unallocated", payment_wanted="refund") for name in old))
+    api.wait(lambda: api.applied("order-status") == 7)
+    api.publish("order-status", *(api.make.order(name, at=2) for name in new))
+    api.wait(lambda: api.applied("order-status") == 13)
+    page.reload()
+    page.get_by_role("button", name="Show all of it").click()
+    api.wait(lambda: {subject for _, subject in work(page)} == set(old))
+    assert set(page.locator("#orders b").all_inner_texts()) == set(new)
+
+
 def test_much_work_is_shown_in_part_until_all_of_it_is_asked_for(api, page):
     api.publish("stock-levels", *(
         api.make.level(f"JRK-{n}", 0, at=n + 1, at_location={"shortage": 1}) for n in range(9)

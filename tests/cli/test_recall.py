@@ -153,7 +153,11 @@ def test_a_partition_that_stands_still_is_named_and_a_report_without_it_is_refus
     newer = r.LogicVersionSet(id="newer", version=99)
     warehouse.shop.publish("warehouse", JERKY, newer, partition=halted)
 
-    told = warehouse.recall("open", LOT, "--reason", "metal", "--json", code=1)
+    def opened():  # a worker that is busy for a second tells no reason; a recall told twice is one
+        told = warehouse.recall("open", LOT, "--reason", "metal", "--json", code=1)
+        return told if "it is halted" in told.stderr else None
+
+    told = warehouse.shop.wait_for(opened)
     said = json.loads(told.stdout)
     assert (said["acknowledged"], said["units"]) == (False, 99)
     assert {p["partition"] for p in said["partitions"]} == {0, 1, 2, 3} - {halted}

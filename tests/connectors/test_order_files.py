@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.files import canonical, speech
@@ -214,6 +214,7 @@ def test_receipts_are_the_share_of_the_units_ordered_rounded_up_cancellations_no
         assert planned(path, share=Fraction(0)).receipts == {"85123A": 0, "71053": 0}
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.integers(1, 10**8), st.integers(0, 200))
 def test_the_share_is_exact(units: int, hundredths: int) -> None:
     """0.8 of 10 is 8, never 9: no binary fraction comes near the rounding."""
@@ -272,6 +273,7 @@ def test_how_the_file_was_cut_into_batches_does_not_show(tmp_path: Path) -> None
     assert said(planned(tmp_path / "one.parquet")) == said(planned(tmp_path / "many.parquet"))
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(-(10**9), 10**9)), max_size=20))
 def test_quantities_mean_the_same_as_integers_floats_and_text(numbers: list[int | None]) -> None:
     integers = pa.array(numbers, pa.int64())

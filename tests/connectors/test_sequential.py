@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.file_order import row_of, with_row
@@ -75,11 +75,13 @@ def test_units_of_a_split_line_go_back_to_where_they_were() -> None:
     assert replay(events) == Replayed(placed=3, confirmed=3, rejected=0, units_given_back=5)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.text(max_size=20), st.integers(0, 10**10 - 1))
 def test_the_row_comes_back_from_the_id(name: str, row: int) -> None:
     assert row_of(with_row(name, row)) == row
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.integers(0, 10**10 - 1), unique=True))
 def test_ids_of_one_file_sort_as_its_rows(rows: list[int]) -> None:
     records = [

@@ -86,6 +86,7 @@ def test_the_quantile_of_a_longer_sum_is_never_lower(units: list[int | None], da
     assert found.total_mean(days) == pytest.approx(sum(found.mean(days)))
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=28, max_size=90), st.integers(2, 10))
 def test_scaling_demand_scales_the_level(units: list[int], times: int):
     scaled = [value * times for value in units]
