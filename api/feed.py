@@ -158,6 +158,8 @@ class Feed(threading.Thread):
             watch.ask()  # what a fetch said last does not tell whether the broker is still there
             ends, asked = follower.seen_ends(), time.monotonic()
         reached = before.reached or all(positions[place] >= end for place, end in first_ends.items())
+        if reached and not before.reached:
+            self.view.settle()  # before anybody is answered
         self.progress = Progress(positions, ends, asked, reached)
 
     def _wait_for_broker(self, error: Exception) -> None:

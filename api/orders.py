@@ -89,7 +89,7 @@ def decisions(
 ) -> dict:
     """The latest decisions with their reasons, newest first."""
     with feed.view.lock:
-        matching = (d for d in reversed(feed.view.decisions) if status in (None, d.value.status))
+        matching = (d for d in feed.view.recent_decisions() if status in (None, d.value.status))
         found = list(islice(matching, limit))
         fresh = as_of(feed, "reservations")
     return {"items": [plain(record.value) for record in found], "as_of": fresh}

@@ -3,9 +3,10 @@
 Reads: decoded records that the feed hands in. Writes: nothing but itself. Guarantees: per key the record with the
 highest version stands, whatever the order of arrival; a record of a newer log (a version begins with its log's id)
 begins stock, orders, alerts and demand anew, and one of an older log is nothing; a decision delivered again counts
-once; memory is bounded by the limits below, and what a limit dropped is the oldest. One thread applies, any thread
-asks: both hold the lock, and the lock is held for short times only (decoding happens outside). Does not belong here:
-Kafka, HTTP.
+once; orders, decisions and alerts stand as they happened, also where partitions are read one after the other; memory
+is bounded by the limits below, and what a limit dropped is the oldest. One thread applies, any thread asks: both hold
+the lock, and the lock is held for short times only (decoding happens outside; while nobody is answered yet, orders are
+sorted under it). Does not belong here: Kafka, HTTP.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from bisect import insort
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from api.owed import OwedIndex, Owing
+from api.owed import OwedIndex, Owing, Version
 from tables import records as r
 
-ORDERS_MAX = 200_000  # orders kept, by last change: about 150 MB
+ORDERS_MAX = 200_000  # orders kept, by last change: about 150 MB, up to twice that until the view is settled
 DECISION_IDS_MAX = 200_000  # how far back a decision that is delivered again is recognised
 DECISIONS_MAX = 1_000
 ALERTS_MAX = 1_000  # of those about levels, and of all others
@@ -33,6 +35,7 @@ PLANS_MAX = 100_000  # forecasts, reorders, alerts of them and decisions about t
 DEMAND_MAX = 100_000  # days of demand, by last change
 RATE_SECONDS = 60
 NEW_ORDERS_MAX = 60  # between two looks
+NO_VERSION = (0, 0, 0)  # older than any
 VERSIONED = ("stock-levels", "order-status", "alerts", "demand")
 
 
@@ -50,6 +53,7 @@ class Record(NamedTuple):
 class OrderHead(Owing):
     """What the view needs of an order before anybody asks for the whole document."""
 
+    time: str = ""  # of the last thing that was said of it; a payment alone does not move it
     raw: bytes = b""  # the document as published
 
 
@@ -59,6 +63,9 @@ class OrderEntry:
     head: OrderHead
     partition: int
     offset: int
+
+
+Dated = tuple[int, int, Record]  # by its time; of one millisecond, by its arrival
 
 
 class Drained(NamedTuple):
@@ -78,7 +85,7 @@ class View:
         self.log_id = 0  # of the log that stock, orders, alerts and demand speak of; 0: none seen yet
         self._begin()
         self.decided: Counter[str] = Counter()  # decisions by status, since the view began
-        self.decisions: deque[Record] = deque(maxlen=DECISIONS_MAX)
+        self.decisions: list[Dated] = []
         self.forecasts: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.reorders: OrderedDict[tuple[str, str], Record] = OrderedDict()
         self.forecast_alerts: OrderedDict[tuple[str, str, str], Record] = OrderedDict()  # those that stand raised
@@ -86,6 +93,7 @@ class View:
         self.plans = 0  # changes of reorders, of what was decided about them and of forecast alerts so far
         self.applied: dict[tuple[str, int], Record] = {}  # the last record of each partition
         self._sequence = 0
+        self._settled = False
         self._decision_ids: OrderedDict[str, None] = OrderedDict()
         self._per_second: Counter[int] = Counter()
         self._new_decisions: deque[Record] = deque(maxlen=60)
@@ -109,9 +117,10 @@ class View:
         self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
         self.owed = OwedIndex()
         self.order_states: Counter[str] = Counter()  # of the orders kept
+        self._dropped: dict[int, Version] = {}  # by partition, the newest order that is not kept any more
         # Levels go up and down all day: what they say must not push out what somebody has to do.
-        self.alerts: deque[tuple[int, Record]] = deque(maxlen=ALERTS_MAX)
-        self.level_alerts: deque[tuple[int, Record]] = deque(maxlen=ALERTS_MAX)
+        self.alerts: list[Dated] = []
+        self.level_alerts: list[Dated] = []
         self.demand: OrderedDict[str, Record] = OrderedDict()
         self._alert_ids: OrderedDict[str, None] = OrderedDict()
         self._changed: OrderedDict[str, None] = OrderedDict()
@@ -124,6 +133,13 @@ class View:
                 if self._is_of_this_log(record):
                     self._apply[record.topic](record)
                 self.applied[record.topic, record.partition] = record._replace(value=None)
+
+    def settle(self) -> None:
+        """All that was there is read: from here on things arrive as they happen, and are news."""
+        with self.lock:
+            self._sort_orders()
+            self._news()  # what was read up to now is the past
+            self._settled = True
 
     def _is_of_this_log(self, record: Record) -> bool:
         if record.value is None or record.topic not in VERSIONED:
@@ -144,25 +160,37 @@ class View:
             if before is None or entry.sequence < before:
                 yield entry
 
+    def recent_decisions(self) -> Iterator[Record]:
+        """Newest first."""
+        return (record for _, _, record in reversed(self.decisions))
+
     def recent_alerts(self) -> Iterator[Record]:
         """Newest first; of those about levels, and of all others, the last `ALERTS_MAX`."""
-        newest = heapq.merge(reversed(self.alerts), reversed(self.level_alerts), key=lambda x: -x[0])
-        return (record for _, record in newest)
+        newest = heapq.merge(reversed(self.alerts), reversed(self.level_alerts), reverse=True)
+        return (record for _, _, record in newest)
 
     def drain(self) -> Drained:
-        """What changed since the last call; at most 500 SKUs a call, the rest stays for the next."""
+        """What changed since the last call; at most 500 SKUs a call, the rest stays for the next.
+
+        Until the view is settled SKUs alone: decisions, alerts and orders of the past are no news.
+        """
         with self.lock:
             skus = []
             while self._changed and len(skus) < 500:
                 sku, _ = self._changed.popitem(last=False)
                 if sku in self.stock:
                     skus.append(self.stock[sku].value)
-            orders = [self.orders[order_id].head.raw for order_id in self._new_orders if order_id in self.orders]
-            drained = Drained(skus, list(self._new_decisions), list(self._new_alerts), orders)
-            self._new_decisions.clear()
-            self._new_alerts.clear()
-            self._new_orders.clear()
-            return drained
+            news = self._news()
+            return Drained(skus, *news) if self._settled else Drained(skus, [], [], [])
+
+    def _news(self) -> tuple[list[Record], list[Record], list[bytes]]:
+        """Decisions, alerts and orders that came since the last call."""
+        orders = [self.orders[order_id].head.raw for order_id in self._new_orders if order_id in self.orders]
+        news = list(self._new_decisions), list(self._new_alerts), orders
+        self._new_decisions.clear()
+        self._new_alerts.clear()
+        self._new_orders.clear()
+        return news
 
     def _stock(self, record: Record) -> None:
         held = self.stock.get(record.key)
@@ -199,6 +227,8 @@ class View:
             self.owed.drop(record.key)
             return
         self.owed.take(record.value)
+        if held is None and self._settled and record.value.version <= self._dropped.get(record.partition, NO_VERSION):
+            return  # the daily sweep says it again: it did not change
         head = replace(record.value, lines=[])  # the index has what is owed of them; the rest is in the document
         self._sequence += 1
         self.orders[record.key] = OrderEntry(self._sequence, head, record.partition, record.offset)
@@ -206,15 +236,42 @@ class View:
         self._new_orders.move_to_end(record.key)
         _drop_oldest(self._new_orders, NEW_ORDERS_MAX)
         self.order_states[record.value.status] += 1
-        if len(self.orders) > ORDERS_MAX:
-            _, dropped = self.orders.popitem(last=False)
-            self.order_states[dropped.head.status] -= 1
+        if not self._settled:
+            if len(self.orders) >= 2 * ORDERS_MAX:  # which are the oldest is only known when they are sorted
+                self._sort_orders()
+        elif len(self.orders) > ORDERS_MAX:
+            self._let_go(self.orders.popitem(last=False)[1])
+
+    def _sort_orders(self) -> None:
+        """As they changed, and not more than are kept.
+
+        In a partition versions tell which order changed later; between partitions times do. A payment makes a version
+        and leaves the time: such an order is not older than those that its partition told before.
+        """
+        latest: dict[int, str] = {}
+        dated: list[tuple[str, str, OrderEntry]] = []
+        for key, entry in sorted(self.orders.items(), key=lambda x: x[1].head.version):
+            time = latest[entry.partition] = max(latest.get(entry.partition, ""), entry.head.time)
+            dated.append((time, key, entry))
+        dated.sort(key=itemgetter(0))
+        surplus = max(len(dated) - ORDERS_MAX, 0)
+        for _, _, entry in dated[:surplus]:
+            self._let_go(entry)
+        self.orders = OrderedDict((key, entry) for _, key, entry in dated[surplus:])
+        for entry in self.orders.values():
+            self._sequence += 1
+            entry.sequence = self._sequence
+
+    def _let_go(self, dropped: OrderEntry) -> None:
+        self.order_states[dropped.head.status] -= 1
+        known = self._dropped.get(dropped.partition, NO_VERSION)
+        self._dropped[dropped.partition] = max(known, dropped.head.version)
 
     def _decision(self, record: Record) -> None:
         if record.value is None or not _first(self._decision_ids, record.value.id, DECISION_IDS_MAX):
             return
         self.decided[record.value.status] += 1
-        self.decisions.append(record)
+        self._keep(self.decisions, record, DECISIONS_MAX)
         self._new_decisions.append(record)
         if record.value.status not in ("cancelled", "edited"):
             second = record.time_ms // 1000
@@ -224,10 +281,15 @@ class View:
 
     def _alert(self, record: Record) -> None:
         if record.value is not None and _first(self._alert_ids, record.value.id, 20 * ALERTS_MAX):
-            self._sequence += 1
             kept = self.level_alerts if record.value.kind in LEVEL_KINDS else self.alerts
-            kept.append((self._sequence, record))
+            self._keep(kept, record, ALERTS_MAX)
             self._new_alerts.append(record)
+
+    def _keep(self, kept: list[Dated], record: Record, limit: int) -> None:
+        self._sequence += 1
+        insort(kept, (record.time_ms, self._sequence, record))  # nearly always at the end
+        if len(kept) > limit:
+            del kept[0]
 
     def _forecast(self, record: Record) -> None:
         _keep_newest_run(self.forecasts, record)

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -93,6 +94,31 @@ def test_sigterm_ends_it_in_time_with_open_and_stalled_streams(api):
     assert api.process.returncode in (0, -signal.SIGTERM)
     for connection in [*stalled, half]:
         connection.close()
+
+
+def test_after_a_start_lists_show_what_happened_last_whatever_partition_has_it(api):
+    names = [f"o-{n:02}" for n in range(24)]
+    for at, name in enumerate(names, 1):  # one after the other: so are the times of their records
+        made = api.make.order(name, at=at, time=f"2026-11-23T10:00:{at:02}.000Z")
+        api.publish("order-status", made)
+        api.publish("reservations", api.make.decision(name))
+        api.publish("alerts", api.make.alert(f"S-{name}", "discrepancy", at, note=name))
+        time.sleep(0.002)
+    api.stop()
+    api.start()
+    with listening(api) as heard:
+        for path, part in (("/v1/orders", "order_id"), ("/v1/decisions", "order_id"), ("/v1/alerts", "note")):
+            assert [one[part] for one in api.answer(path)["items"]] == names[::-1], path
+        first, rest = api.answer("/v1/orders?limit=10"), []
+        while first:
+            rest += [one["order_id"] for one in first["items"]]
+            first = first["next"] and api.answer(f"/v1/orders?limit=10&before={first['next']}")
+        assert rest == names[::-1]
+        api.publish("order-status", api.make.order("new", at=100))
+        api.wait(lambda: heard.all("orders"), LIVE_SECONDS)
+        assert [one["order_id"] for one in heard.all("orders")] == ["new"]
+        assert heard.all("decisions") == heard.all("alerts") == []
+        api.stop()
 
 
 def test_a_listener_that_does_not_read_holds_up_nobody(api):

@@ -12,6 +12,7 @@ from api import owed
 from api import view as limits
 from api.view import OrderHead, Record, View
 from tables import records as r
+from tables.codec import instant
 
 NEW_LOG = 2_000
 
@@ -40,11 +41,11 @@ def _decision(order_id="o", status="confirmed", second=0, identity=None):
     return Record("reservations", 0, 1, second * 1000, order_id, value)
 
 
-def _alert(identity, sku="A", log=1_000, kind="shortage"):
+def _alert(identity, sku="A", log=1_000, kind="shortage", second=0):
     value = r.Alert(
         id=identity, sku=sku, location="W1", kind=kind, available=1, shortage=0, reorder_point=2, version=(log, 1, 0)
     )
-    return Record("alerts", 0, 1, 0, sku, value)
+    return Record("alerts", 0, 1, second * 1000, sku, value)
 
 
 def _demand(ordered, at=1, day="2026-11-23", sku="A", log=1_000):
@@ -233,6 +234,7 @@ def test_the_oldest_promises_have_the_units_that_are_there():
 def test_memory_is_bounded_and_the_oldest_goes(monkeypatch, limit, record):
     monkeypatch.setattr(limits, limit, 10)
     view = _viewed(*(record(n) for n in range(50)))
+    view.settle()
     kept = {"ORDERS_MAX": view.orders, "DEMAND_MAX": view.demand, "PLANS_MAX": view.reorders}[limit]
     assert len(kept) == 10
     assert any("49" in str(key) for key in kept)
@@ -243,7 +245,7 @@ def test_decisions_and_alerts_keep_the_newest():
     view = _viewed(*(_decision(f"o{n}") for n in range(limits.DECISIONS_MAX + 5)),
                    *(_alert(f"a{n}") for n in range(limits.ALERTS_MAX + 5)))  # fmt: skip
     assert (len(view.decisions), len(view.alerts)) == (limits.DECISIONS_MAX, limits.ALERTS_MAX)
-    assert view.decisions[-1].value.order_id == f"o{limits.DECISIONS_MAX + 4}"
+    assert next(view.recent_decisions()).value.order_id == f"o{limits.DECISIONS_MAX + 4}"
 
 
 def test_levels_that_go_up_and_down_push_no_work_out():
@@ -253,6 +255,108 @@ def test_levels_that_go_up_and_down_push_no_work_out():
     recent = [record.value.id for record in view.recent_alerts()]
     assert (recent[0], recent[1], recent[-1]) == ("last", f"a{limits.ALERTS_MAX + 4}", "first")
     assert len(recent) == limits.ALERTS_MAX + 2
+
+
+SECOND = 1_000
+READ = list(itertools.chain(*([n for n in range(40) if n % 4 == partition] for partition in (2, 0, 3, 1))))
+
+
+def _changed(n, at=0, status="confirmed"):
+    """Order `n` of many that changed one second after the other, in four partitions; `at`: changed again then."""
+    head = OrderHead(f"o{n:02}", "shop", status, (1_000, at or n + 1, 0), time=instant(n * SECOND), raw=b"%d" % n)
+    return Record("order-status", n % 4, at or n, 0, head.order_id, head)
+
+
+def _listed(view, before=None):
+    return [int(entry.head.raw) for entry in view.recent_orders(before)]
+
+
+def test_lists_follow_what_happened_though_partitions_are_read_one_after_the_other(monkeypatch):
+    for limit in ("ORDERS_MAX", "DECISIONS_MAX", "ALERTS_MAX"):
+        monkeypatch.setattr(limits, limit, 12)
+    newest = list(range(39, 27, -1))
+    view = _viewed(*map(_changed, READ), *(_decision(f"{n}", second=n) for n in READ),
+                   *(_alert(f"{n}", second=n, kind="low" if n % 3 else "shortage") for n in READ))  # fmt: skip
+    view.settle()
+    assert _listed(view) == newest
+    assert [int(record.value.order_id) for record in view.recent_decisions()] == newest
+    alerts = [int(record.value.id) for record in view.recent_alerts()]
+    assert alerts == sorted(alerts, reverse=True)
+    assert set(newest) <= set(alerts)
+    assert +view.order_states == {"confirmed": 12}
+
+
+def test_what_happened_in_one_millisecond_is_listed_as_it_came():
+    view = _viewed(_decision("p", second=1), _decision("first"), _decision("second"),
+                   _alert("a"), _alert("b", kind="low"), _alert("c"))  # fmt: skip
+    assert [record.value.order_id for record in view.recent_decisions()] == ["p", "second", "first"]
+    assert [record.value.id for record in view.recent_alerts()] == ["c", "b", "a"]
+
+
+def test_the_daily_sweep_pushes_out_no_order_and_is_no_news(monkeypatch):
+    monkeypatch.setattr(limits, "ORDERS_MAX", 12)
+    view = _viewed(*map(_changed, READ))
+    view.settle()
+    for _ in range(2):  # of what was dropped at the start, and of what was since
+        before = _listed(view)
+        view.apply([_changed(n) for n in random.Random(1).sample(READ, 40)])
+        assert _listed(view) == before
+        assert view.drain().orders == []
+        view.apply([_changed(n, at=n) for n in range(40, 45)])
+        assert _listed(view) == [*range(44, 39, -1), *before][:12]
+        assert view.drain().orders == [b"%d" % n for n in range(40, 45)]
+        # Now there is room, and yet the others did not change.
+        view.apply([_gone("order-status", f"o{n}") for n in range(40, 45)])
+
+
+def test_an_old_order_that_changes_is_the_newest_again_though_its_time_stands(monkeypatch):
+    """A refund, say: it is no entry of the order, so its document keeps the time of the last one."""
+    monkeypatch.setattr(limits, "ORDERS_MAX", 30)
+    refunded = _changed(3, at=100, status="returned")
+    started, live = _viewed(refunded, *map(_changed, READ)), _viewed(*map(_changed, READ))
+    for view in (started, live):
+        view.settle()
+    live.apply([refunded])
+    assert _listed(live) == [3, *range(39, 10, -1)]
+    assert _listed(started) == [3, *range(39, 10, -1)], "it comes after all that its partition told before"
+
+
+def test_pages_of_orders_are_whole_while_others_change():
+    view = _viewed(*map(_changed, READ))
+    view.settle()
+    seen, before = [], None
+    for n in itertools.count(40):
+        page = list(itertools.islice(view.recent_orders(before), 7))
+        if not page:
+            break
+        seen += [int(entry.head.raw) for entry in page]
+        before = page[-1].sequence
+        view.apply([_changed(n, at=n + 1), _changed(n)])
+    assert seen == list(range(39, -1, -1))
+
+
+def test_what_was_there_before_the_view_settled_is_no_news():
+    past = [_order("confirmed"), _decision(), _alert("a")]
+    view = _viewed(*past, _level(5))
+    assert view.drain() == ([_level(5).value], [], [], [])
+    view.apply([_order("shipped", 2), _decision("p"), _alert("b")])
+    view.settle()
+    assert not any(view.drain())
+    view.apply([*past, _order("delivered", 3), _decision("q"), _alert("c")])
+    drained = view.drain()
+    assert [record.value.order_id for record in drained.decisions] == ["q"]
+    assert [record.value.id for record in drained.alerts] == ["c"]
+    assert len(drained.orders) == 1
+
+
+def test_a_newer_log_begins_anew_in_a_settled_view_too(monkeypatch):
+    monkeypatch.setattr(limits, "ORDERS_MAX", 3)
+    view = _viewed(*(_order("confirmed", n, f"o{n}") for n in range(1, 9)), _alert("a"))
+    view.settle()
+    view.apply([_order("pending", n, f"o{n}", log=NEW_LOG) for n in range(1, 3)])
+    assert [e.head.order_id for e in view.recent_orders(None)] == ["o2", "o1"]
+    assert not list(view.recent_alerts())
+    assert len(view.drain().orders) == 2
 
 
 def test_a_drain_gives_every_changed_sku_once_with_its_newest_state():
