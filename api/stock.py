@@ -14,7 +14,8 @@ from fastapi import APIRouter, Query, Response
 
 from api.asking import After, Asked, Limit, PlacePath, SkuPath, answered, as_of, bare, plain, unknown
 from api.models import stock as m
-from api.problems import responses
+from api.problems import Problem, responses
+from api.view import SKUS_MAX
 from tables import records as r
 from tables.records import QUANTITY_MAX, SKU_PATTERN
 
@@ -42,7 +43,7 @@ def stock_of_one(feed: Asked, sku: SkuPath) -> dict:
         record = feed.view.stock.get(sku)
         fresh = as_of(feed, "stock-levels", sku)
     if record is None:
-        raise unknown(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
+        raise _not_here(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
     return {"stock": plain(record.value), "as_of": fresh}
 
 
@@ -56,7 +57,7 @@ def promise(
         record = feed.view.stock.get(sku)
         fresh = as_of(feed, "stock-levels", sku)
     if record is None:
-        raise unknown(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
+        raise _not_here(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
     levels = [level for level in record.value.locations if location in (None, level.location)]
     if location is not None and not levels:
         raise unknown(feed, "unknown-location", f"SKU {sku!r} has no stock at location {location!r}.")
@@ -123,17 +124,27 @@ def stock_of_location(feed: Asked, location: PlacePath, limit: Limit = 100, afte
                 break
         fresh = as_of(feed, "stock-levels")
     if not known:
-        raise unknown(feed, "unknown-location", f"No SKU has stock at location {location!r}.")
+        raise _not_here(feed, "unknown-location", f"No SKU has stock at location {location!r}.")
     page = found[:limit]
     following = page[-1][0] if len(found) > limit else None
     items = [plain(level) | {"sku": sku} for sku, level in page]
     return {"location": location, "items": items, "next": following, "as_of": fresh}
 
 
+def _not_here(feed: Asked, kind: str, detail: str) -> Problem:
+    """`unknown`, unless it may be of a SKU that the view left out."""
+    if not feed.view.left_out:
+        return unknown(feed, kind, detail)
+    kept = f"This API keeps {SKUS_MAX:,} SKUs and there are more; `smokehouse stock get SKU` reads the topic."
+    return Problem(503, "view-full", kept)
+
+
 def _many(feed: Asked, wanted: list[str]) -> Response:
     with feed.view.lock:
         found = {sku: feed.view.stock.get(sku) for sku in wanted}
         fresh = as_of(feed, "stock-levels")
+    if feed.view.left_out and not all(found.values()):  # who reads `unknown` takes it for: there is none
+        raise _not_here(feed, "unknown-sku", "")
     partitions = {record.partition for record in found.values() if record is not None}
     return answered({
         "items": [bare(record.value) for record in found.values() if record is not None],

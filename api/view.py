@@ -112,6 +112,7 @@ class View:
     def _begin(self) -> None:
         self.stock: dict[str, Record] = {}
         self.skus: list[str] = []  # sorted
+        self.left_out = False  # whether there was ever a SKU for which there was no room
         self.locations: Counter[str] = Counter()  # location -> SKUs that name it
         self.short: dict[str, None] = {}  # SKUs that are short somewhere
         self.orders: OrderedDict[str, OrderEntry] = OrderedDict()  # oldest change first
@@ -206,6 +207,7 @@ class View:
                 return
             self.locations.subtract(level.location for level in held.value.locations)
         elif len(self.stock) >= SKUS_MAX:
+            self.left_out = True
             return
         else:
             insort(self.skus, record.key)

@@ -359,6 +359,16 @@ def test_a_newer_log_begins_anew_in_a_settled_view_too(monkeypatch):
     assert len(view.drain().orders) == 2
 
 
+def test_the_view_knows_that_it_left_skus_out_until_it_begins_anew(monkeypatch):
+    monkeypatch.setattr(limits, "SKUS_MAX", 2)
+    view = _viewed(_level(5), _level(5, sku="B"), _level(6, 2))
+    assert not view.left_out
+    view.apply([_level(5, sku="C"), _gone("stock-levels", "B")])
+    assert (view.skus, view.left_out) == (["A"], True)
+    view.apply([_level(5, log=NEW_LOG)])
+    assert not view.left_out
+
+
 def test_a_drain_gives_every_changed_sku_once_with_its_newest_state():
     view = _viewed(*(_level(n, n, f"S{n % 700}") for n in range(2_000)))
     first, second = view.drain(), view.drain()
