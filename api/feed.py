@@ -177,7 +177,7 @@ class Feed(threading.Thread):
         try:
             key, raw = (message.key() or b"").decode(), message.value()
             value = None if raw is None else _DECODERS[topic].decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             # Our own agents write these topics, and whoever plans, whose dead letters are the forecaster's: count it,
             # say where, and go on with the rest.
             self.unreadable += 1

@@ -10,6 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from confluent_kafka import Producer
+
+from streams.settings import producer_config
+
 END_SECONDS = 3.0
 LIVE_SECONDS = 20.0  # a tick comes four times a second; the machine may be busy
 
@@ -119,6 +123,20 @@ def test_after_a_start_lists_show_what_happened_last_whatever_partition_has_it(a
         assert [one["order_id"] for one in heard.all("orders")] == ["new"]
         assert heard.all("decisions") == heard.all("alerts") == []
         api.stop()
+
+
+def test_a_record_nested_too_deep_for_a_parser_is_counted_and_ends_nothing(api):
+    deep = b'{"type":"service_set","id":"x","service":0.9,"note":' + b"[" * 2_000 + b"]" * 2_000 + b"}"
+    producer = Producer(producer_config(api.settings))
+    producer.produce(api.settings.prefix + "planning", deep, key="service|", partition=0)
+    assert producer.flush(20) == 0
+    api.publish("stock-levels", api.make.level("A", 7))
+    api.wait(lambda: api.answer("/status")["unreadable"] == 1 or api.get("/livez").status_code != 200)
+    api.wait(lambda: api.get("/v1/stock/A").status_code == 200)
+    assert api.get("/readyz").status_code == api.get("/livez").status_code == 200
+    api.stop()
+    api.start()  # it is there at every start
+    assert api.answer("/status")["unreadable"] == 1
 
 
 def test_a_listener_that_does_not_read_holds_up_nobody(api):
