@@ -1,8 +1,9 @@
 """Runs a planned import: stock first, then the orders in file order, until every order is decided.
 
-Reads: `reservations`, and `dead-letters` for what an earlier run put there. Writes: `warehouse`, `orders`,
-`dead-letters`. Guarantee: at least once with the same bytes under the same ids, so that running it again, after a crash
-or on purpose, changes nothing. Resume point: the log itself (`decisions`): orders that are decided are not sent again.
+Reads: `reservations`, `stock-levels` for SKUs that are defined already, and `dead-letters` for what an earlier run put
+there. Writes: `warehouse`, `orders`, `dead-letters`. Guarantee: at least once with the same bytes under the same ids,
+so that running it again, after a crash or on purpose, changes nothing. Resume point: the log itself (`decisions`):
+orders that are decided are not sent again.
 Back-pressure: at most 1,000 orders are undecided at one time, because units claimed by orders that are refused a
 moment later refuse others meanwhile.
 Stock comes first without waiting for it to be applied: every receipt is acknowledged before the first order is sent,
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 
 from connectors.files import speech
 from connectors.files.decisions import Decisions
+from connectors.files.known_skus import known_skus
 from connectors.files.plan import Plan
 from connectors.open_log import require_open_logs
 from connectors.outlet import Outlet
@@ -59,9 +61,11 @@ def run_import(
     speed: float | None = None,
     stall_seconds: float = STALL_SECONDS,
     on_decided: Callable[[int], None] = lambda total: None,
+    on_levels: Callable[[int], None] = lambda records: None,
 ) -> Imported:
     """Import `plan`. `speed`: times the pace at which the orders came; None: as fast as they are decided.
 
+    `on_decided` is told how many orders are, `on_levels` of stock levels as they are read to see which SKUs are known.
     `ImportStalled`, `DeliveryFailed` and `ReadError` end it; run again, it goes on where the log ends.
     """
     require_open_logs(settings)
@@ -72,7 +76,9 @@ def run_import(
         decisions = Decisions(follower, wanted)
         decisions.catch_up()
         on_decided(len(wanted) - decisions.undecided)
-        _send_receipts(outlet, settings, plan)
+        _send_receipts(outlet, plan, known_skus(settings, plan.receipts, on_levels))
+        _send_dead_letters(outlet, settings, plan)
+        outlet.flush()
         run = _Run(outlet, decisions, len(wanted), stall_seconds, on_decided)
         for event in _paced(speech.events(plan), speed, run):
             run.send(event.record)
@@ -164,14 +170,16 @@ def _paced(events: Iterator[speech.Event], speed: float | None, run: _Run) -> It
         yield event
 
 
-def _send_receipts(outlet: Outlet, settings: Settings, plan: Plan) -> None:
-    for record in speech.receipts(plan):
+def _send_receipts(outlet: Outlet, plan: Plan, known: set[str]) -> None:
+    for record in speech.receipts(plan, known):
         outlet.send(WAREHOUSE, record.sku.encode(), encode(record))
+
+
+def _send_dead_letters(outlet: Outlet, settings: Settings, plan: Plan) -> None:
     known = _dead_letters_there(settings) if plan.dead else set()
     for dead in plan.dead:
         if speech.dead_letter_id(plan, dead) not in known:
             outlet.send(DEAD_LETTERS, *speech.dead_letter(plan, dead))
-    outlet.flush()
 
 
 def _dead_letters_there(settings: Settings) -> set[str]:

@@ -8,7 +8,7 @@ definitions carry a hash of the file's rows. Does not belong here: when anything
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import merge
@@ -33,13 +33,17 @@ class Event:
     record: r.OrderPlaced | r.CancelRequested
 
 
-def receipts(plan: Plan) -> Iterator[r.SkuDefined | r.Received]:
-    """What there is to sell: each SKU and the units that came in, before the first order."""
+def receipts(plan: Plan, known: Collection[str] = frozenset()) -> Iterator[r.SkuDefined | r.Received]:
+    """What there is to sell: each SKU and the units that came in, before the first order.
+
+    SKUs in `known` are not defined: a definition replaces the whole master, and a file of orders knows a name at most.
+    """
     name = plan.preset.name
     for sku, units in plan.receipts.items():
-        flavor = plan.flavors.get(sku, "")
-        content = blake2b(f"{sku}\n{flavor}".encode(), digest_size=6).hexdigest()
-        yield r.SkuDefined(id=f"{IMPORT_PREFIX}{name}:{sku}:{content}", sku=sku, flavor=flavor)
+        if sku not in known:
+            flavor = plan.flavors.get(sku, "")
+            content = blake2b(f"{sku}\n{flavor}".encode(), digest_size=6).hexdigest()
+            yield r.SkuDefined(id=f"{IMPORT_PREFIX}{name}:{sku}:{content}", sku=sku, flavor=flavor)
         if units:
             yield r.Received(
                 id=f"{IMPORT_PREFIX}{name}:{sku}:received:{plan.import_id}", sku=sku, location=LOCATION,

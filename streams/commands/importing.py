@@ -42,6 +42,8 @@ def orders(
 ) -> None:
     """Import a file of order lines (CSV or parquet); returns when every order is decided.
 
+    A SKU that has stock levels already keeps its master as it is; others are defined with the file's description.
+
     Parameters
     ----------
     file
@@ -67,7 +69,11 @@ def orders(
             task = bar.add_task("reading rows", total=None)
             plan = plan_import(opened, known, map, share, on_rows=lambda n: bar.advance(task, n))
             bar.reset(task, description="orders decided", total=len(plan.invoices))
-            done = run_import(settings, plan, speed=pace, on_decided=lambda total: bar.update(task, completed=total))
+            levels = bar.add_task("stock levels read", total=None, visible=False)
+            done = run_import(
+                settings, plan, speed=pace, on_decided=lambda total: bar.update(task, completed=total),
+                on_levels=lambda n: bar.update(levels, advance=n, visible=True),
+            )  # fmt: skip
     except FileRefused as error:
         fail(str(error), REFUSED)
     except (ImportStalled, DeliveryFailed, ReadError) as error:

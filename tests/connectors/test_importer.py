@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from confluent_kafka import Producer
 
 from connectors.files import importer
 from connectors.files.importer import ImportStalled, run_import
@@ -20,10 +21,11 @@ from connectors.files.reading import open_file
 from connectors.files.report import summary
 from streams import reader
 from streams.commands.importing import import_app
-from streams.settings import Settings
-from tables.codec import STOCK_LOG
+from streams.settings import Settings, producer_config
+from streams.topics import STOCK_LEVELS
+from tables.codec import STOCK_LOG, encode
 from tables.murmur2 import partition_of
-from tables.records import LogOpened, OrderPlaced
+from tables.records import LogOpened, OrderPlaced, Received, SkuDefined, StockLevels
 
 
 def rows(orders: int, dead: int = 0) -> list[dict[str, Any]]:
@@ -69,6 +71,54 @@ def test_receipts_lie_in_the_log_before_the_first_order_is_sent(
     records = [(m, x) for m in messages for x in STOCK_LOG.items(m.value()) if not isinstance(x, LogOpened)]
     assert there == [len(messages)] == [4 + 2 * 7]
     assert all(m.partition() == partition_of(x.sku, 4) and m.key().decode() == x.sku for m, x in records)
+
+
+def publish_levels(settings: Settings, *skus: str, deleted: tuple[str, ...] = ()) -> None:
+    """As the stock agent would: SKUs with a master, and `deleted` ones after them."""
+    producer, name = Producer(producer_config(settings)), settings.prefix + STOCK_LEVELS.name
+    for sku in (*skus, *deleted):
+        levels = StockLevels(
+            id=sku, sku=sku, available=0, on_hand=0, flavor="Teriyaki", packaging="Bag", size="50 g",
+            gtin="4006381333931", discontinued=True, locations=[], version=(1, 1, 0),
+        )  # fmt: skip
+        producer.produce(name, encode(levels), sku)
+    for sku in deleted:
+        producer.produce(name, None, sku)
+    assert producer.flush(30) == 0
+
+
+def sent_for_stock(settings: Settings, kind: type[Any]) -> list[Any]:
+    found = [x for m in values(settings, "warehouse") for x in STOCK_LOG.items(m.value()) if isinstance(x, kind)]
+    return sorted(found, key=lambda x: x.sku)
+
+
+def test_skus_that_have_levels_keep_their_master_and_receive_their_units(
+    open_logs: Settings, decider: Callable[..., Any], tmp_path: Path
+) -> None:
+    publish_levels(open_logs, "3", "5", "of another file", deleted=("6",))
+    decider()
+    read: list[int] = []
+    run_import(open_logs, plan_of(tmp_path / "a.parquet", 70), on_levels=read.append)
+    assert [x.sku for x in sent_for_stock(open_logs, SkuDefined)] == ["0", "1", "2", "4", "6"]
+    assert {x.sku: x.quantity for x in sent_for_stock(open_logs, Received)} == dict.fromkeys("0123456", 10)
+    assert 4 <= sum(read) <= 5, "only the partitions of its SKUs are read"
+
+
+def test_the_same_file_again_says_the_same_of_skus_that_have_levels_by_then(
+    open_logs: Settings, decider: Callable[..., Any], tmp_path: Path
+) -> None:
+    decider()
+    plan = plan_of(tmp_path / "a.parquet", 70)
+    first = run_import(open_logs, plan)
+    defined, received = (sent_for_stock(open_logs, kind) for kind in (SkuDefined, Received))
+    publish_levels(open_logs, *plan.receipts)
+    again = run_import(open_logs, plan)
+    assert sent_for_stock(open_logs, SkuDefined) == defined, "none of them a second time"
+    assert sent_for_stock(open_logs, Received) == [x for x in received for _ in range(2)], "the same ids"
+    accounts = [summary(plan, done, 1.0) for done in (first, again)]
+    for account in accounts:
+        del account["orders_sent_now"], account["orders_per_second"]
+    assert accounts[0] == accounts[1]
 
 
 def test_never_more_than_a_thousand_orders_are_undecided(
