@@ -8,7 +8,7 @@ slashes as month/day/year). Does not belong here: which rows are orders.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -80,6 +80,17 @@ def times(cells: pa.Array) -> pa.Array:
     return parsed.take(once.indices)
 
 
+def with_told_times(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Canonical rows; a time before the year 1000 or after 9999 is missing, as is one that cannot be read.
+
+    No record can say it, and it means that there is none: 0001-01-01 is how .NET writes that. It is taken out after the
+    fingerprint: the same file keeps its id, so what an earlier import of it received is not received again.
+    """
+    found = rows["time"]
+    told = pc.and_(pc.greater_equal(found, _TIME_MS_MIN), pc.less_equal(found, _TIME_MS_MAX))
+    return rows.set_column(COLUMNS.index("time"), "time", pc.if_else(told, found, None))
+
+
 def descriptions(cells: pa.Array) -> pa.Array:
     text = pc.utf8_trim_whitespace(cells.cast(pa.string()))
     return pc.fill_null(pc.utf8_slice_codeunits(text, 0, DESCRIPTION_CHARACTERS_MAX), "")
@@ -104,6 +115,8 @@ def _ms(text: str) -> int | None:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME_MS_MIN = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_TIME_MS_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _parsed(text: str) -> datetime | None:

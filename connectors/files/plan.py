@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.files.cancellations import CancelledRow, match
-from connectors.files.canonical import canonical, fingerprint
+from connectors.files.canonical import canonical, fingerprint, with_told_times
 from connectors.files.dirt import CANCELLATION, CLASSES, DEAD, LINE, classify
 from connectors.files.presets import FileRefused, Preset, choose_columns
 from connectors.files.reading import OrderFile
@@ -89,7 +89,7 @@ def plan_import(
     for batch in file.batches(list(dict.fromkeys(columns.values()))):
         rows = canonical(batch, columns)
         hashed.update(fingerprint(rows))
-        sifted.add(rows)
+        sifted.add(with_told_times(rows))
         on_rows(rows.num_rows)
     lines = _Lines.grouped(sifted.lines())
     cancels, unmatched = _matched(sifted, lines)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -163,6 +164,66 @@ def test_every_record_of_an_import_can_be_read_by_its_log(written: Any) -> None:
         assert [x.type if isinstance(x, dict) else type(x).__name__ for x in read] == [
             "SkuDefined", "Received", "OrderPlaced", "CancelRequested",
         ]  # fmt: skip
+
+
+# -- times that no record can say --------------------------------------------------------------------------------------
+
+NO_TIMES = ["0001-01-01 00:00:00", "1/1/0010 8:26", "0999-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00"]  # fmt: skip
+ZONES = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))
+ANY_TIME = st.datetimes(timezones=st.none() | st.just(UTC) | ZONES)
+TIME_CELLS = ANY_TIME.map(str) | ANY_TIME.map(lambda at: at.isoformat()) | st.text(max_size=20) | st.sampled_from([
+    *NO_TIMES, "1000-01-01", "9999-12-31T23:59:59.999999Z", "12/1/2010 8:26", "1/1/0010", "",
+])  # fmt: skip
+
+
+@pytest.mark.parametrize("time", NO_TIMES)
+def test_a_time_of_no_year_that_a_record_can_say_is_left_out_as_one_that_cannot_be_read(
+    tmp_path: Path, time: str
+) -> None:
+    rows = [sale(name, "85123A", n, InvoiceDate=time) for name, n in (("1", 6), ("C2", -6), ("3", 1))]
+    rows.append(sale("3", "71053", 1, InvoiceDate="2011-01-03 12:00:00"))
+    csv.write_csv(pa.Table.from_pylist(rows), tmp_path / "a.csv")
+    found = [event.record.occurred_at for event in speech.events(planned(tmp_path / "a.csv"))]
+    assert found == [None, None, "2011-01-03T12:00:00.000Z"], "an order has the first time of its lines"
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_the_same_holds_for_times_of_parquet_and_the_edges_are_times(tmp_path: Path, unit: str) -> None:
+    cells = [datetime(1, 1, 1), datetime(999, 12, 31, 23, 59, 59), datetime(1000, 1, 1), datetime(9999, 12, 31, 23, 59)]
+    table = pa.Table.from_pylist([sale(str(n), "85123A", 1) for n in range(4)])
+    table = table.set_column(4, "InvoiceDate", pa.array(cells, pa.timestamp(unit)))
+    parquet.write_table(table, tmp_path / "a.parquet")
+    assert [order.occurred_at for order in orders(planned(tmp_path / "a.parquet"))] == [
+        None, None, "1000-01-01T00:00:00.000Z", "9999-12-31T23:59:00.000Z",
+    ]  # fmt: skip
+
+
+def test_a_file_with_such_times_keeps_its_id(tmp_path: Path) -> None:
+    """What an import that never ended had received under this id is not received again."""
+    text = "InvoiceNo,StockCode,Quantity,InvoiceDate\n1,85123A,1,0001-01-01 00:00:00\n"
+    (tmp_path / "a.csv").write_text(text)
+    assert planned(tmp_path / "a.csv").import_id == "16f704d02ae6"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(TIME_CELLS, min_size=1, max_size=20), st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=20))
+def test_every_time_that_a_row_may_have_gives_records_that_can_be_read(texts: list[str], moments: list[int]) -> None:
+    as_text = pa.array(texts, pa.string())
+    as_moment = pa.array(moments, pa.int64()).cast(pa.timestamp("ms"))
+    with TemporaryDirectory() as folder:
+        for cells in (as_text, as_moment) if moments else (as_text,):
+            names = [name for n in range(len(cells)) for name in (f"{n}", f"C{n}")]
+            twice = cells.take([n // 2 for n in range(len(names))])
+            table = pa.table({
+                "InvoiceNo": names, "StockCode": ["85123A"] * len(names), "Quantity": [1, -1] * len(cells),
+                "CustomerID": [name.strip("C") for name in names], "InvoiceDate": twice,
+            })  # fmt: skip
+            path = Path(folder) / "a.parquet"
+            parquet.write_table(table, path)
+            found = list(speech.events(planned(path)))
+            assert len(found) == len(names)
+            assert not [x for e in found for x in ORDER_LOG.items(encode(e.record)) if isinstance(x, Unreadable)]
 
 
 # -- cancellations -----------------------------------------------------------------------------------------------------
