@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from streams.ends import bounds
 from streams.settings import PARTITIONS_DEFAULT, Settings, client_config, producer_config
 from streams.topics import CATALOGUE, LOGS, ORDERS, Topic, topic
-from tables.codec import encode
+from tables.codec import ORDER_LOG, Unreadable, encode
 from tables.log import LOGIC_VERSION
 from tables.records import Limits, LogOpened
 
@@ -26,7 +26,7 @@ OTHERS_SECONDS = 10.0
 
 
 class TopicsWrong(RuntimeError):
-    """The broker's topics do not fit the catalogue. The message says which, and what to do."""
+    """The broker's topics do not fit the catalogue, or no log can be opened so. The message says what is to be done."""
 
 
 class Applied(NamedTuple):
@@ -48,12 +48,13 @@ def apply(settings: Settings, partitions: int = 0, replication: int = 1, limits:
             f"the log has {known.pop()} partitions, not {count}: their number is fixed for the life of a log; "
             "use another SMOKEHOUSE_PREFIX for a log with another number"
         )
+    opening = _opening(count, limits or Limits())
     missing = [t for t in CATALOGUE if t.name not in there]
     created = _create(admin, settings, missing, count, replication)
     _wait_until_there(settings, admin, count)
     if ORDERS in missing and ORDERS.name not in created:
         _wait_until_opened(settings)  # somebody applies beside us: who makes the order log opens both
-    opened = _open(settings, limits or Limits(), count)
+    opened = _open(settings, opening, count)
     return Applied(created, opened, count)
 
 
@@ -78,6 +79,21 @@ def misfits(there: dict[str, int]) -> str:
     wrong = [f"{name} has {there[name]} partitions, it must have {count}" for name, count in fixed.items()
              if there[name] != count]  # fmt: skip
     return "; ".join(wrong)
+
+
+def _opening(count: int, limits: Limits) -> bytes:
+    """The first record of a log, read back before anything is made: one that is unreadable spoils its log for good."""
+    now_ms = time.time_ns() // 1_000_000
+    value = encode(
+        LogOpened(id=f"log:{now_ms}", log_id=now_ms, partitions=count, logic_version=LOGIC_VERSION, limits=limits)
+    )
+    [read] = ORDER_LOG.items(value)
+    if isinstance(read, Unreadable):
+        bound, _, path = str(read).partition(" - at `$.")  # it was built unchecked: msgspec looks at bounds in reading
+        name = path.rstrip("`").rpartition(".")[2]
+        given = getattr(limits, name, count)
+        raise TopicsWrong(f"--{name.replace('_', '-')} {given}: {bound.lower()}; nothing was made")
+    return value
 
 
 def _create(admin: AdminClient, settings: Settings, missing: list[Topic], count: int, replication: int) -> list[str]:
@@ -122,20 +138,18 @@ def _wait_until_opened(settings: Settings) -> None:
         time.sleep(0.1)
 
 
-def _open(settings: Settings, limits: Limits, count: int) -> list[str]:
+def _open(settings: Settings, opening: bytes, count: int) -> list[str]:
     empty = [(t, p) for t in LOGS for p, (_, high) in bounds(settings, t.name).items() if high == 0]
     if not empty:
         return []
     if len(empty) != count * len(LOGS):
         raise TopicsWrong(f"some partitions of the logs are empty and others are not: {empty}; the log was cut")
-    now_ms = time.time_ns() // 1_000_000
-    record = LogOpened(id=f"log:{now_ms}", log_id=now_ms, partitions=count, logic_version=LOGIC_VERSION, limits=limits)
     failed: list[str] = []
     # A broker that is just up says once that its coordinator loads, and is asked again: no news.
     producer = Producer(producer_config(settings) | {"log_level": 3})
     for log, partition in empty:
         producer.produce(
-            settings.prefix + log.name, encode(record), partition=partition,
+            settings.prefix + log.name, opening, partition=partition,
             on_delivery=lambda error, _: failed.append(error.str()) if error else None,
         )  # fmt: skip
     if producer.flush(APPLY_SECONDS) or failed:

@@ -53,6 +53,23 @@ def test_another_number_of_partitions_is_refused_and_nothing_is_made(topics):
     assert logs.apply(topics.settings).partitions == 2, "without a number: as there are"
 
 
+@pytest.mark.parametrize(
+    ("partitions", "limits", "said"),
+    [
+        (4, {"undecided_seconds": 40_000_000}, "--undecided-seconds 40000000: expected `int` <= 34560000"),
+        (4, {"undecided_seconds": -1}, "--undecided-seconds -1: expected `int` >= 1"),
+        (1025, {}, "--partitions 1025: expected `int` <= 1024"),
+        (-1, {}, "--partitions -1: expected `int` >= 1"),
+    ],
+)
+def test_a_log_is_not_opened_by_a_record_that_cannot_be_read_and_nothing_is_made(
+    embedded_topics, partitions, limits, said
+):
+    with pytest.raises(logs.TopicsWrong, match=said):
+        logs.apply(embedded_topics.settings, partitions, limits=r.Limits(**limits))
+    assert logs.partition_counts(embedded_topics.settings) == {}
+
+
 def test_topics_that_differ_are_refused_and_nothing_is_made(topics):
     topics.make("orders", partitions=4)
     topics.make("warehouse", partitions=2)
