@@ -61,12 +61,15 @@ def named(whys: dict[int, str]) -> str:
 
 
 class Workers:
-    """The workers that left their address in `run_dir`. `partitions`: how many the log has, 0 if nobody knows yet."""
+    """The workers that left their address in `run_dir`. `partitions`: how many the log has, 0 if nobody knows yet.
 
-    def __init__(self, run_dir: Path, partitions: int = 0) -> None:
+    `answer_seconds`: how long one may be silent within an answer; who has to be done by a time gives less of it.
+    """
+
+    def __init__(self, run_dir: Path, partitions: int = 0, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._run_dir = run_dir
         self._partitions = partitions
-        timeout = httpx2.Timeout(ANSWER_SECONDS, connect=REACH_SECONDS)
+        timeout = httpx2.Timeout(answer_seconds, connect=REACH_SECONDS)
         self._http = httpx2.Client(timeout=timeout, trust_env=False)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="workers")
 
@@ -129,8 +132,13 @@ class Workers:
         if not missing:
             return {}
         whys = dict.fromkeys(missing, NOBODY)
-        for address in worker_addresses(self._run_dir):
-            for entry in self._status(address):
+        addresses = worker_addresses(self._run_dir)
+        silent: list[int] = []
+        # All at once: whoever waits for them has a limit, and each that stands still takes its time.
+        for address, entries in zip(addresses, self._threads.map(self._status, addresses), strict=True):
+            if entries is None:
+                silent.append(address.pid)
+            for entry in entries or ():
                 number = entry.get("partition")
                 if entry.get("topic") != WAREHOUSE.name or number not in whys:
                     continue
@@ -140,13 +148,26 @@ class Workers:
                     whys[number] = "it is recovering: ask again when smokehouse status says ready"
                 elif whys[number] == NOBODY:
                     whys[number] = "its worker reads on to where it was: ask again"
+        if silent:
+            whys |= {number: _silence(silent) for number, why in whys.items() if why == NOBODY}
         return whys
 
-    def _status(self, address: WorkerAddress) -> list[dict[str, Any]]:
+    def _status(self, address: WorkerAddress) -> list[dict[str, Any]] | None:
+        """Its partitions; none if nobody is at the address; None if somebody is there and does not answer."""
         try:
             return list(self._http.get(address.url.rstrip("/") + "/status", timeout=REACH_SECONDS).json()["partitions"])
+        except httpx2.TimeoutException:
+            return None
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError):
             return []
+
+
+def _silence(pids: list[int]) -> str:
+    """Of a partition that may be theirs: a worker that stands still cannot say which it has."""
+    who = ", ".join(map(str, sorted(pids)))
+    if len(pids) == 1:
+        return f"the worker with PID {who} does not answer (see: smokehouse status)"
+    return f"the workers with PIDs {who} do not answer (see: smokehouse status)"
 
 
 def all_recalls(answers: Answers[RecallPartition]) -> list[Recall]:

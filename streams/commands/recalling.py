@@ -37,6 +37,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="")]
 Skus = Annotated[list[str] | None, Parameter(name="--sku", negative="")]
 ACKNOWLEDGE_SECONDS = 10.0
 ASK_AGAIN_SECONDS = 0.02
+ANSWER_SECONDS = 2.0  # a worker that stands still must not hold up the limit above; a busy one is asked again
 SEND_SECONDS = 10.0
 
 
@@ -101,7 +102,7 @@ def close_recall(lot: str, /, *, reason: str, json_output: Json = False) -> None
         id=f"recall-closed:{lot}:{uuid4().hex[:12]}", time=_now(), lot=lot, reason=reason
     ))  # fmt: skip
     settings, count = _log()
-    with Workers(settings.run_dir, count) as workers:
+    with Workers(settings.run_dir, count, ANSWER_SECONDS) as workers:
         before = workers.lot(lot, traces=False)
     if not any(rows.recall is not None and rows.recall.state == "open" for rows in before.found):
         fail(before.trouble or f"no recall of lot {lot!r} is open; see: smokehouse recall list")
@@ -202,7 +203,7 @@ def _everywhere(
     began = time.monotonic()
     written = _write(settings, count, record)
     done: dict[int, Acknowledged] = {}
-    with Workers(settings.run_dir, count) as workers:
+    with Workers(settings.run_dir, count, ANSWER_SECONDS) as workers:
         while True:
             answers: Answers[LotPartition] = workers.lot(record.lot, traces=False)
             seconds = time.monotonic() - began

@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import socket
+import time
 
 import pytest
 
+from streams.addresses import WorkerAddress, leave
 from streams.ends import last_offsets
 from streams.lot_answers import Workers
 from tables import records as r
@@ -171,6 +175,23 @@ def test_a_partition_that_stands_still_is_named_and_a_report_without_it_is_refus
     assert json.loads(partial.stdout)["missing"] == [halted]
     assert [x["order_id"] for x in json.loads(partial.stdout)["shipped"]] == ["order-1"]
     assert f"partial: no answer of warehouse[{halted}]" in partial.stderr
+
+
+def test_a_worker_that_stands_still_is_named_within_the_time_that_is_promised(warehouse):
+    """The kernel takes connections for a stopped process; nobody reads them."""
+    with socket.create_server(("127.0.0.1", 0)) as stopped:
+        url = f"http://127.0.0.1:{stopped.getsockname()[1]}"
+        leave(warehouse.settings.run_dir, WorkerAddress(os.getpid(), url, "all"))
+        began = time.monotonic()
+        opened = warehouse.recall("open", LOT, "--reason", "metal", code=1)
+        opened_seconds = time.monotonic() - began
+        closed = warehouse.recall("close", LOT, "--reason", "over", code=1)
+        closed_seconds = time.monotonic() - began - opened_seconds
+    why = f"warehouse[3]: the worker with PID {os.getpid()} does not answer"
+    assert (why in opened.stderr, why in closed.stderr) == (True, True)
+    assert "no worker of this machine answers" not in opened.stderr
+    assert opened_seconds < 20.0, "13 s, and what a busy machine needs to start the command"
+    assert closed_seconds < 10.0
 
 
 def test_without_a_worker_nothing_is_reported_and_a_recall_is_written_all_the_same(warehouse):
