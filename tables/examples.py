@@ -155,7 +155,7 @@ PUBLISHED: tuple[r.Record, ...] = (
     r.OrderStatus(
         id=f"{ORDER}:17408", time=STAMP, order_id=ORDER, channel="web", status="partially_shipped", reason="",
         payment="authorized", payment_wanted="capture", policy="backorder", sourcing="one location: AUSTIN", checks=[],
-        lines=[r.StatusLine(SKU, 4, AUSTIN, 1, 1, 1, 1, 0, "2026-03-20")],
+        lines=[r.StatusLine(SKU, 4, AUSTIN, 1, 1, 1, 1, 0, "2026-03-20", 1)],
         fulfilments=[r.FulfilmentStatus(AUSTIN, "packed", ["CARTON-1"], ["TRACK-77"], "in_transit")],
         returns=[r.ReturnStatus("RMA-1", "inspected", 1)], kits={"TRIO": 1}, exchange_of="shop-0990", attempt=1,
         occurred_at=OCCURRED, decided_at=STAMP, late=["pick while packed"], version=VERSION,

@@ -1,10 +1,12 @@
 """The order as it stands, for everybody: the document in `order-status`.
 
-Pure; reads the order's row. Guarantees: per line quantity = open + allocated + shipped + cancelled. Does not belong
-here: what is said once (`order_speech`).
+Pure; reads the order's row. Guarantees: per line quantity = open + allocated + shipped + cancelled, and picked is at
+most what is allocated. Does not belong here: what is said once (`order_speech`).
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from tables import records as r
 from tables.codec import instant
@@ -22,11 +24,12 @@ _PARCELS = (  # the worst of a location's parcels speaks for it
 def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
     """The order document as it stands."""
     places = _places(row) if row.state in _GRANTED else []
+    picked = _picked(row) if row.state in OWED else {}
     return r.OrderStatus(
         id=f"{row.order_id}:{row.at}", time=instant(row.entries[-1].ms) if row.entries else "", order_id=row.order_id,
         channel=row.channel, status=_state(row, places), reason=row.reason, payment=row.payment,
         payment_wanted=payment_wanted(row), policy=row.policy, sourcing=row.sourcing, checks=list(row.checks),
-        lines=[_line(row, x) for x in row.lines],
+        lines=[_line(row, x, picked.get(n, 0)) for n, x in enumerate(row.lines)],
         fulfilments=[
             r.FulfilmentStatus(x.location, x.state, list(x.cartons), [n for n, _ in x.tracking], _parcels(x))
             for x in places
@@ -50,7 +53,7 @@ def payment_wanted(row: OrderRow) -> str:
     return ""
 
 
-def _line(row: OrderRow, line: OrderLine) -> r.StatusLine:
+def _line(row: OrderRow, line: OrderLine, picked: int) -> r.StatusLine:
     waiting, allocated, cancelled = line.open, 0, line.cancelled
     if row.state in LOST:
         waiting, cancelled = 0, line.cancelled + line.open
@@ -58,8 +61,36 @@ def _line(row: OrderRow, line: OrderLine) -> r.StatusLine:
         waiting, allocated = line.back, held(line)
     return r.StatusLine(
         line.sku, line.quantity, line.location, waiting, allocated, line.shipped, cancelled, line.returned,
-        line.due if waiting else "",
+        line.due if waiting else "", picked,
     )  # fmt: skip
+
+
+def _picked(row: OrderRow) -> dict[int, int]:
+    """Units in hands of each of the order's lines, by number. What is packed is in hands, told or not."""
+    hands = _in_hands(row)
+    packed = {x.location for x in row.fulfilments if x.state == "packed"}
+    picked: dict[int, int] = {}
+    for n, line in owed_lines(row):
+        place = line.sku, line.location
+        picked[n] = held(line) if line.location in packed else min(hands[place], held(line))
+        hands[place] -= min(hands[place], picked[n])
+    return picked
+
+
+def _in_hands(row: OrderRow) -> Counter[tuple[str, str]]:
+    """(SKU, location) -> units that were picked there and did not leave since. What leaves without a pick takes none
+    from a later pick; a final parcel leaves nothing in hands of what waits from then on."""
+    hands: Counter[tuple[str, str]] = Counter()
+    for entry in row.entries:
+        for told in entry.lines:
+            place = told.sku, told.location
+            if entry.kind == "pick":
+                hands[place] += told.quantity
+            elif entry.kind == "ship" and told.attempt:  # 0: no unit of the order
+                hands[place] -= min(hands[place], told.quantity)
+            elif entry.kind == "back":
+                hands[place] = 0
+    return hands
 
 
 def _places(row: OrderRow) -> list[Fulfilment]:

@@ -19,6 +19,7 @@ class OrderLine(BaseModel):
     cancelled: int = Field(description="Given back, or never granted")
     returned: int = Field(description="Of the shipped ones: inspected after they came back")
     due: str = Field(description="The day backordered units are promised for; empty: none")
+    picked: int = Field(description="Of the allocated ones: in hands, or packed")
 
 
 class Fulfilment(BaseModel):

@@ -251,6 +251,9 @@ class Orders:
             if sum(parts) != line.quantity or (min(parts) < 0 and line.quantity > 0):
                 self._findings.add("line_equation", said.order_id, spot, f"{sum(parts)} {line.sku}, the sum of {parts}",
                                    f"quantity {line.quantity}", location=line.location)  # fmt: skip
+            if not 0 <= line.picked <= max(line.allocated, 0):
+                self._findings.add("line_equation", said.order_id, spot, f"at most {line.allocated} {line.sku} picked",
+                                   line.picked, location=line.location)  # fmt: skip
             if not 0 <= line.returned <= line.shipped:
                 self._findings.add("returned_once", said.order_id, spot, f"at most {line.shipped} {line.sku} returned",
                                    line.returned, location=line.location)  # fmt: skip
@@ -272,6 +275,8 @@ def _document(order: Order) -> dict[str, Any]:
             counts = (("open", x.back), ("allocated", x.allocated), ("shipped", x.shipped), ("returned", x.returned))
             for name, units in counts:
                 lines[x.sku, x.location, name] += units
+    for (sku, location), units in order.ready().items():
+        lines[sku, location, "picked"] = units
     return {
         "status": published_state(order), "payment": order.payment, "payment_wanted": wanted_payment(order),
         "policy": order.policy, "exchange_of": order.exchange_of, "lines": _some(lines), "totals": _some(totals),
@@ -292,7 +297,7 @@ def _published(said: r.OrderStatus, order: Order) -> dict[str, Any]:
         if order.was_confirmed or order.state in UNSERVED:
             totals[x.sku, "cancelled"] += x.cancelled
         if order.was_confirmed:
-            for name in ("open", "allocated", "shipped", "returned"):
+            for name in ("open", "allocated", "picked", "shipped", "returned"):
                 lines[x.sku, x.location, name] += getattr(x, name)
     return {
         "status": said.status, "payment": said.payment, "payment_wanted": said.payment_wanted, "policy": said.policy,

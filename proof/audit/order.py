@@ -112,14 +112,14 @@ class Edit:
 class Order:
     """`at`: place of the last record that changed it. `deadline`: negative counts from the first tick, 0 is none.
     `turns`: of the log, until a contended order asks again; None: it does not wait for that. `said`: units its own
-    facts told stock: (what, SKU). `picks`: of them, units picked at (SKU, location)."""
+    facts told stock: (what, SKU). `picks`: of them, units picked at (SKU, location). `boxed`: of those, still there."""
 
     __slots__ = (
-        "ahead", "alone", "at", "attempt", "awaited", "cancelled_early", "channel", "check_failed", "checks", "could",
-        "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id", "kits",
-        "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds", "picks",
-        "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed", "turns",
-        "waiting", "wanted", "whole",
+        "ahead", "alone", "at", "attempt", "awaited", "boxed", "cancelled_early", "channel", "check_failed", "checks",
+        "could", "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id",
+        "kits", "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds",
+        "picks", "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed",
+        "turns", "waiting", "wanted", "whole",
     )  # fmt: skip
 
     def __init__(self, partition: int, order_id: str) -> None:
@@ -151,6 +151,7 @@ class Order:
         self.seen: dict[str, bytes] = {}
         self.said: Counter[tuple[str, str]] = Counter()
         self.picks: Counter[tuple[str, str]] = Counter()
+        self.boxed: Counter[tuple[str, str]] = Counter()
         self.speaking: list[Change] = []  # of the record at hand
         self.spoken: list[list[Change]] = []  # what stock was told of single lines, record by record
         self.decision: Decision | None = None
@@ -163,7 +164,7 @@ class Order:
     def let_go(self) -> None:
         """Of what nobody asks about once the order is forgotten."""
         self.lines, self.spoken = [], []
-        for held in (self.seen, self.said, self.fulfilments, self.returns):
+        for held in (self.seen, self.said, self.boxed, self.fulfilments, self.returns):
             held.clear()
 
     def owed(self) -> dict[tuple[int, str], None]:
@@ -189,6 +190,26 @@ class Order:
     def fulfilment(self, location: str) -> Fulfilment:
         """What the location does; from its first pick, pack or shipment on it is kept."""
         return self.fulfilments.setdefault(location, Fulfilment(location))
+
+    def pick(self, sku: str, location: str, units: int) -> None:
+        self.picks[sku, location] += units
+        self.boxed[sku, location] += units
+
+    def unbox(self, sku: str, location: str, units: int) -> None:
+        """So many left from there; what nobody told as picked was never in a box."""
+        self.boxed[sku, location] = max(0, self.boxed[sku, location] - units)
+
+    def ready(self) -> Counter[tuple[str, str]]:
+        """Units of a confirmed order that nobody has to fetch any more, at (SKU, location)."""
+        ready: Counter[tuple[str, str]] = Counter()
+        if self.state in OWED:
+            for x in self.lines:
+                ready[x.sku, x.location] += x.allocated
+            for sku, location in ready:
+                known = self.fulfilments.get(location)
+                if known is None or known.state != "packed":
+                    ready[sku, location] = min(ready[sku, location], self.boxed[sku, location])
+        return ready
 
     def places(self) -> list[Fulfilment]:
         """What others see: locations that hold units, and all that did something."""

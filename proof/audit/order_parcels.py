@@ -38,7 +38,7 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
     if order.state not in OWED:
         for sku, units, said in named:
             order.said["pick", sku] += units + _short(order, sku, said)
-            order.picks[sku, _somewhere(order, sku, record.location)] += units
+            order.pick(sku, _somewhere(order, sku, record.location), units)
         return True
     touched: list[str] = []
     if not record.lines:
@@ -52,7 +52,7 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
                 again = max(0, min(there[key], line.allocated))  # picked before, and there still
                 there[key] -= again
                 order.said["pick", line.sku] += line.allocated - again
-                order.picks[key] += line.allocated - again
+                order.pick(*key, line.allocated - again)
                 touched.append(line.location)
     for sku, units, said in named:
         wanted = units + _short(order, sku, said)
@@ -83,10 +83,10 @@ def _spread(order: Order, sku: str, units: int, short: int, location: str | None
             own = min(line.allocated, units)
             gone = min(line.allocated - own, short)
             units, short = units - own, short - gone
-            order.picks[sku, line.location] += own
+            order.pick(sku, line.location, own)
             last = line.location if own or gone else last
     if units:
-        order.picks[sku, last or _somewhere(order, sku, location)] += units
+        order.pick(sku, last or _somewhere(order, sku, location), units)
 
 
 def _somewhere(order: Order, sku: str, location: str | None) -> str:
@@ -146,6 +146,7 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
             order.said["shipment", line.sku] += line.allocated
             if owed:
                 left_from.append(line.location)
+                order.unbox(line.sku, line.location, line.allocated)
                 line.shipped += line.allocated
     if not owed:
         return True
@@ -173,6 +174,7 @@ def _leave(order: Order, sku: str, units: int, location: str | None) -> list[str
                 line.shipped += count
                 units -= count
                 left_from.append(location or line.location)
+                order.unbox(sku, location or line.location, count)
                 if waiting:
                     line.back -= count
                     order.ahead[sku] += count
@@ -188,6 +190,7 @@ def _give_up(order: Order, location: str | None, place: int, ms: int) -> None:
             order.speaking.append(Change(line.sku, line.location, line.attempt, line.allocated))
             line.back += line.allocated
             line.due = ""
+            order.boxed[line.sku, line.location] = 0  # whatever was in a box did not go with it
         return spoke(order)
     given: list[Told] = []
     for line in [x for x in order.lines if x.open > 0 and location in (None, x.location)]:

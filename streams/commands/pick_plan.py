@@ -1,8 +1,8 @@
 """Which lots to take for which orders at one location: first expired, first out, the oldest promise first.
 
 Pure. Guarantees: the order of lots and whether one may leave are decided by `tables.lots`, as everywhere; no unit is
-planned twice; units that orders have in their hands already (picked, packed) are left to them. Does not belong here:
-topics, tables on a terminal.
+planned twice; units that orders have in their hands already are left to them, and not planned again. Does not belong
+here: topics, tables on a terminal.
 """
 
 from __future__ import annotations
@@ -11,20 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import msgspec
-
 from api.owed import Owing
 from tables import lots
-from tables.records import FulfilmentStatus, LotLevel, StockLevels
+from tables.records import LotLevel, StockLevels
 from tables.rows import LotRow
-
-IN_HANDS = ("picked", "packed")
-
-
-class Picking(Owing):
-    """What a plan has to know of an order's document."""
-
-    fulfilments: list[FulfilmentStatus] = msgspec.field(default_factory=list)
 
 
 class Take(NamedTuple):
@@ -66,30 +56,23 @@ class _Shelf:
         return taken, units
 
 
-def plan(location: str, levels: Mapping[str, StockLevels], orders: Iterable[Picking], only: str = "") -> list[Pick]:
+def plan(location: str, levels: Mapping[str, StockLevels], orders: Iterable[Owing], only: str = "") -> list[Pick]:
     """`levels`: SKU -> its levels. `only`: an order to be picked now, before all others."""
     shelves = {sku: _shelf(found, location) for sku, found in levels.items()}
-    waiting: list[tuple[Picking, dict[str, int]]] = []
+    waiting: list[tuple[Owing, dict[str, int]]] = []
     for order in sorted(orders, key=lambda x: (x.decided_at, x.order_id)):
-        units = _units_at(order, location)
-        if any(x.location == location and x.state in IN_HANDS for x in order.fulfilments):
-            for sku, quantity in units.items():
-                if sku in shelves:
-                    shelves[sku].take(quantity)
-        elif units and only in ("", order.order_id):
+        units: dict[str, int] = {}
+        for line in [x for x in order.lines if x.location == location]:
+            if line.sku in shelves:
+                shelves[line.sku].take(line.picked)
+            if line.allocated > line.picked:
+                units[line.sku] = units.get(line.sku, 0) + line.allocated - line.picked
+        if units and only in ("", order.order_id):
             waiting.append((order, units))
     return [
         Pick(order.order_id, order.channel, order.decided_at, [_line(shelves, sku, n) for sku, n in units.items()])
         for order, units in waiting
     ]
-
-
-def _units_at(order: Picking, location: str) -> dict[str, int]:
-    units: dict[str, int] = {}
-    for line in order.lines:
-        if line.location == location and line.allocated > 0:
-            units[line.sku] = units.get(line.sku, 0) + line.allocated
-    return units
 
 
 def _line(shelves: Mapping[str, _Shelf], sku: str, quantity: int) -> PickLine:

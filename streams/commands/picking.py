@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from api.owed import Owing
 from streams.commands.newest import newest
 from streams.commands.output import fail, put_json, put_table, say
-from streams.commands.pick_plan import Pick, Picking, plan
+from streams.commands.pick_plan import Pick, plan
 from streams.commands.session import connected, reading
 from streams.settings import Settings
 from streams.topics import ORDER_STATUS, STOCK_LEVELS
@@ -55,10 +56,10 @@ def _picks(settings: Settings, location: str, order: str) -> list[Pick]:
     levels = {x.sku: x for x in newest(settings, STOCK_LEVELS, StockLevels, is_there)}
     if not levels:
         fail(f"nothing was ever at {location!r}; there is stock at: {', '.join(sorted(known)) or 'no location yet'}")
-    return plan(location, levels, newest(settings, ORDER_STATUS, Picking, lambda x: _waits(x, location)), order)
+    return plan(location, levels, newest(settings, ORDER_STATUS, Owing, lambda x: _waits(x, location)), order)
 
 
-def _waits(order: Picking, location: str) -> bool:
+def _waits(order: Owing, location: str) -> bool:
     return any(line.allocated > 0 and line.location == location for line in order.lines)
 
 

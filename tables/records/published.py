@@ -42,7 +42,8 @@ class OrderDecided(Record, tag="order_decided"):
 class StatusLine(Struct, frozen=True, gc=False):
     """Units of a SKU at one location: quantity = open + allocated + shipped + cancelled, always.
 
-    `open`: undecided or backordered. `returned`: of the shipped ones, inspected after they came back.
+    `open`: undecided or backordered. `picked`: of the allocated ones, in somebody's hands. `returned`: of the shipped
+    ones, inspected after they came back.
     """
 
     sku: str
@@ -54,6 +55,7 @@ class StatusLine(Struct, frozen=True, gc=False):
     cancelled: int
     returned: int
     due: str
+    picked: int = 0
 
 
 class FulfilmentStatus(Struct, frozen=True, gc=False):

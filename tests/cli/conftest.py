@@ -122,9 +122,9 @@ class Shop:
         return order
 
     @staticmethod
-    def line(sku: str, units: int, location: str = "W1", *, shipped: int = 0) -> r.StatusLine:
+    def line(sku: str, units: int, location: str = "W1", *, shipped: int = 0, picked: int = 0) -> r.StatusLine:
         """Of a confirmed order: what is not shipped is allocated."""
-        return r.StatusLine(sku, units, location, 0, units - shipped, shipped, 0, 0, "")
+        return r.StatusLine(sku, units, location, 0, units - shipped, shipped, 0, 0, "", picked)
 
     def decide(
         self, order_id: str, status: str, *lines: tuple[str, int], name: str = "decision", reason: str = "",

@@ -237,6 +237,25 @@ def test_a_document_that_says_something_else(lived: Any, what: dict[str, Any]) -
     assert found(lived, "order_status").subject == "kit"
 
 
+@pytest.mark.parametrize(("what", "rule"), [(0, "order_status"), (1, "order_status"), (3, "line_equation")])
+def test_a_document_that_is_wrong_about_what_is_in_hands(lived: Any, what: int, rule: str) -> None:
+    """Four were picked before one more came; two of the four left."""
+    lived.place(order("hands", ("H", 5), policy="backorder", locations=["W1"]))
+    lived.place(r.PolicySet(id="more", sku="H", location="W1", backorder_limit=6))
+    stock(lived, "H", "W1", 4)
+    lived.turn()
+    lived.place(r.OrderPicked(id="picked", order_id="hands", lines=[r.PickedLine("H", 4)]))
+    lived.place(r.OrderShipped(id="left", order_id="hands", lines=[r.ShippedLine("H", 2)]))
+    lived.turn()
+    stock(lived, "H", "W1", 1, lot="L2")
+    lived.turn()
+    assert lived.audit()["ok"]
+
+    change_status(lived, "hands", lambda x: x["lines"][0].update(picked=what))
+
+    assert found(lived, rule).subject == "hands"
+
+
 def change_level(belt: Any, sku: str, change: Callable[[dict[str, Any]], Any]) -> None:
     seen = [x for x in belt.source("stock-levels") if x.key == sku.encode()][-1]
     said = msgspec.json.decode(seen.value)

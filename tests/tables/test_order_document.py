@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -93,3 +94,77 @@ def test_a_part_that_makes_no_whole_kit_is_given_up_and_promised_for_no_day(orde
     assert [(x.sku, x.location, x.allocated, x.cancelled, x.due) for x in order_log.document().lines] == [
         ("A", "W1", 1, 0, ""), ("A", "", 0, 1, ""), ("B", "W1", 1, 0, ""), ("B", "", 0, 1, "")
     ]  # fmt: skip
+
+
+def hands(log: Any) -> list[tuple[str, str, int, int]]:
+    """(SKU, location, allocated, picked) of the document's lines that hold units."""
+    return [(x.sku, x.location, x.allocated, x.picked) for x in log.document().lines if x.allocated]
+
+
+def test_what_came_for_units_that_waited_is_not_in_hands_with_those_that_were_picked_before(order_log: Any) -> None:
+    order_log.hold_and_wait(held=3, waiting=2)
+    assert hands(order_log) == [("A", "W1", 3, 0)]
+    order_log.tell(r.OrderPicked)
+    assert hands(order_log) == [("A", "W1", 3, 3)]
+    order_log.fill(waiting=1, place=9)
+    order_log.fill(waiting=0, place=10)
+    assert hands(order_log) == [("A", "W1", 3, 3), ("A", "W1", 2, 0)]
+    order_log.tell(r.OrderPicked)
+    assert hands(order_log) == [("A", "W1", 3, 3), ("A", "W1", 2, 2)]
+
+
+def test_a_line_that_a_pick_did_not_name_is_not_in_hands(order_log: Any) -> None:
+    order_log.confirm(("A", 2), ("B", 1))
+    order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 2)])
+    assert hands(order_log) == [("A", "W1", 2, 2), ("B", "W1", 1, 0)]
+    order_log.tell(r.OrderPacked)
+    assert hands(order_log) == [("A", "W1", 2, 2), ("B", "W1", 1, 1)], "what is packed is in hands, told or not"
+
+
+def test_what_a_pick_did_not_find_is_not_in_hands_and_what_it_took_too_many_of_no_more_than_is_owed(
+    order_log: Any,
+) -> None:
+    order_log.confirm(("A", 3), ("B", 1))
+    order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 1, short=2), r.PickedLine("B", 4)])
+    assert hands(order_log) == [("A", "W1", 3, 1), ("B", "W1", 1, 1)]
+
+
+def test_what_was_picked_and_left_is_in_nobodys_hands(order_log: Any) -> None:
+    order_log.confirm(("A", 4))
+    order_log.tell(r.OrderPicked, lines=[r.PickedLine("A", 3)])
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 2)])
+    assert hands(order_log) == [("A", "W1", 2, 1)]
+    order_log.tell(r.OrderShipped)
+    assert [(x.shipped, x.picked) for x in order_log.document().lines] == [(4, 0)]
+
+
+def test_what_left_without_a_pick_takes_nothing_from_one_that_comes_later(order_log: Any) -> None:
+    order_log.hold_and_wait(held=2, waiting=2)
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 2)])
+    order_log.fill(waiting=1, place=9)
+    assert hands(order_log) == [("A", "W1", 1, 0)]
+    order_log.tell(r.OrderPicked)
+    assert hands(order_log) == [("A", "W1", 1, 1)]
+
+
+def test_what_a_final_parcel_left_behind_is_picked_again_once_stock_came_for_it(order_log: Any) -> None:
+    """All was told as picked, and then two were not there."""
+    order_log.place(("A", 5), policy="backorder")
+    order_log.answer(r.Part("A", 5, "W1"))
+    order_log.tell(r.OrderPicked)
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 3)], final=True)
+    order_log.fill(waiting=0, place=9, heard=1)
+    assert hands(order_log) == [("A", "W1", 2, 0)]
+
+
+def test_what_was_picked_at_one_place_is_in_nobodys_hands_at_another(order_log: Any) -> None:
+    order_log.place(("A", 3))
+    order_log.answer(r.Part("A", 1, "W1"), r.Part("A", 2, "W2"))
+    order_log.tell(r.OrderPicked, location="W2")
+    assert hands(order_log) == [("A", "W1", 1, 0), ("A", "W2", 2, 2)]
+
+
+def test_a_document_that_was_written_before_picks_were_told_is_read() -> None:
+    line = msgspec.json.decode(msgspec.json.encode(r.StatusLine("A", 2, "W1", 0, 2, 0, 0, 0, "", 2)))
+    del line["picked"]
+    assert msgspec.convert(line, r.StatusLine).picked == 0

@@ -288,6 +288,7 @@ def test_an_order_owes_what_stock_holds_for_it_and_says_the_same_again(
         parts = (line.open, line.allocated, line.shipped, line.cancelled)
         assert line.quantity == sum(parts)
         assert min(parts) >= 0
+        assert 0 <= line.picked <= line.allocated
         assert line.returned <= line.shipped
     returned = Counter({sku: sum(x.returned for x in row.lines if x.sku == sku) for sku in SKUS})
     assert +returned == stock.returned
