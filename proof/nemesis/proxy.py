@@ -57,10 +57,12 @@ class Proxy:
 
     def heal(self) -> None:
         """Fine weather. What was stalled is closed: a network that heals does not bring late bytes in order."""
-        late = self.weather.stalled
-        self.weather = Weather()
+        asyncio.run_coroutine_threadsafe(self._heal(), self._loop).result(10)
+
+    async def _heal(self) -> None:
+        late, self.weather = self.weather.stalled, Weather()
         if late:
-            asyncio.run_coroutine_threadsafe(self._close_all(), self._loop).result(10)
+            await self._close_all()  # in the same step of the loop: what waited finds its writer closing
 
     async def _listen(self) -> None:
         host, port = split_address(self.address)
