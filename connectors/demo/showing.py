@@ -31,7 +31,10 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "counts": ("count", "count over tolerance", "recount"),
     "recalls": ("recall drill", "recall opened", "lot recalled", "recall closed"),
 }  # fmt: skip
-_ALERTS = {"expiring": "lot expiring", "discrepancy": "discrepancy", "recount": "count over tolerance"}
+_ALERTS = {  # a recall is soon over in a week that is played in a minute, and a level may skip it: an alert does not
+    "expiring": "lot expiring", "discrepancy": "discrepancy", "recount": "count over tolerance",
+    "recalled": "lot recalled",
+}  # fmt: skip
 _SENT: dict[type, str] = {
     r.ChannelSet: "channel rules set", r.KitDisassembled: "gift box taken apart", r.TransferredIn: "transfer received",
     r.PurchaseOrdered: "purchase ordered", r.PurchaseConfirmed: "purchase confirmed",
@@ -103,7 +106,7 @@ def _in_level(level: r.StockLevels | None) -> set[tuple[str, str]]:
         at = place.location
         for lot in place.lots:
             state = {"inspection": "lot in inspection", "on_hold": "lot on hold"}.get(lot.status, f"lot {lot.status}")
-            if lot.status != "approved":
+            if lot.status not in ("approved", "recalled"):
                 found.add((state, f"{at} {lot.lot}"))
         for share in place.channels:
             if share.ring_fence:
