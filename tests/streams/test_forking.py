@@ -39,7 +39,7 @@ def test_a_ctrl_c_in_a_fork_ends_what_forked_once_its_child_is_known(tmp_path) -
 
 
 def test_signals_come_when_the_fork_is_over_and_their_handlers_are_back() -> None:
-    handler = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it from birth
     steps = []
 
     def fork() -> None:
@@ -47,10 +47,13 @@ def test_signals_come_when_the_fork_is_over_and_their_handlers_are_back() -> Non
             os.kill(os.getpid(), signal.SIGINT)
             steps.append("went on")
 
-    with pytest.raises(KeyboardInterrupt):
-        fork()
-    assert steps == ["went on"]
-    assert signal.getsignal(signal.SIGINT) is handler
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fork()
+        assert steps == ["went on"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_nothing_comes_where_nothing_came_and_what_is_raised_inside_goes_on() -> None:
