@@ -35,6 +35,17 @@ def opened(street, browser):
     assert elsewhere == []
 
 
+@pytest.fixture
+def visitor(api, browser):
+    """The page of the test's own API, opened; it may log errors, as when that API goes away."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.goto(api.url)
+    yield page
+    context.close()
+
+
 def row(page, sku):
     return page.locator("#levels tr", has=page.get_by_text(sku, exact=True))
 
@@ -143,49 +154,34 @@ def _brightness(color):
     return sum(int(part) for part in re.findall(r"\d+", color)[:3]) / 3
 
 
-def test_it_says_when_the_api_is_gone_and_comes_back_by_itself(api, browser):
+def test_it_says_when_the_api_is_gone_and_comes_back_by_itself(api, visitor):
     api.publish("stock-levels", api.make.level("JRK-ORIG-50", 5))
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
-    page.goto(api.url)
-    shows(page, "JRK-ORIG-50", 5)
+    shows(visitor, "JRK-ORIG-50", 5)
     api.stop()
-    page.wait_for_selector("#state[data-state=down]")
-    assert available(page, "JRK-ORIG-50").inner_text() == "5"
+    visitor.wait_for_selector("#state[data-state=down]")
+    assert available(visitor, "JRK-ORIG-50").inner_text() == "5"
     api.publish("stock-levels", api.make.level("JRK-ORIG-50", 4, at=2))
     api.start()
-    shows(page, "JRK-ORIG-50", 4)
-    page.wait_for_selector("#state[data-state=live]")
-    context.close()
+    shows(visitor, "JRK-ORIG-50", 4)
+    visitor.wait_for_selector("#state[data-state=live]")
 
 
 @pytest.mark.timeout(180)
-def test_it_says_when_the_api_stands_still_though_nothing_has_ended(api, browser):
+def test_it_says_when_the_api_stands_still_though_nothing_has_ended(api, visitor):
     api.publish("stock-levels", api.make.level("JRK-ORIG-50", 5))
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
-    page.goto(api.url)
-    page.wait_for_selector("#state[data-state=live]")
+    visitor.wait_for_selector("#state[data-state=live]")
     api.process.send_signal(signal.SIGSTOP)
     try:
-        page.wait_for_selector("#state[data-state=down]")
+        visitor.wait_for_selector("#state[data-state=down]")
     finally:
         api.process.send_signal(signal.SIGCONT)
-    page.wait_for_selector("#state[data-state=live]")
-    context.close()
+    visitor.wait_for_selector("#state[data-state=live]")
 
 
-def test_it_forgets_what_only_an_older_log_held(api, browser):
+def test_it_forgets_what_only_an_older_log_held(api, visitor):
     api.publish("stock-levels", api.make.level("OLD", 5), api.make.level("BOTH", 5))
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
-    page.goto(api.url)
-    shows(page, "OLD", 5)
+    shows(visitor, "OLD", 5)
     api.publish("stock-levels", api.make.level("BOTH", 2, version=(2_000, 1, 0)))
-    shows(page, "BOTH", 2)
-    row(page, "OLD").wait_for(state="detached")
-    assert skus_shown(page) == ["BOTH"]
-    context.close()
+    shows(visitor, "BOTH", 2)
+    row(visitor, "OLD").wait_for(state="detached")
+    assert skus_shown(visitor) == ["BOTH"]
