@@ -1,7 +1,7 @@
 // The board: loads what is there, then listens to /v1/live. Rows are kept and changed in place, never rebuilt whole.
 // Of a SKU the highest version stands, whichever way it came. Paused, nothing is taken in; going on loads anew.
 import { forgetPlans, plansAre } from "./ahead.js";
-import { ask, askAll, count, item, make } from "./parts.js";
+import { ask, askAll, count, item, make, some } from "./parts.js";
 
 const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MAX = 200, WORK_DAYS = 7, RETRY_MS = 1000, SILENT_MS = 10000, SKU_PAGES_MAX = 10, SAMPLES = 120;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
@@ -214,7 +214,7 @@ function chosen() {
   else if (order === "least") found.sort((a, b) => a.level.available - b.level.available || byName(a, b));
   else if (order === "name") found.sort(byName);
   else found.sort((a, b) => RANK[a.state] - RANK[b.state] || byName(a, b));
-  $("stock-hint").textContent = found.length > rowsShown ? `${rowsShown} of ${count.format(found.length)} SKUs` : `${count.format(found.length)} SKU${found.length === 1 ? "" : "s"}`;
+  $("stock-hint").textContent = found.length > rowsShown ? `${rowsShown} of ${count.format(found.length)} SKUs` : some(found.length, "SKU");
   $("more").hidden = found.length <= rowsShown || rowsShown >= ROWS_MAX;
   return found.slice(0, rowsShown);
 }
@@ -267,10 +267,10 @@ function drawLots(details, level) {
   found.sort((a, b) => (a.best_before || "9999") < (b.best_before || "9999") ? -1 : 1);
   const [summary, list] = details.children, held = found.filter((lot) => lot.status !== "approved").length;
   details.hidden = found.length === 0;
-  summary.textContent = `${found.length} lot${found.length === 1 ? "" : "s"}${held ? `, ${held} held back` : ""}`;
+  summary.textContent = `${some(found.length, "lot")}${held ? `, ${held} held back` : ""}`;
   list.replaceChildren(...found.map((lot) => {
     const item = make("li"), blocked = lot.blocked ? `, ${count.format(lot.blocked)} blocked` : "";
-    item.append(make("b", "", lot.lot), make("span", "", `${lot.at}, ${count.format(lot.on_hand)} units${blocked}`));
+    item.append(make("b", "", lot.lot), make("span", "", `${lot.at}, ${some(lot.on_hand)}${blocked}`));
     item.append(make("span", "", lot.best_before ? `best before ${lot.best_before}` : "no best-before"), make("span", `tag ${LOT_TONE[lot.status] || "dull"}`, plain(lot.status)));
     return item;
   }));
@@ -314,7 +314,7 @@ function workItems() { // what is open, the most urgent first
     for (const at of level.locations) found.push(...heldBack(level.sku, at));
     for (const at of level.locations) if (at.shortage > 0) found.push({ kind: "short", title: level.sku, text: `${at.location}: ${count.format(at.shortage)} owed and not there`, time: shortSince.get(`${level.sku}|${at.location}`) || "" });
   }
-  for (const order of paid.values()) found.push({ kind: "paid_unallocated", title: order.order_id, text: `${order.channel}: paid after it expired, ${count.format(order.units)} units are not held`, time: order.time });
+  for (const order of paid.values()) found.push({ kind: "paid_unallocated", title: order.order_id, text: `${order.channel}: paid after it expired, ${some(order.units)} not held`, time: order.time });
   for (const alert of noted.values()) {
     const item = notedItem(alert, begun);
     if (item) found.push({ title: alert.sku, time: alert.time, ...item });
@@ -323,17 +323,17 @@ function workItems() { // what is open, the most urgent first
 }
 
 function heldBack(sku, at) { // lots that must not stay where they are
-  const text = { recalled: "are frozen", expired: "are past their day" };
-  return at.lots.filter((lot) => text[lot.status]).map((lot) => ({ kind: lot.status, title: sku, text: `${at.location}: ${count.format(lot.on_hand)} units of lot ${lot.lot} ${text[lot.status]}`, time: "" }));
+  const text = { recalled: "frozen", expired: "past best before" };
+  return at.lots.filter((lot) => text[lot.status]).map((lot) => ({ kind: lot.status, title: sku, text: `${at.location}: ${some(lot.on_hand)} of lot ${lot.lot}, ${text[lot.status]}`, time: "" }));
 }
 
 function notedItem(alert, begun) { // null: it is over
   const place = skus.get(alert.sku)?.level.locations.find((one) => one.location === alert.location);
-  const lot = place?.lots.find((one) => one.lot === alert.lot), units = count.format(Math.abs(alert.units)), more = alert.note ? ` (${alert.note})` : "";
-  if (alert.kind === "expiring") return lot && !["recalled", "expired"].includes(lot.status) ? { kind: "expiring", text: `${alert.location}: ${count.format(lot.on_hand)} units of lot ${alert.lot}, best before ${lot.best_before}` } : null;
+  const lot = place?.lots.find((one) => one.lot === alert.lot), off = Math.abs(alert.units), more = alert.note ? ` (${alert.note})` : "";
+  if (alert.kind === "expiring") return lot && !["recalled", "expired"].includes(lot.status) ? { kind: "expiring", text: `${alert.location}: ${some(lot.on_hand)} of lot ${alert.lot}, best before ${lot.best_before}` } : null;
   if (alert.time && Date.parse(alert.time) < begun) return null; // nothing says when these are over
-  if (alert.kind === "discrepancy") return { kind: "discrepancy", text: `${alert.location}: ${units} units ${alert.units < 0 ? "missing" : "too many"}${more}` };
-  return { kind: "recount", text: `${alert.location}: ${alert.units ? `a count is off by ${units}; count again` : "a count came too late; count again"}${more}` };
+  if (alert.kind === "discrepancy") return { kind: "discrepancy", text: `${alert.location}: ${some(off)} ${alert.units < 0 ? "missing" : "too many"}${more}` };
+  return { kind: "recount", text: `${alert.location}: ${alert.units ? `a count is off by ${count.format(off)}; count again` : "a count came too late; count again"}${more}` };
 }
 
 function drawWork() {
@@ -346,9 +346,9 @@ function drawWork() {
 
 function drawOrders() {
   $("orders").replaceChildren(...orders.map((one) => {
-    const parts = [`${one.channel}, ${count.format(one.units)} unit${one.units === 1 ? "" : "s"}`];
+    const parts = [`${one.channel}, ${some(one.units)}`];
     for (const at of one.fulfilments) parts.push([at.location, plain(at.state), at.tracking.join(", "), plain(at.tracking_status)].filter(Boolean).join(" "));
-    for (const back of one.returns) parts.push(`return ${back.return_id} ${plain(back.state)}, ${count.format(back.units)} unit${back.units === 1 ? "" : "s"}`);
+    for (const back of one.returns) parts.push(`return ${back.return_id} ${plain(back.state)}, ${some(back.units)}`);
     if (one.payment_wanted) parts.push(`${one.payment_wanted} the payment`);
     return entry(one.status, plain(one.status), one.order_id, parts.join("; "), one.time);
   }));

@@ -1,5 +1,6 @@
 // What both parts of the page use: elements, numbers and questions to the API. Holds nothing.
 export const count = new Intl.NumberFormat("en");
+export const some = (number, what = "unit") => `${count.format(number)} ${what}${number === 1 ? "" : "s"}`;
 
 export const make = (tag, name, text) => {
   const element = document.createElement(tag);

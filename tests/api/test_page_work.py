@@ -54,6 +54,15 @@ def test_recalled_lots_come_first_and_leave_with_their_units(api, page):
     api.wait(lambda: [tag for tag, _ in work(page)] == ["discrepancy", "recount"])
 
 
+def test_one_unit_is_said_as_one(api, page):
+    api.publish("stock-levels", api.make.level("JRK-1", 5, at_location={"lots": [lot("L1", "recalled", units=1)]}))
+    api.publish("alerts", api.make.alert("JRK-1", "discrepancy", 1, units=-1, note="TR-4"))
+    api.wait(lambda: len(work(page)) == 2)
+    said = page.locator("#work").inner_text()
+    assert "1 unit of lot L1, frozen" in said
+    assert "1 unit missing (TR-4)" in said
+
+
 def test_what_happens_while_the_page_loads_is_there_when_it_has_loaded(api, page):
     api.publish("stock-levels", api.make.level("JRK-1", 5))
     page.locator("#levels tr", has_text="JRK-1").wait_for()
