@@ -41,7 +41,7 @@ HEADERS = {
 def build_app(settings: Settings, explain: Look | None = None, past: Look | None = None) -> FastAPI:
     """`explain`, `past`: how an order is explained and past stock found, if this process can read the logs itself."""
     feed = Feed(settings)
-    hub, workers = Live(feed), Workers(settings.run_dir)
+    hub, workers = Live(feed), Workers(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -64,7 +64,7 @@ def build_app(settings: Settings, explain: Look | None = None, past: Look | None
         docs_url=None, redoc_url=None,  # both load their pages from elsewhere; /openapi.json is here
         redirect_slashes=False,
     )  # fmt: skip
-    app.state.feed, app.state.live, app.state.workers, app.state.run_dir = feed, hub, workers, settings.run_dir
+    app.state.feed, app.state.live, app.state.workers, app.state.settings = feed, hub, workers, settings
     app.state.explainer, app.state.past = Explainer(explain), Explainer(past)
     problems.install(app)
     for router in (

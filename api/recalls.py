@@ -1,6 +1,6 @@
 """Recalls, and the trace of a lot.
 
-Reads: rows of the workers of this machine, asked anew each time (no topic holds movements). Guarantees: an answer is of
+Reads: rows of the workers, asked anew each time (no topic holds movements). Guarantees: an answer is of
 every partition, or it is a problem that names the missing ones. Does not belong here: opening a recall (the CLI).
 """
 
@@ -25,7 +25,7 @@ LotPath = Annotated[str, Path(pattern=LOT_PATTERN)]
 @router.get("/recalls", response_model=m.Recalls, responses=responses(503))
 def recalls(request: Request) -> Response:
     """Every lot that was ever recalled, with its last recall, the newest first."""
-    with Workers(request.app.state.run_dir) as workers:
+    with Workers(request.app.state.settings) as workers:
         answers = workers.recalls()
     _expect_all(answers)
     return _json({"items": all_recalls(answers)})
@@ -36,7 +36,7 @@ def trace(
     request: Request, lot: LotPath, sku: Annotated[list[OneSku] | None, Query(max_length=SKUS_MAX)] = None
 ) -> Response:
     """Where a lot came from, what was made of it, who got it, what is left, and whether that adds up."""
-    with Workers(request.app.state.run_dir) as workers:
+    with Workers(request.app.state.settings) as workers:
         account, answers = workers.account(lot, sku or [])
     _expect_all(answers)
     if not account.known and account.recall is None:

@@ -1,6 +1,6 @@
-"""What the workers of this machine say of themselves.
+"""What the workers say of themselves.
 
-Reads: `worker-PID.json` in the run folder, and `GET {url}/status` of each. Writes: nothing. Guarantees: short waits,
+Reads: where they are (`streams.addresses`), and `GET {url}/status` of each. Writes: nothing. Guarantees: short waits,
 few workers at a time; a worker that does not answer is reported as such, one whose process is gone is left out.
 Does not belong here: what a worker does.
 """
@@ -8,13 +8,13 @@ Does not belong here: what a worker does.
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx2
 
 from api.models import health as m
 from streams.addresses import WorkerAddress, worker_addresses
+from streams.settings import Settings
 
 ANSWER_SECONDS = 1.0
 EVERY_SECONDS = 2.0
@@ -23,9 +23,9 @@ EVERY_SECONDS = 2.0
 class Workers:
     """`watch()` runs for ever beside the server; `seen` is what it found last."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.seen: list[m.Worker] = []
-        self._run_dir = run_dir
+        self._settings = settings
 
     @property
     def halted(self) -> list[m.HaltedPartition]:
@@ -47,18 +47,20 @@ class Workers:
                 await asyncio.sleep(EVERY_SECONDS)
 
     async def look(self, client: httpx2.AsyncClient) -> list[m.Worker]:
-        addresses = await asyncio.to_thread(worker_addresses, self._run_dir)
+        addresses = await asyncio.to_thread(worker_addresses, self._settings)
         return list(await asyncio.gather(*(_ask(client, address) for address in addresses)))
 
 
 async def _ask(client: httpx2.AsyncClient, address: WorkerAddress) -> m.Worker:
-    silent = m.Worker(pid=address.pid, role=address.role, answers=False, ready=False, partitions=[])
+    silent = m.Worker(
+        pid=address.pid, address=address.place, role=address.role, answers=False, ready=False, partitions=[]
+    )  # fmt: skip
     try:
         answer = await client.get(f"{address.url.rstrip('/')}/status")
         said: dict[str, Any] = answer.json()
         return m.Worker(
-            pid=address.pid, role=address.role, answers=True, ready=bool(said.get("ready")),
-            partitions=said.get("partitions", []),
+            pid=said.get("pid", address.pid), address=address.place, role=said.get("role", address.role), answers=True,
+            ready=bool(said.get("ready")), partitions=said.get("partitions", []),
         )  # fmt: skip
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, AttributeError):
         return silent

@@ -1,6 +1,7 @@
-"""What a worker tells about itself, and the one thing it can be told: a small HTTP server on loopback.
+"""What a worker tells about itself, and the one thing it can be told: a small HTTP server.
 
-Reads the owner's status; writes its address to `run/worker-PID.json`, so that `smokehouse status` and the API find it.
+Reads the owner's status; writes its address to `run/worker-PID.json`, so that `smokehouse status` and the API find it
+on this machine; elsewhere SMOKEHOUSE_WORKERS tells them. Listens on loopback unless SMOKEHOUSE_WORKER says otherwise.
 `/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `POST /retry/TOPIC/PARTITION`; and for
 recalls, which ask for more than any topic holds, `/lots/LOT` (`?traces=0`: without its movements) and `/recalls`.
 Does not belong here: queries about stock and orders (the API), what a recall reads (`lot_rows`).
@@ -16,16 +17,18 @@ from aiohttp import web
 from streams.addresses import WorkerAddress, file_of, leave
 from streams.lot_rows import lot_pieces, recalls
 from streams.owner import PartitionOwner
-from streams.settings import LOOPBACK, Settings
+from streams.settings import LOOPBACK, Settings, split_address
+from streams.transport.failstop import AGENT_ERROR, die
 from tables.records import Lot
 
 
 class Health:
     """Serves while the worker runs."""
 
-    def __init__(self, settings: Settings, owner: PartitionOwner, role: str, host: str = LOOPBACK, port: int = 0):
+    def __init__(self, settings: Settings, owner: PartitionOwner, role: str):
         self._run_dir = settings.run_dir
-        self._owner, self._role, self._host, self._port = owner, role, host, port
+        self._owner, self._role = owner, role
+        self._host, self._port = split_address(settings.worker)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -37,10 +40,13 @@ class Health:
         ])  # fmt: skip
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as error:
+            die(AGENT_ERROR, f"SMOKEHOUSE_WORKER={self._host}:{self._port}: {error.strerror or error}")
         port = self._runner.addresses[0][1]
-        leave(self._run_dir, WorkerAddress(os.getpid(), f"http://{self._host}:{port}", self._role))
+        host = LOOPBACK if self._host == "0.0.0.0" else self._host
+        leave(self._run_dir, WorkerAddress(os.getpid(), f"http://{host}:{port}", self._role))
 
     async def stop(self) -> None:
         file_of(self._run_dir, os.getpid()).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Asks the workers of this machine about lots and recalls, and says which partitions nobody answered for.
+"""Asks the workers about lots and recalls, and says which partitions nobody answered for.
 
-Reads: `worker-PID.json` in the run folder, `/lots/LOT`, `/recalls` and `/status` of each worker. Writes: nothing.
+Reads: where they are (`addresses`), `/lots/LOT`, `/recalls` and `/status` of each worker. Writes: nothing.
 Guarantees: of a partition that two workers answer for, the one that is further counts; an answer that broke off is no
 answer; who does not answer in time is missing, with a reason. Does not belong here: what the answers come to
 (`tables.lot_account`), what a worker reads (`streams.lot_rows`).
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -19,6 +18,7 @@ import httpx2
 import msgspec
 
 from streams.addresses import WorkerAddress, worker_addresses
+from streams.settings import Settings
 from streams.topics import WAREHOUSE
 from tables.lot_account import account, told
 from tables.lot_sections import LotAccount, LotPartition, Recall
@@ -26,7 +26,7 @@ from tables.rows import RecallRow
 
 REACH_SECONDS = 1.0  # to be there at all
 ANSWER_SECONDS = 60.0  # between two pieces of an answer: a worker that is busy answers slice by slice
-NOBODY = "no worker of this machine answers (see: smokehouse status; smokehouse worker starts one)"
+NOBODY = "no worker answers (see: smokehouse status; smokehouse worker starts one)"
 
 
 class RecallPartition(msgspec.Struct, kw_only=True):
@@ -61,13 +61,13 @@ def named(whys: dict[int, str]) -> str:
 
 
 class Workers:
-    """The workers that left their address in `run_dir`. `partitions`: how many the log has, 0 if nobody knows yet.
+    """The workers that the settings lead to. `partitions`: how many the log has, 0 if nobody knows yet.
 
     `answer_seconds`: how long one may be silent within an answer; who has to be done by a time gives less of it.
     """
 
-    def __init__(self, run_dir: Path, partitions: int = 0, answer_seconds: float = ANSWER_SECONDS) -> None:
-        self._run_dir = run_dir
+    def __init__(self, settings: Settings, partitions: int = 0, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._settings = settings
         self._partitions = partitions
         timeout = httpx2.Timeout(answer_seconds, connect=REACH_SECONDS)
         self._http = httpx2.Client(timeout=timeout, trust_env=False)
@@ -108,7 +108,7 @@ class Workers:
 
     def _ask(self, path: str, kind: type[_Part]) -> Answers[_Part]:
         best: dict[int, tuple[tuple[int, int], _Part]] = {}
-        for parts in self._threads.map(lambda a: self._parts(a, path, kind), worker_addresses(self._run_dir)):
+        for parts in self._threads.map(lambda a: self._parts(a, path, kind), worker_addresses(self._settings)):
             for part in parts:
                 self._partitions = max(self._partitions, part.partitions)
                 # Only a partition that was just lost has two answers; of recalls either will do.
@@ -132,12 +132,12 @@ class Workers:
         if not missing:
             return {}
         whys = dict.fromkeys(missing, NOBODY)
-        addresses = worker_addresses(self._run_dir)
-        silent: list[int] = []
+        addresses = worker_addresses(self._settings)
+        silent: list[str] = []
         # All at once: whoever waits for them has a limit, and each that stands still takes its time.
         for address, entries in zip(addresses, self._threads.map(self._status, addresses), strict=True):
             if entries is None:
-                silent.append(address.pid)
+                silent.append(address.name)
             for entry in entries or ():
                 number = entry.get("partition")
                 if entry.get("topic") != WAREHOUSE.name or number not in whys:
@@ -153,21 +153,18 @@ class Workers:
         return whys
 
     def _status(self, address: WorkerAddress) -> list[dict[str, Any]] | None:
-        """Its partitions; none if nobody is at the address; None if somebody is there and does not answer."""
+        """Its partitions; none if nobody is there; None if somebody is, or ought to be, and does not answer."""
         try:
             return list(self._http.get(address.url.rstrip("/") + "/status", timeout=REACH_SECONDS).json()["partitions"])
         except httpx2.TimeoutException:
             return None
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError):
-            return []
+            return [] if address.pid else None  # a process that ends, or an address that was given to us
 
 
-def _silence(pids: list[int]) -> str:
+def _silence(names: list[str]) -> str:
     """Of a partition that may be theirs: a worker that stands still cannot say which it has."""
-    who = ", ".join(map(str, sorted(pids)))
-    if len(pids) == 1:
-        return f"the worker with PID {who} does not answer (see: smokehouse status)"
-    return f"the workers with PIDs {who} do not answer (see: smokehouse status)"
+    return f"a worker does not answer: {', '.join(sorted(names))} (see: smokehouse status)"
 
 
 def all_recalls(answers: Answers[RecallPartition]) -> list[Recall]:

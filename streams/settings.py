@@ -17,6 +17,7 @@ PARTITIONS_DEFAULT = 4  # one machine; a cluster takes 12 or more
 CHECKPOINT_SECONDS = 1.0
 CHECKPOINT_RECORDS = 10_000
 IN_FLIGHT_RECORDS = 10_000
+HOSTS_MAX = 64  # that one setting may name
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SESSION_SECONDS_KAFKA = 10.0
 SESSION_SECONDS_EMBEDDED = 6.0  # the embedded broker lets a member join only after half of it
@@ -45,6 +46,8 @@ class Settings:
     embedded: bool = True
     session_seconds: float = 0.0  # 0: by the kind of broker
     instance_id: str = ""  # static membership: one unique stable name per replica
+    worker: str = f"{LOOPBACK}:0"  # where a worker answers questions about itself; port 0: any that is free
+    workers: str = ""  # where to ask workers; "": those that left their address in the run folder
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home}, bootstrap={self.bootstrap}, api={self.api}, prefix={self.prefix!r})"
@@ -70,7 +73,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=Path(env.get("SMOKEHOUSE_HOME") or ".smokehouse").absolute(),
         bootstrap=_hosts(env, "SMOKEHOUSE_BOOTSTRAP", f"{LOOPBACK}:9092"),
-        api=_hosts(env, "SMOKEHOUSE_API", f"{LOOPBACK}:8000"),
+        api=_hosts(env, "SMOKEHOUSE_API", f"{LOOPBACK}:8000", most=1),
         demo=_flag(env, "SMOKEHOUSE_DEMO", default=False),
         prefix=_prefix(env),
         security_protocol=_one_of(
@@ -85,6 +88,8 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         embedded=_flag(env, "SMOKEHOUSE_EMBEDDED", default=True),
         session_seconds=_seconds(env, "SMOKEHOUSE_SESSION_SECONDS"),
         instance_id=env.get("SMOKEHOUSE_INSTANCE_ID", ""),
+        worker=_hosts(env, "SMOKEHOUSE_WORKER", f"{LOOPBACK}:0", most=1),
+        workers=_hosts(env, "SMOKEHOUSE_WORKERS", ""),
     )
 
 
@@ -112,12 +117,16 @@ def split_address(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _hosts(env: Mapping[str, str], name: str, default: str) -> str:
-    value = env.get(name) or default
-    for part in value.split(","):
+def _hosts(env: Mapping[str, str], name: str, default: str, *, most: int = HOSTS_MAX) -> str:
+    value = env.get(name, "")
+    if not value:
+        return default
+    parts = value.split(",")
+    for part in parts:
         host, _, port = part.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise SettingError(f"{name}={value!r}: give host:port, for example {default}")
+        if len(parts) > most or not host or not port.isdigit() or not 0 < int(port) < 65536:
+            several = ", several with commas" if most > 1 else ""
+            raise SettingError(f"{name}={value!r}: give host:port{several}, for example {LOOPBACK}:9092")
     return value
 
 

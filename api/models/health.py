@@ -48,7 +48,8 @@ class WorkerPartition(BaseModel):
 
 
 class Worker(BaseModel):
-    pid: int
+    pid: int = Field(description="On its own machine; 0: it does not answer, and its address alone is known")
+    address: str = Field(description="Where it answers questions about itself", examples=["127.0.0.1:40021"])
     role: str
     answers: bool
     ready: bool

@@ -14,7 +14,6 @@ import time
 from typing import Annotated, Any, Literal
 
 import httpx2
-import msgspec
 from cyclopts import App, Parameter
 
 from streams import logs
@@ -54,7 +53,7 @@ def up(
     partitions
         Of a new log; default 4.
     """
-    settings = read_settings().with_(embedded=broker == "embedded")
+    settings = read_settings().with_(embedded=broker == "embedded", workers="")  # its own
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     children: list[Child] = []
@@ -89,11 +88,13 @@ def status(*, api: bool = True, json_output: Json = False) -> None:
     api
         Whether the query API has to be there too.
     """
-    told = _status(connected(ASK_SECONDS), api=api)
+    settings = connected(ASK_SECONDS)
+    told = _status(settings, api=api)
     if json_output:
         put_json(told)
     else:
-        columns = ("topic", "partition", "state", "offset", "committed", "worker", "reason", "remedy")
+        who = "address" if settings.workers else "worker"  # a PID says something on its own machine alone
+        columns = ("topic", "partition", "state", "offset", "committed", who, "reason", "remedy")
         put_table("", columns, [tuple(p.get(c) for c in columns) for p in told["partitions"]])
         for problem in told["problems"]:
             say(f"not ready: {problem}")
@@ -114,9 +115,9 @@ def retry(topic: Literal["orders", "warehouse"], partition: int, *, json_output:
         if answer.status_code == 200:
             if json_output:
                 put_json({"topic": topic, "partition": partition, "worker": told["pid"]})
-            say(f"{topic}[{partition}] resumes on worker {told['pid']}")
+            say(f"{topic}[{partition}] resumes on worker {told['pid']} at {told['address']}")
             return
-    fail(f"no worker on this machine has {topic}[{partition}] standing still; see: smokehouse status")
+    fail(f"no worker that answers has {topic}[{partition}] standing still; see: smokehouse status")
 
 
 # -- up ----------------------------------------------------------------------------------------------------------------
@@ -140,6 +141,7 @@ def _children(settings: Settings, workers: int, demo: bool) -> list[Child]:
     env = {
         "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
         "SMOKEHOUSE_API": settings.api, "SMOKEHOUSE_EMBEDDED": "1" if settings.embedded else "0",
+        "SMOKEHOUSE_WORKER": "", "SMOKEHOUSE_WORKERS": "",  # its own, on this machine
     }  # fmt: skip
     log = settings.home / "log"
     names = [f"worker-{n + 1}" for n in range(workers)]
@@ -186,20 +188,20 @@ def _interrupt(*_: object) -> None:
 
 
 def _client() -> httpx2.Client:
-    """For questions to this machine: a proxy of the environment is for the world outside."""
+    """For questions to our own processes: a proxy of the environment is for the world outside."""
     return httpx2.Client(timeout=ASK_SECONDS, trust_env=False)
 
 
 def _workers(settings: Settings) -> list[dict[str, Any]]:
-    """Each worker of this machine that answers: its address and what it tells."""
+    """Each worker that answers: its address and what it tells."""
     found = []
     with _client() as client:  # one for all: making it costs more than a question
-        for address in worker_addresses(settings.run_dir):
+        for address in worker_addresses(settings):
             try:
                 told = client.get(f"{address.url}/status").json()
             except (ValueError, httpx2.HTTPError):
                 continue  # it ends, or is about to begin
-            found.append(msgspec.structs.asdict(address) | told)
+            found.append({"url": address.url, "address": address.place, "role": address.role} | told)
     return found
 
 
@@ -211,13 +213,16 @@ def _status(settings: Settings, *, api: bool) -> dict[str, Any]:
         problems.append(f"topics are missing: {', '.join(missing)} (smokehouse topics apply)")
     workers = _workers(settings)
     if not workers:
-        problems.append("no worker answers on this machine (smokehouse worker)")
-    partitions: list[dict[str, Any]] = [{**p, "worker": w["pid"]} for w in workers for p in w["partitions"]]
+        where = f"at {settings.workers} (SMOKEHOUSE_WORKERS)" if settings.workers else "on this machine"
+        problems.append(f"no worker answers {where} (smokehouse worker)")
+    partitions: list[dict[str, Any]] = [
+        {**p, "worker": w["pid"], "address": w["address"]} for w in workers for p in w["partitions"]
+    ]
     for log in LOGS:
         for number in range(there.get(log.name, 0)):
             states = [p for p in partitions if (p["topic"], p["partition"]) == (log.name, number)]
             if not any(p["state"] == "ready" for p in states):
-                state = states[0]["state"] if states else "of no worker here"
+                state = states[0]["state"] if states else "of no worker that answers"
                 more = f": {states[0]['reason']}. {states[0]['remedy']}" if state == "halted" else ""
                 problems.append(f"{log.name}[{number}] is {state}{more}")
     if api:
@@ -225,7 +230,8 @@ def _status(settings: Settings, *, api: bool) -> dict[str, Any]:
     partitions.sort(key=lambda p: (p["topic"], p["partition"]))
     return {"ready": not problems, "problems": problems, "bootstrap": settings.bootstrap,
             "broker": "embedded" if settings.embedded else "kafka", "partitions": partitions,
-            "workers": [{"pid": w["pid"], "role": w["role"], **w["counters"]} for w in workers]}  # fmt: skip
+            "workers": [{"pid": w["pid"], "address": w["address"], "role": w["role"], **w["counters"]}
+                        for w in workers]}  # fmt: skip
 
 
 def _api_problems(settings: Settings) -> list[str]:

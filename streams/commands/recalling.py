@@ -102,7 +102,7 @@ def close_recall(lot: str, /, *, reason: str, json_output: Json = False) -> None
         id=f"recall-closed:{lot}:{uuid4().hex[:12]}", time=_now(), lot=lot, reason=reason
     ))  # fmt: skip
     settings, count = _log()
-    with Workers(settings.run_dir, count, ANSWER_SECONDS) as workers:
+    with Workers(settings, count, ANSWER_SECONDS) as workers:
         before = workers.lot(lot, traces=False)
     if not any(rows.recall is not None and rows.recall.state == "open" for rows in before.found):
         fail(before.trouble or f"no recall of lot {lot!r} is open; see: smokehouse recall list")
@@ -147,7 +147,7 @@ def report(
         msgspec.convert(lot, r.Lot)
     except msgspec.ValidationError as error:
         fail(f"lot {lot!r}: {error}", EXIT_ARGUMENTS)
-    with Workers(read_settings().run_dir) as workers:
+    with Workers(read_settings()) as workers:
         account, answers = workers.account(lot, sku or [])
     if answers.missing and not partial:
         fail(f"{answers.trouble}. What they know would be missing; --partial prints the rest all the same")
@@ -177,7 +177,7 @@ def report(
 @recall_app.command(name="list")
 def list_recalls(*, json_output: Json = False) -> None:
     """Every lot that was ever recalled: its last recall, the newest first. Exits with 1 if a partition is silent."""
-    with Workers(read_settings().run_dir) as workers:
+    with Workers(read_settings()) as workers:
         answers = workers.recalls()
     found = all_recalls(answers)
     if json_output:
@@ -203,7 +203,7 @@ def _everywhere(
     began = time.monotonic()
     written = _write(settings, count, record)
     done: dict[int, Acknowledged] = {}
-    with Workers(settings.run_dir, count, ANSWER_SECONDS) as workers:
+    with Workers(settings, count, ANSWER_SECONDS) as workers:
         while True:
             answers: Answers[LotPartition] = workers.lot(record.lot, traces=False)
             seconds = time.monotonic() - began

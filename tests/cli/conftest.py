@@ -57,7 +57,8 @@ class Shop:
         s = self.settings
         return os.environ | {
             "SMOKEHOUSE_HOME": str(s.home), "SMOKEHOUSE_BOOTSTRAP": s.bootstrap, "SMOKEHOUSE_PREFIX": s.prefix,
-            "SMOKEHOUSE_API": s.api, "PYTHONPATH": str(ROOT), "COLUMNS": "400",
+            "SMOKEHOUSE_API": s.api, "PYTHONPATH": str(ROOT), "COLUMNS": "400", "SMOKEHOUSE_WORKERS": s.workers,
+            "SMOKEHOUSE_WORKER": "" if s.worker.endswith(":0") else s.worker,
             "PYTHONUNBUFFERED": "",  # a command flushes by itself
         }  # fmt: skip
 

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from streams.addresses import WorkerAddress, leave
+from streams.brokers.process import free_port
 from streams.ends import last_offsets
 from streams.lot_answers import Workers
 from tables import records as r
@@ -41,7 +42,7 @@ class Warehouse:
         with (self.settings.home / "worker.log").open("wb") as log:
             self.shop.start("worker", "--role", "stock", stdout=log, stderr=log)
         ends = self.written()
-        with Workers(self.settings.run_dir) as workers:
+        with Workers(self.settings) as workers:
             self.shop.wait_for(lambda: {
                 part.partition for part in workers.lot(LOT, traces=False).found if part.offset >= ends[part.partition]
             } == ends.keys())  # fmt: skip
@@ -187,11 +188,46 @@ def test_a_worker_that_stands_still_is_named_within_the_time_that_is_promised(wa
         opened_seconds = time.monotonic() - began
         closed = warehouse.recall("close", LOT, "--reason", "over", code=1)
         closed_seconds = time.monotonic() - began - opened_seconds
-    why = f"warehouse[3]: the worker with PID {os.getpid()} does not answer"
+    why = f"warehouse[3]: a worker does not answer: PID {os.getpid()} (see"
     assert (why in opened.stderr, why in closed.stderr) == (True, True)
-    assert "no worker of this machine answers" not in opened.stderr
+    assert "no worker answers" not in opened.stderr
     assert opened_seconds < 20.0, "13 s, and what a busy machine needs to start the command"
     assert closed_seconds < 10.0
+
+
+def test_workers_on_other_machines_are_asked_where_the_settings_say(warehouse):
+    """A home of its own is what makes a machine: nobody finds the others by their files."""
+    shop, places = warehouse.shop, [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    warehouse.receive(JERKY, 5)
+    for n, place in enumerate(places):
+        home = warehouse.settings.home / f"machine-{n}"
+        home.mkdir()
+        with (home / "worker.log").open("wb") as log:
+            shop.with_settings(home=home, worker=place).start("worker", stdout=log, stderr=log)
+    everywhere = shop.with_settings(workers=",".join(places))
+
+    def shared():
+        told = json.loads(everywhere.start("status", "--no-api", "--json").communicate()[0])
+        return told if told["ready"] and len({p["address"] for p in told["partitions"]}) == 2 else None
+
+    told = shop.wait_for(shared)
+    assert {worker["address"] for worker in told["workers"]} == set(places)
+    assert all(place in everywhere.run("status", "--no-api").stdout for place in places)
+    opened = json.loads(everywhere.run("recall", "open", LOT, "--reason", "metal", "--json").stdout)
+    assert (opened["acknowledged"], len(opened["partitions"])) == (True, 4)
+    assert json.loads(everywhere.run("recall", "report", LOT, "--json").stdout)["totals"]["frozen"] == 5
+    assert "no worker answers" in shop.run("recall", "report", LOT, code=1).stderr
+    lost = f"127.0.0.1:{free_port()}"
+    partly = shop.with_settings(workers=f"{places[0]},{lost}").run("recall", "report", LOT, code=1)
+    assert f"a worker does not answer: {lost}" in partly.stderr
+
+
+def test_a_worker_that_cannot_listen_where_it_is_told_says_so(warehouse):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        refused = warehouse.shop.with_settings(worker=place).run("worker", code=70)
+    assert f"SMOKEHOUSE_WORKER={place}: " in refused.stderr
+    assert "in use" in refused.stderr
 
 
 def test_without_a_worker_nothing_is_reported_and_a_recall_is_written_all_the_same(warehouse):

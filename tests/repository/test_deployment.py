@@ -37,6 +37,11 @@ def test_compose_runs_kafka_topics_two_workers_the_api_and_the_forecaster() -> N
         assert f"command: [{command}]" in service(name)
 
 
+def test_compose_asks_its_workers_where_they_listen() -> None:
+    assert "SMOKEHOUSE_WORKER: 0.0.0.0:8001 " in service("worker")
+    assert "SMOKEHOUSE_WORKERS: worker:8001 " in COMPOSE.partition("services:")[0]
+
+
 def test_compose_publishes_ports_on_this_machine_only() -> None:
     ports = re.findall(r'^      - "(\S+:\d+)"', COMPOSE, re.MULTILINE)
     assert sorted(ports) == ["127.0.0.1:8000:8000", "127.0.0.1:9092:9092"]

@@ -32,6 +32,8 @@ HOLDS = {
     "SMOKEHOUSE_EMBEDDED": ("0", "embedded", False),
     "SMOKEHOUSE_SESSION_SECONDS": ("12.5", "session_seconds", 12.5),
     "SMOKEHOUSE_INSTANCE_ID": ("worker-0", "instance_id", "worker-0"),
+    "SMOKEHOUSE_WORKER": ("0.0.0.0:8001", "worker", "0.0.0.0:8001"),
+    "SMOKEHOUSE_WORKERS": ("a:8001,b:8001", "workers", "a:8001,b:8001"),
 }
 
 WRONG = [
@@ -42,6 +44,11 @@ WRONG = [
     ("SMOKEHOUSE_BOOTSTRAP", "a:65536"),
     ("SMOKEHOUSE_API", ":8000"),
     ("SMOKEHOUSE_API", "127.0.0.1:http"),
+    ("SMOKEHOUSE_API", "127.0.0.1:8000,127.0.0.1:8001"),
+    ("SMOKEHOUSE_WORKER", "127.0.0.1:0"),
+    ("SMOKEHOUSE_WORKER", "a:8001,b:8001"),
+    ("SMOKEHOUSE_WORKERS", "worker"),
+    ("SMOKEHOUSE_WORKERS", ",".join(["worker:8001"] * 65)),
     ("SMOKEHOUSE_DEMO", "perhaps"),
     ("SMOKEHOUSE_EMBEDDED", "2"),
     ("SMOKEHOUSE_SECURITY_PROTOCOL", "TLS"),

@@ -1,0 +1,70 @@
+"""Workers elsewhere are looked at where the settings say; one that is not there is told of by its address."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx2
+import pytest
+
+from api.workers import Workers
+from streams.brokers.process import free_port
+from streams.settings import from_environment
+
+READY = {"topic": "orders", "partition": 0, "state": "ready", "offset": 7}
+
+
+@pytest.fixture
+def elsewhere():
+    """The address of a worker of which nothing stands in this machine's run folder."""
+
+    class Worker(BaseHTTPRequestHandler):
+        def do_GET(self):
+            told = json.dumps({"ready": True, "pid": 17, "role": "all", "partitions": [READY]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Worker) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def looked(tmp_path, *places):
+    """What the API finds of the workers at these places."""
+    settings = from_environment({"SMOKEHOUSE_HOME": str(tmp_path), "SMOKEHOUSE_WORKERS": ",".join(places)})
+    workers = Workers(settings)
+
+    async def look():
+        async with httpx2.AsyncClient(timeout=10.0, trust_env=False) as client:
+            workers.seen = await workers.look(client)
+
+    with ThreadPoolExecutor(1) as thread:  # the page's tests hold a loop in the main thread
+        thread.submit(asyncio.run, look()).result(30)
+    return workers
+
+
+def test_a_worker_elsewhere_says_what_it_has(tmp_path, elsewhere):
+    found = looked(tmp_path, elsewhere)
+    [worker] = found.seen
+    assert (worker.address, worker.pid, worker.role, worker.answers) == (elsewhere, 17, "all", True)
+    assert [p.model_dump(include=READY.keys()) for p in worker.partitions] == [READY]
+    assert found.ready
+
+
+def test_a_worker_that_is_not_where_it_was_said_to_be_is_not_ready(tmp_path, elsewhere):
+    nowhere = f"127.0.0.1:{free_port()}"
+    found = looked(tmp_path, elsewhere, nowhere)
+    assert {(w.address, w.answers) for w in found.seen} == {(elsewhere, True), (nowhere, False)}
+    assert not found.ready
