@@ -36,7 +36,7 @@ from tables.rows import PARTITION_KEY, PartitionRow
 from tables.store import RowStore, changelog_key, version_bytes
 from tables.table import Table
 
-VIEW_SECONDS = 0.1  # levels and orders are published at most so late; demand at the next checkpoint
+VIEW_SECONDS = 0.1  # levels and decided orders are published at most so late; the rest at the next checkpoint
 TICK_SECONDS = 1.0
 SLOW_TICK_MS = 60_000  # a log without open deadlines is told the time once a minute
 UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
@@ -186,7 +186,7 @@ class PartitionOwner:
         """For ever: what has changed is published, at most `VIEW_SECONDS` late."""
         while True:
             async for owned in self.each_live(VIEW_SECONDS):
-                self._publish(owned, days=False)
+                self._publish(owned, whole=False)
                 self._sweep(owned)
                 self.outbox.leave()
 
@@ -337,12 +337,12 @@ class PartitionOwner:
                 log.warning("no end of %s: the local store will not be kept", changelog)
         owned.store.close(end, owned.partition.table.index)
 
-    def _publish(self, owned: Owned, *, days: bool = True) -> None:
+    def _publish(self, owned: Owned, *, whole: bool = True) -> None:
         partition = owned.partition
         # Of what was recovered some rows may be ahead of others, until the log is read as far as the newest of them.
-        whole = partition.views.of_one_row or (partition.next_offset << INDEX_BITS) > owned.newest
-        if partition.state is not None and whole:
-            partition.views.publish(partition.table, partition.state, self.outbox, days=days)
+        settled = partition.views.of_one_row or (partition.next_offset << INDEX_BITS) > owned.newest
+        if partition.state is not None and settled:
+            partition.views.publish(partition.table, partition.state, self.outbox, whole=whole)
 
     def _tick(self, owned: Owned) -> None:
         owned.tick_ms = time.time_ns() // 1_000_000

@@ -74,10 +74,14 @@ class OrderViews:
             self._orders.update((key, table.get(key)) for key, _ in found)
             yield
 
-    def publish(self, table: Table, log: PartitionRow, outbox: Outbox, *, days: bool = True) -> None:
+    def publish(self, table: Table, log: PartitionRow, outbox: Outbox, *, whole: bool = True) -> None:
+        """`whole`: orders that are not decided yet too. Most are within milliseconds, and then nobody missed them; the
+        others are told at the checkpoint."""
         orders, self._orders = self._orders, {}
-        for row in orders.values():
-            if row.state == DELETED:
+        for key, row in orders.items():
+            if row.state == "pending" and not whole:
+                self._orders[key] = row
+            elif row.state == DELETED:
                 outbox.retract(ORDER_STATUS.name, row.order_id)
             else:
                 outbox.publish(ORDER_STATUS.name, row.order_id, status(row, log))
@@ -122,12 +126,12 @@ class StockViews:
                 self._days.update(dict.fromkeys(_days_of(row, row.outs)))
             yield
 
-    def publish(self, table: Table, log: PartitionRow, outbox: Outbox, *, days: bool = True) -> None:
-        """`days`: the demand of the days too. Nobody waits for it, so a checkpoint is soon enough."""
+    def publish(self, table: Table, log: PartitionRow, outbox: Outbox, *, whole: bool = True) -> None:
+        """`whole`: the demand of the days too. Nobody waits for it, so a checkpoint is soon enough."""
         skus, self._skus = self._skus, {}
         for sku in skus:
             outbox.publish(STOCK_LEVELS.name, sku, stock_levels(table, sku, log, self._lots))
-        if not days:
+        if not whole:
             return
         keys, self._days = self._days, {}
         for key in keys:

@@ -67,7 +67,7 @@ def test_a_long_list_is_looked_up_once_and_again_after_one_of_its_lots_has_chang
         table.put(changed)
         views.touch(changed)
         before = table.looked
-        views.publish(table, LOG, told, days=False)
+        views.publish(table, LOG, told, whole=False)
         assert told.levels[-1] == stock_levels(table, "JERKY", LOG), "as if every row had been looked at"
         return table.looked - before - 2 * KEPT_FROM  # those of the line above
 

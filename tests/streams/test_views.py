@@ -52,9 +52,9 @@ def day(ordered, offset, name="JERKY"):
 DAY = "demand|JERKY|W1|2023-11-14"
 
 
-def order(n, offset):
+def order(n, offset, state="confirmed"):
     row = rows.OrderRow(
-        place_of(offset), f"o{n}", "confirmed", "shop", "captured", 0, (), False, "", b"", 0, 1, "all_or_nothing",
+        place_of(offset), f"o{n}", state, "shop", "captured", 0, (), False, "", b"", 0, 1, "all_or_nothing",
         ("W1",), (), (), (), (), (), (), (), "", "", 0, (), (), (), (), None, (), (), "", (), (), 0,
     )  # fmt: skip
     return {f"order|o{n}": row}
@@ -73,10 +73,10 @@ class Shown:
             self.table.put(some)
             self.views.touch(some)
 
-    async def published(self, topic, kind, days=True):
+    async def published(self, topic, kind, whole=True):
         """What is new on the topic since the last call."""
         before = {(m.partition(), m.offset()) for m in self.topics.read(topic)}
-        self.views.publish(self.table, LOG, self.outbox, days=days)
+        self.views.publish(self.table, LOG, self.outbox, whole=whole)
         await self.outbox.barrier()
         self.found = [m for m in self.topics.read(topic) if (m.partition(), m.offset()) not in before]
         return [msgspec.json.decode(m.value(), type=kind) for m in self.found]
@@ -112,7 +112,7 @@ async def test_only_what_changed_is_published(shelves):
 
 async def test_the_demand_of_days_waits_for_a_checkpoint_levels_do_not(shelves):
     shelves.put(sku() | stock(3, 3) | day(2, 2))
-    assert [x.sku for x in await shelves.published("stock-levels", r.StockLevels, days=False)] == ["JERKY"]
+    assert [x.sku for x in await shelves.published("stock-levels", r.StockLevels, whole=False)] == ["JERKY"]
     assert shelves.topics.read("demand") == []
     shelves.put(day(4, 4))
     assert [x.version for x in await shelves.published("demand", r.Demand)] == [(7, 4, 0)]
@@ -131,6 +131,17 @@ async def test_an_order_changed_often_is_published_once_with_its_newest_version(
     orders.put(order(1, 3), order(1, 4), order(2, 5), {"res|o1|1": object(), "partition": LOG})
     found = await orders.published("order-status", r.OrderStatus)
     assert sorted((x.order_id, x.version) for x in found) == [("o1", (7, 4, 0)), ("o2", (7, 5, 0))]
+    assert await orders.published("order-status", r.OrderStatus) == []
+
+
+async def test_an_order_that_is_not_decided_yet_waits_for_a_checkpoint(orders):
+    """Most are decided by then, and published once."""
+    orders.put(order(1, 3, "pending"), order(2, 4, "pending"), order(3, 5, "on_hold"))
+    assert [x.order_id for x in await orders.published("order-status", r.OrderStatus, whole=False)] == ["o3"]
+    orders.put(order(2, 6))
+    assert [x.status for x in await orders.published("order-status", r.OrderStatus, whole=False)] == ["confirmed"]
+    [waits] = await orders.published("order-status", r.OrderStatus)
+    assert (waits.order_id, waits.status, waits.version) == ("o1", "pending", (7, 3, 0))
     assert await orders.published("order-status", r.OrderStatus) == []
 
 
