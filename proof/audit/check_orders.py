@@ -236,13 +236,10 @@ class Orders:
             self._findings.checked["order_status"] += 1
 
     def _document(self, order: Order, said: r.OrderStatus, spot: Spot) -> None:
-        expected, found = _document(order), _published(said, order)
-        if order.edit is not None:  # its lines wait for stock: nobody owns them yet
-            expected["lines"], expected["totals"] = found["lines"], found["totals"]
-        wrong = [name for name, value in expected.items() if found[name] != value]
+        wrong = differences(order, said)
         if wrong:
-            self._findings.add("order_status", said.order_id, spot, {x: expected[x] for x in wrong},
-                               {x: found[x] for x in wrong})  # fmt: skip
+            self._findings.add("order_status", said.order_id, spot, {name: x for name, (x, _) in wrong.items()},
+                               {name: x for name, (_, x) in wrong.items()})  # fmt: skip
 
     def _equation(self, said: r.OrderStatus, spot: Spot) -> None:
         for line in said.lines:
@@ -260,6 +257,14 @@ class Orders:
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
+
+
+def differences(order: Order, said: r.OrderStatus) -> dict[str, tuple[Any, Any]]:
+    """What a document of this very version tells otherwise than the book: name -> (by the book, told)."""
+    expected, found = _document(order), _published(said, order)
+    if order.edit is not None:  # its lines wait for stock: nobody owns them yet
+        expected["lines"], expected["totals"] = found["lines"], found["totals"]
+    return {name: (value, found[name]) for name, value in expected.items() if found[name] != value}
 
 
 def _document(order: Order) -> dict[str, Any]:

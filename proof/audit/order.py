@@ -181,8 +181,8 @@ class Order:
         return frozenset(partition_of_sku(sku, log.partitions) for sku in skus)
 
     def of(self, sku: str, *, first: str = "") -> list[Line]:
-        """Its lines of a SKU, those at a location first."""
-        return sorted((x for x in self.lines if x.sku == sku), key=lambda x: x.location != first)
+        """Its lines of a SKU, those at `first` before the others, if it names a location."""
+        return sorted((x for x in self.lines if x.sku == sku), key=lambda x: first not in ("", x.location))
 
     def held_at(self, location: str) -> int:
         return sum(x.allocated for x in self.lines if x.location == location)

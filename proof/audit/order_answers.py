@@ -6,6 +6,8 @@ belong here: facts about the order (`order_facts` and its siblings).
 
 from __future__ import annotations
 
+from collections import Counter
+
 from proof.audit.intake import LogState
 from proof.audit.order import GOOD, Line, Order, decide, give_back
 from proof.audit.order_edits import edit_answered, end_edit, next_edit
@@ -22,6 +24,7 @@ def ask(order: Order, log: LogState) -> None:
     order.reset_lines()
     order.turns, order.refused, order.could = None, {}, {}
     order.trimmed.clear()
+    order.whole = Counter({kit: units for kit, (units, _) in order.kits.items()})
 
 
 def answered(order: Order, record: r.ReserveAnswered, place: int, ms: int, log: LogState) -> bool | str:

@@ -158,8 +158,9 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
         order.fulfilment(location).left = True
     if record.final:
         _give_up(order, record.location, place, ms)
-    _began(order, worked=bool(left_from) or record.final, place=place, ms=ms, log=log)
     settle(order)
+    # A last parcel with nothing of the order is no work on it, unless it leaves nothing that could be edited.
+    _began(order, worked=bool(left_from) or order.state == "cancelled", place=place, ms=ms, log=log)
     return True
 
 

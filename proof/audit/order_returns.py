@@ -43,7 +43,8 @@ def _inspect(order: Order, sku: str, units: int) -> int:
             line.returned += count
             accepted += count
     order.said["return", sku] += accepted
-    if order.state in ("shipped", "delivered") and all(x.shipped == x.returned and not x.open for x in order.lines):
+    whole = all(x.shipped == x.returned and not x.open for x in order.lines)
+    if accepted and whole and order.state in ("shipped", "delivered"):
         order.state = "returned"
     return accepted
 

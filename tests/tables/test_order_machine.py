@@ -14,11 +14,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proof.audit.check_orders import differences
+from proof.audit.dead_letters import DeadLetters
+from proof.audit.intake import LogState
+from proof.audit.order_book import OrderBook
 from tables import records as r
 from tables.codec import encode
 from tables.murmur2 import partition_of_sku
 from tables.order_document import status
-from tables.outcome import ORDERS, RESERVATIONS, WAREHOUSE, Outcome
+from tables.outcome import ORDERS, RESERVATIONS, WAREHOUSE, Outcome, place_of
 
 SKUS = ("A", "B", "D")  # in partitions of their own; D comes with edits and kits
 PLACES = ("W1", "W2", "W3")
@@ -144,18 +148,23 @@ class Stock:
 
 
 class World:
-    """The order's log and that stock. `said`: what each record made the order say."""
+    """The order's log and that stock. `said`: what each record made the order say. `shown`: the order's document after
+    each record that changed it."""
 
     def __init__(self, log: Any, seed: int) -> None:
         self.log, self.chance = log, Random(seed)
         self.stock = Stock(self.chance)
         self.said: dict[int, Outcome] = {}
+        self.shown: dict[int, r.OrderStatus] = {}
         self.facts = 0
         self.log.append(r.KitSet(id="kit", kit="BOX", parts=[r.KitPart("A", 2), r.KitPart("D", 1)]))
 
     def write(self, record: Any) -> None:
         outcome = self.log.append(record)
         self.said[self.log.end] = outcome
+        row = self.log.order()
+        if row is not None and row.at == place_of(self.log.end):
+            self.shown[self.log.end] = status(row, self.log.state)
         for send in outcome.sends:
             if send.topic == WAREHOUSE:
                 self.stock.hear(send.partition, send.record)
@@ -261,15 +270,9 @@ def words(outcome: Outcome) -> list[tuple[str, int | None, str | None, bytes]]:
     return [(x.topic, x.partition, x.key, encode(x.record)) for x in outcome.sends if x.topic != ORDERS]
 
 
-SCRIPTS = st.lists(st.integers(0, 18), min_size=20, max_size=60)
-
-
-@settings(derandomize=True, max_examples=200, deadline=None)
-@given(script=SCRIPTS, policy=st.sampled_from(POLICIES), seed=st.integers(0, 1 << 32), late=st.booleans())
-def test_an_order_owes_what_stock_holds_for_it_and_says_the_same_again(
-    new_order_log: Any, script: list[int], policy: str, seed: int, late: bool
-) -> None:
-    world = World(new_order_log(), seed)
+def lived(log: Any, script: list[int], policy: str, seed: int, *, late: bool) -> World:
+    """A world in which all of the script has happened, and every answer is read. `late`: the order is placed last."""
+    world = World(log, seed)
     if not late:
         world.place(policy)
     for what in script:
@@ -278,6 +281,18 @@ def test_an_order_owes_what_stock_holds_for_it_and_says_the_same_again(
         world.place(policy)
     while world.read_answer():
         pass
+    return world
+
+
+SCRIPTS = st.lists(st.integers(0, 18), min_size=20, max_size=60)
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(script=SCRIPTS, policy=st.sampled_from(POLICIES), seed=st.integers(0, 1 << 32), late=st.booleans())
+def test_an_order_owes_what_stock_holds_for_it_and_says_the_same_again(
+    new_order_log: Any, script: list[int], policy: str, seed: int, late: bool
+) -> None:
+    world = lived(new_order_log(), script, policy, seed, late=late)
     log, stock = world.log, world.stock
     row = log.order()
     owed, held = world.owed(), world.held()
@@ -303,3 +318,22 @@ def test_an_order_owes_what_stock_holds_for_it_and_says_the_same_again(
         assert words(again) == words(outcome)
         assert outcome.dead or not again.dead
     assert log.rows() == rows
+
+
+def test_every_document_of_an_order_is_what_the_audit_makes_of_the_same_records(new_order_log: Any) -> None:
+    """After each record, not only at rest: an audit that looks on judges each of them."""
+    for seed in range(600):
+        chance = Random(seed)
+        script = [chance.randint(0, 18) for _ in range(chance.randint(20, 60))]
+        log = new_order_log()
+        world = lived(log, script, chance.choice(POLICIES), seed, late=chance.random() < 0.5)
+        book, audited = OrderBook(DeadLetters()), LogState(0)
+        audited.partitions, audited.limits = log.state.partitions, log.state.limits
+        audited.first_ms = audited.state_ms = log.state.state_ms
+        for offset, (record, ms) in enumerate(log.records[1:], 1):
+            book.take(audited, record, place_of(offset), ms)
+            order, document = book.orders.get("o1"), world.shown.get(offset)
+            where = f"seed {seed}, offset {offset}: {record}"
+            assert (order is not None and order.at == place_of(offset)) == (document is not None), where
+            if document is not None:
+                assert differences(order, document) == {}, where
