@@ -161,7 +161,7 @@ class _Book:
                 self.changed.append(Movement(**base, units=t.units, reference=how))
 
     def _picks(self, traces: Iterable[TraceRow]) -> None:
-        """What was picked of a lot for an order, less what was shipped of it."""
+        """What was picked of a lot for an order, less what was shipped of it since: what left before was in no box."""
         left: dict[tuple[str, str, str, str], int] = defaultdict(int)
         last: dict[tuple[str, str, str, str], TraceRow] = {}
         for t in traces:
@@ -170,7 +170,7 @@ class _Book:
                 left[key] += abs(t.units)
                 last[key] = t
             elif t.kind == "shipped" and t.order_id:
-                left[key] -= abs(t.units)
+                left[key] -= min(left[key], abs(t.units))
         for key, units in left.items():
             if units > 0:
                 t = last[key]

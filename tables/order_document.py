@@ -6,11 +6,9 @@ most what is allocated. Does not belong here: what is said once (`order_speech`)
 
 from __future__ import annotations
 
-from collections import Counter
-
 from tables import records as r
 from tables.codec import instant
-from tables.order_progress import STEPS, at_location, held, owed_lines
+from tables.order_progress import STEPS, at_location, held, in_hands, owed_lines
 from tables.order_states import LOST, OWED
 from tables.outcome import version_of
 from tables.rows import Fulfilment, OrderLine, OrderRow, PartitionRow
@@ -67,7 +65,7 @@ def _line(row: OrderRow, line: OrderLine, picked: int) -> r.StatusLine:
 
 def _picked(row: OrderRow) -> dict[int, int]:
     """Units in hands of each of the order's lines, by number. What is packed is in hands, told or not."""
-    hands = _in_hands(row)
+    hands = in_hands(row)
     packed = {x.location for x in row.fulfilments if x.state == "packed"}
     picked: dict[int, int] = {}
     for n, line in owed_lines(row):
@@ -75,22 +73,6 @@ def _picked(row: OrderRow) -> dict[int, int]:
         picked[n] = held(line) if line.location in packed else min(hands[place], held(line))
         hands[place] -= min(hands[place], picked[n])
     return picked
-
-
-def _in_hands(row: OrderRow) -> Counter[tuple[str, str]]:
-    """(SKU, location) -> units that were picked there and did not leave since. What leaves without a pick takes none
-    from a later pick; a final parcel leaves nothing in hands of what waits from then on."""
-    hands: Counter[tuple[str, str]] = Counter()
-    for entry in row.entries:
-        for told in entry.lines:
-            place = told.sku, told.location
-            if entry.kind == "pick":
-                hands[place] += told.quantity
-            elif entry.kind == "ship" and told.attempt:  # 0: no unit of the order
-                hands[place] -= min(hands[place], told.quantity)
-            elif entry.kind == "back":
-                hands[place] = 0
-    return hands
 
 
 def _places(row: OrderRow) -> list[Fulfilment]:

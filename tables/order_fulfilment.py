@@ -6,13 +6,21 @@ its own. Does not belong here: parcels that leave (`order_shipping`), how far th
 
 from __future__ import annotations
 
-from collections import Counter
-
 from msgspec.structs import replace
 
 from tables import records as r
 from tables.murmur2 import partition_of_sku
-from tables.order_progress import SENT, STEPS, advance, at_location, held, held_at, owed_lines, with_fulfilment
+from tables.order_progress import (
+    SENT,
+    STEPS,
+    advance,
+    at_location,
+    held,
+    held_at,
+    in_hands,
+    owed_lines,
+    with_fulfilment,
+)
 from tables.order_states import LOST, NOWHERE, OWED, TOO_MANY, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderRow, PartitionRow
@@ -49,20 +57,15 @@ def picked(row: OrderRow, record: r.OrderPicked, at: At, log: PartitionRow) -> O
 
 
 def _not_picked(row: OrderRow, places: list[str]) -> list[EntryLine]:
-    """What is held at these places. Units that were picked there before, and have not left, are not picked again: a
-    place begins anew when stock comes for units that waited."""
-    picked: Counter[tuple[str, str]] = Counter()
-    for entry in row.entries:
-        if entry.kind == "pick":
-            for told in entry.lines:
-                picked[told.sku, told.location] += told.quantity
-    for line in row.lines:
-        picked[line.sku, line.location] -= line.shipped
+    """What is held at these places, without what is in hands: a place begins anew when stock comes for units that
+    waited, and stock hears of no unit twice."""
+    hands = in_hands(row)
     sent: list[EntryLine] = []
     for _, line in owed_lines(row):
         if line.location in places:
-            done = min(max(picked[line.sku, line.location], 0), held(line))
-            picked[line.sku, line.location] -= done
+            place = line.sku, line.location
+            done = min(hands[place], held(line))
+            hands[place] -= done
             if done < held(line):
                 sent.append(EntryLine(line.sku, held(line) - done, line.location, attempt=line.attempt))
     return sent

@@ -6,6 +6,7 @@ Does not belong here: what happened (`order_fulfilment`), what was cancelled (`o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from msgspec.structs import replace
@@ -39,6 +40,22 @@ def held_at(row: OrderRow) -> dict[str, int]:
         if held(line) > 0:
             units[line.location] = units.get(line.location, 0) + held(line)
     return units
+
+
+def in_hands(row: OrderRow) -> Counter[tuple[str, str]]:
+    """(SKU, location) -> units that were picked there and did not leave since. What leaves without a pick takes none
+    from a later pick; a final parcel leaves nothing in hands of what waits from then on."""
+    hands: Counter[tuple[str, str]] = Counter()
+    for entry in row.entries:
+        for told in entry.lines:
+            place = told.sku, told.location
+            if entry.kind == "pick":
+                hands[place] += told.quantity
+            elif entry.kind == "ship" and told.attempt:  # 0: no unit of the order
+                hands[place] -= min(hands[place], told.quantity)
+            elif entry.kind == "back":
+                hands[place] = 0
+    return hands
 
 
 def at_location(row: OrderRow, location: str) -> Fulfilment:

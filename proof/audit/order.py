@@ -112,13 +112,13 @@ class Edit:
 class Order:
     """`at`: place of the last record that changed it. `deadline`: negative counts from the first tick, 0 is none.
     `turns`: of the log, until a contended order asks again; None: it does not wait for that. `said`: units its own
-    facts told stock: (what, SKU). `picks`: of them, units picked at (SKU, location). `boxed`: of those, still there."""
+    facts told stock: (what, SKU). `boxed`: units picked at (SKU, location) that are still there."""
 
     __slots__ = (
         "ahead", "alone", "at", "attempt", "awaited", "boxed", "cancelled_early", "channel", "check_failed", "checks",
         "could", "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id",
         "kits", "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds",
-        "picks", "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed",
+        "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed",
         "turns", "waiting", "wanted", "whole",
     )  # fmt: skip
 
@@ -150,7 +150,6 @@ class Order:
         self.returns: dict[str, Return] = {}
         self.seen: dict[str, bytes] = {}
         self.said: Counter[tuple[str, str]] = Counter()
-        self.picks: Counter[tuple[str, str]] = Counter()
         self.boxed: Counter[tuple[str, str]] = Counter()
         self.speaking: list[Change] = []  # of the record at hand
         self.spoken: list[list[Change]] = []  # what stock was told of single lines, record by record
@@ -190,10 +189,6 @@ class Order:
     def fulfilment(self, location: str) -> Fulfilment:
         """What the location does; from its first pick, pack or shipment on it is kept."""
         return self.fulfilments.setdefault(location, Fulfilment(location))
-
-    def pick(self, sku: str, location: str, units: int) -> None:
-        self.picks[sku, location] += units
-        self.boxed[sku, location] += units
 
     def unbox(self, sku: str, location: str, units: int) -> None:
         """So many left from there; what nobody told as picked was never in a box."""

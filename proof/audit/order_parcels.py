@@ -38,21 +38,19 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
     if order.state not in OWED:
         for sku, units, said in named:
             order.said["pick", sku] += units + _short(order, sku, said)
-            order.pick(sku, _somewhere(order, sku, record.location), units)
+            order.boxed[sku, _somewhere(order, sku, record.location)] += units
         return True
     touched: list[str] = []
     if not record.lines:
-        there = Counter(order.picks)
-        for line in order.lines:
-            there[line.sku, line.location] -= line.shipped
+        boxed = Counter(order.boxed)
         for line in _held(order, record.location):
             known = order.fulfilments.get(line.location)
             if known is None or known.state == "confirmed":
                 key = line.sku, line.location
-                again = max(0, min(there[key], line.allocated))  # picked before, and there still
-                there[key] -= again
+                again = min(boxed[key], line.allocated)  # picked before, and in a box there
+                boxed[key] -= again
                 order.said["pick", line.sku] += line.allocated - again
-                order.pick(*key, line.allocated - again)
+                order.boxed[key] += line.allocated - again
                 touched.append(line.location)
     for sku, units, said in named:
         wanted = units + _short(order, sku, said)
@@ -83,10 +81,10 @@ def _spread(order: Order, sku: str, units: int, short: int, location: str | None
             own = min(line.allocated, units)
             gone = min(line.allocated - own, short)
             units, short = units - own, short - gone
-            order.pick(sku, line.location, own)
+            order.boxed[sku, line.location] += own
             last = line.location if own or gone else last
     if units:
-        order.pick(sku, last or _somewhere(order, sku, location), units)
+        order.boxed[sku, last or _somewhere(order, sku, location)] += units
 
 
 def _somewhere(order: Order, sku: str, location: str | None) -> str:

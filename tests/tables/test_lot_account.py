@@ -184,6 +184,17 @@ def test_units_picked_for_an_order_are_bound_until_they_ship(shelf):
     assert (bound.order_id, bound.units, bound.known) == ("order-2", 2, "presumed")
 
 
+def test_units_that_left_without_a_pick_take_none_from_those_that_are_picked_later(shelf):
+    """Somebody must find their box: a recall would let it leave."""
+    shelf.move(JERKY, "L1", "received", 10)
+    shelf.ship(JERKY, "L1", 2, "order-1")
+    shelf.move(JERKY, "L1", "picked", 3, order_id="order-1", moves=False)
+    [bound] = shelf.account("L1").bound
+    assert (bound.order_id, bound.units) == ("order-1", 3)
+    shelf.ship(JERKY, "L1", 3, "order-1")
+    assert shelf.account("L1").bound == ()
+
+
 def test_only_the_skus_that_are_asked_for_are_told(shelf):
     shelf.move(JERKY, "L1", "received", 10)
     shelf.move(PEPPER, "L1", "received", 5)

@@ -126,3 +126,32 @@ def test_stock_that_came_for_a_unit_that_had_left_without_it_gives_its_place_not
     order_log.fill(waiting=2, place=9)
     assert [(x.sku, x.open, x.back) for x in order_log.order().lines] == [("A", 2, 2), ("B", 1, 0)]
     assert [(x.location, x.state) for x in order_log.order().fulfilments] == [("W1", "picked")]
+
+
+def test_units_that_left_without_a_pick_let_none_of_a_later_pick_be_told_twice(order_log: Any) -> None:
+    """Two leave unpicked; then stock comes one by one, and each unit is picked as it comes."""
+    order_log.hold_and_wait(held=2, waiting=2)
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 2)])
+    for waiting in (1, 0):
+        order_log.fill(waiting=waiting, place=9 - waiting)
+        assert picks(order_log, order_log.tell(r.OrderPicked)) == [("W1", 1)]
+
+
+def test_what_was_picked_and_stayed_out_of_a_final_parcel_is_picked_anew_once_stock_came(order_log: Any) -> None:
+    """The document says so, and the pick list: what the pick takes then, stock hears."""
+    order_log.place(("A", 5), policy="backorder")
+    order_log.answer(r.Part("A", 5, "W1"))
+    order_log.tell(r.OrderPicked)
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("A", 3)], final=True)
+    order_log.fill(waiting=0, place=9, heard=1)
+    assert picks(order_log, order_log.tell(r.OrderPicked)) == [("W1", 2)]
+    assert [(x.allocated, x.picked) for x in order_log.document().lines] == [(2, 2)]
+
+
+def test_a_parcel_that_is_said_to_have_left_from_elsewhere_leaves_what_was_picked_in_hands(order_log: Any) -> None:
+    order_log.hold_and_wait(held=2, waiting=1)
+    order_log.tell(r.OrderPicked)
+    order_log.tell(r.OrderShipped, location="W2", lines=[r.ShippedLine("A", 1)])
+    order_log.fill(waiting=0, place=9)
+    assert [(x.allocated, x.picked) for x in order_log.document().lines] == [(1, 1), (1, 1)]
+    assert picks(order_log, order_log.tell(r.OrderPicked)) == []
