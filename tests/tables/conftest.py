@@ -14,7 +14,7 @@ from streams.agents import order, stock
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_document import status
-from tables.outcome import ORDERS, At, Outcome, place_of
+from tables.outcome import ORDERS, RESERVATIONS, WAREHOUSE, At, Outcome, place_of
 from tables.rows import (
     PARTITION_KEY,
     LotRow,
@@ -115,16 +115,18 @@ class Log:
         """Hold, allocate or release."""
         return self.append(kind(id=f"{order_id}:{attempt}:0", order_id=order_id, attempt=attempt, **more))
 
-
     @staticmethod
     def sent(outcome: Outcome, kind: type) -> list[Any]:
         """The records of this kind that a step asked to send."""
         return [x.record for x in outcome.sends if isinstance(x.record, kind)]
 
     @staticmethod
-    def answered(outcome: Outcome) -> Any:
+    def sent_to(outcome: Outcome, topic: str) -> list[Any]:
+        return [x.record for x in outcome.sends if x.topic == topic]
+
+    def answered(self, outcome: Outcome) -> Any:
         """What the order hears."""
-        (record,) = [x.record for x in outcome.sends if x.topic == ORDERS]
+        (record,) = self.sent_to(outcome, ORDERS)
         return record
 
 
@@ -149,6 +151,10 @@ class OrderLog(Log):
             refused=list(refused), could=list(could),
         ))  # fmt: skip
 
+    def refuse(self, sku: str, reason: str = "insufficient", attempt: int = 0) -> Outcome:
+        """The SKU's partition refuses a unit of it, and grants nothing."""
+        return self.answer(refused=[r.Refusal(sku, 1, reason, 0)], attempt=attempt)
+
     def grant(self, asked: Outcome, location: str = "W1") -> Outcome:
         """Stock has all that this outcome asks for."""
         for command in [x.record for x in asked.sends if isinstance(x.record, r.Reserve)]:
@@ -162,6 +168,15 @@ class OrderLog(Log):
     def tell(self, kind: type, fact_id: str = "", **more: Any) -> Outcome:
         """A fact or a wish about the order, each with an id of its own."""
         return self.append(kind(id=fact_id or f"{kind.__name__}-{len(self.records)}", order_id="o1", **more))
+
+    def pass_time(self, seconds: int) -> list[Outcome]:
+        """Ticks come, and the order agent reads the notes it wrote to itself; what those made it say."""
+        outcomes = []
+        for _ in range(-(-seconds // 60)):
+            ms = self.records[-1][1] + 60_000
+            woken = self.append(r.Tick(id=f"tick-{ms}", now_ms=ms), ms)
+            outcomes += [self.append(note) for note in self.sent_to(woken, ORDERS)]
+        return outcomes
 
     def hold_and_wait(self, held: int, waiting: int) -> None:
         """An order of A: so many units lie at W1, so many wait for stock there."""
@@ -179,6 +194,21 @@ class OrderLog(Log):
     def is_kept_as_it_is(self) -> bool:
         """Whoever reads the order's row from the store gets what was written there."""
         return decode(order_key("o1"), encode(self.order())) == self.order()
+
+    def decision(self, outcome: Outcome) -> r.OrderDecided:
+        """The one result that was told of the order."""
+        (record,) = self.sent_to(outcome, RESERVATIONS)
+        return record
+
+    def decisions(self) -> list[str]:
+        """How the order was decided, as its row tells: once, or not yet."""
+        row = self.order()
+        return [entry.status for entry in row.entries if entry.kind == "decide"] if row else []
+
+    @staticmethod
+    def commands(outcome: Outcome) -> list[tuple[str, int | None]]:
+        """(command, warehouse partition)."""
+        return [(type(x.record).__name__, x.partition) for x in outcome.sends if x.topic == WAREHOUSE]
 
     def lines(self) -> list[tuple[str, int, str]]:
         """(SKU, quantity, location) of the order's lines."""

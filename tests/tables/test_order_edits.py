@@ -17,10 +17,6 @@ A, B, C = "A", "B", "D"
 OF_A, OF_B, OF_C = (partition_of_sku(sku, 4) for sku in (A, B, C))
 
 
-def sent(outcome: Outcome, topic: str) -> list[Any]:
-    return [send.record for send in outcome.sends if send.topic == topic]
-
-
 def said(outcome: Outcome) -> list[tuple[str, int | None, int]]:
     """(command, warehouse partition, attempt), in the order they were said."""
     return [(type(x.record).__name__, x.partition, x.record.attempt) for x in outcome.sends if x.topic == WAREHOUSE]
@@ -37,10 +33,6 @@ def open_units(log: Any) -> dict[str, int]:
     return units
 
 
-def refuse(log: Any, sku: str, reason: str = "insufficient") -> Outcome:
-    return log.answer(refused=[r.Refusal(sku, 1, reason, 0)])
-
-
 def test_skus_of_this_file_live_in_partitions_of_their_own() -> None:
     assert len({OF_A, OF_B, OF_C}) == 3
 
@@ -48,7 +40,7 @@ def test_skus_of_this_file_live_in_partitions_of_their_own() -> None:
 def test_more_is_asked_for_as_an_attempt_of_its_own_all_or_nothing_and_as_demand(order_log: Any) -> None:
     order_log.confirm(policy="backorder")
     outcome = edit(order_log, (A, 5), (C, 1))
-    commands = {x.lines[0].sku: x for x in sent(outcome, WAREHOUSE)}
+    commands = {x.lines[0].sku: x for x in order_log.sent_to(outcome, WAREHOUSE)}
     assert {sku: (x.lines[0].quantity, x.attempt, x.policy, x.demand) for sku, x in commands.items()} == {
         A: (3, 2, "all_or_nothing", True), C: (1, 2, "all_or_nothing", True),
     }  # fmt: skip
@@ -58,7 +50,7 @@ def test_more_is_asked_for_as_an_attempt_of_its_own_all_or_nothing_and_as_demand
 def test_once_all_of_it_is_granted_the_edit_holds_and_is_told_more_before_less(order_log: Any) -> None:
     order_log.confirm()
     outcome = order_log.grant(edit(order_log, (A, 5), (B, 0)), "W2")
-    (told,) = sent(outcome, RESERVATIONS)
+    (told,) = order_log.sent_to(outcome, RESERVATIONS)
     assert (told.id, told.status, told.attempt) == ("o1:edited:3", "edited", 2)
     assert told.lines == [r.DecidedLine(A, 2, "W1"), r.DecidedLine(A, 3, "W2")]
     assert said(outcome) == [("Allocate", OF_A, 2), ("Release", OF_B, 1)]
@@ -71,9 +63,9 @@ def test_once_all_of_it_is_granted_the_edit_holds_and_is_told_more_before_less(o
 def test_less_alone_is_given_back_at_once(order_log: Any) -> None:
     order_log.confirm()
     outcome = edit(order_log, (A, 1))
-    (told,) = sent(outcome, RESERVATIONS)
+    (told,) = order_log.sent_to(outcome, RESERVATIONS)
     assert told.lines == [r.DecidedLine(A, 1, "W1"), r.DecidedLine(B, 1, "W1")]
-    (release,) = sent(outcome, WAREHOUSE)
+    (release,) = order_log.sent_to(outcome, WAREHOUSE)
     assert (release.lines, release.attempt) == ([r.ReleaseLine(A, 1, "W1")], 1)
     assert open_units(order_log) == {A: 1, B: 1}
 
@@ -99,7 +91,7 @@ def test_one_refusal_ends_the_edit_and_what_was_granted_is_given_back(order_log:
     granted = [r.Part(A, 3, "W1")]
     if granted_first:
         assert order_log.answer(*granted).sends == []
-    outcome = refuse(order_log, C, "contended")
+    outcome = order_log.refuse(C, "contended")
     assert said(outcome) == [("Release", OF_A, 2)]
     if not granted_first:
         assert said(order_log.answer(*granted)) == [("Release", OF_A, 2)], "the late grant is given back"
@@ -129,14 +121,14 @@ def test_an_edit_of_an_order_that_is_undecided_waits_until_it_is_confirmed(order
     asked = order_log.place()
     assert edit(order_log, (A, 1)).sends == []
     outcome = order_log.grant(asked)
-    assert [x.status for x in sent(outcome, RESERVATIONS)] == ["confirmed", "edited"]
+    assert [x.status for x in order_log.sent_to(outcome, RESERVATIONS)] == ["confirmed", "edited"]
     assert open_units(order_log) == {A: 1, B: 1}
 
 
 def test_an_edit_of_an_order_that_is_rejected_is_refused_with_it(order_log: Any) -> None:
     order_log.place(("A", 2))
     edit(order_log, (A, 1))
-    refuse(order_log, A)
+    order_log.refuse(A)
     assert order_log.order().late == ("edit e1 refused: rejected",)
     assert open_units(order_log) == {A: 2}, "as it was asked for"
 
@@ -146,7 +138,7 @@ def test_edits_come_one_after_the_other(order_log: Any) -> None:
     first = edit(order_log, (A, 5))
     assert edit(order_log, (A, 6), fact_id="e2").sends == []
     second = order_log.grant(first)
-    assert [(x.attempt, x.lines) for x in sent(second, WAREHOUSE) if isinstance(x, r.Reserve)] == [(3, [r.Line(A, 1)])]
+    assert [(x.attempt, x.lines) for x in order_log.sent(second, r.Reserve)] == [(3, [r.Line(A, 1)])]
     order_log.grant(second)
     assert open_units(order_log) == {A: 6, B: 1}
 
@@ -189,7 +181,7 @@ def test_whoever_cancels_or_ships_meanwhile_ends_the_edit_that_waits(order_log: 
         order_log.answer(r.Part(A, 3, "W1"))
     outcome = order_log.tell(kind)
     assert {("Release", OF_A, 2), ("Release", OF_C, 2)} <= set(said(outcome))
-    assert sum(x.quantity for x in sent(outcome, WAREHOUSE) if isinstance(x, r.Shipped)) in (0, 3), "its own units"
+    assert sum(x.quantity for x in order_log.sent(outcome, r.Shipped)) in (0, 3), "its own units"
     row = order_log.order()
     assert ([x.attempt for x in row.lines], row.edit) == ([1, 1], None)
     assert row.late[-1].startswith("edit e1 refused: ")
@@ -221,7 +213,7 @@ def kits(log: Any) -> dict[str, tuple[int, int]]:
 
 def test_more_of_a_kit_asks_for_its_parts_and_holds_only_when_all_of_them_are_granted(boxes: Any) -> None:
     outcome = edit(boxes, ("BOX", 3))
-    asked = {x.lines[0].sku: x.lines[0].quantity for x in sent(outcome, WAREHOUSE)}
+    asked = {x.lines[0].sku: x.lines[0].quantity for x in boxes.sent_to(outcome, WAREHOUSE)}
     assert (asked, kits(boxes)) == ({A: 2, B: 1}, {"BOX": (2, 2)})
     boxes.grant(outcome)
     assert (open_units(boxes), kits(boxes)) == ({A: 7, B: 3}, {"BOX": (3, 3)})
@@ -231,7 +223,7 @@ def test_a_kit_of_which_one_part_is_missing_leaves_the_order_as_it_was(boxes: An
     lines = boxes.order().lines
     edit(boxes, ("BOX", 3))
     boxes.answer(r.Part(A, 2, "W1"))
-    refuse(boxes, B)
+    boxes.refuse(B)
     assert (boxes.order().lines, kits(boxes)) == (lines, {"BOX": (2, 2)})
 
 
@@ -258,7 +250,7 @@ def test_a_kit_can_be_added_as_it_is_made_when_the_edit_is_taken_and_stays_that_
 def test_a_kit_exchanged_for_its_parts_asks_nobody_and_is_told(boxes: Any) -> None:
     outcome = edit(boxes, ("BOX", 1), (A, 3), (B, 1))
     assert said(outcome) == []
-    assert [x.status for x in sent(outcome, RESERVATIONS)] == ["edited"]
+    assert [x.status for x in boxes.sent_to(outcome, RESERVATIONS)] == ["edited"]
     assert (open_units(boxes), kits(boxes)) == ({A: 5, B: 2}, {"BOX": (2, 1)})
 
 
@@ -305,7 +297,7 @@ def test_an_order_that_asked_a_hundred_times_is_not_edited_any_more(order_log: A
     order_log.confirm()
     for n in range(2, 101):
         edit(order_log, (A, 5), fact_id=f"e{n}")
-        refuse(order_log, A)
+        order_log.refuse(A)
     lines = order_log.order().lines
     assert edit(order_log, (A, 5), fact_id="last").sends == []
     assert (order_log.order().lines, order_log.order().late[-1]) == (lines, "edit last refused: too_many_attempts")

@@ -17,13 +17,10 @@ A, B = "A", "B"
 OF_A, OF_B = partition_of_sku(A, 4), partition_of_sku(B, 4)
 
 
-def sent(outcome: Outcome, topic: str) -> list[Any]:
-    return [send.record for send in outcome.sends if send.topic == topic]
-
-
 def facts(outcome: Outcome, kind: type) -> list[tuple[str, int, str]]:
     """(SKU, units, location) that stock hears of."""
-    return [(x.sku, x.quantity, x.location) for x in sent(outcome, WAREHOUSE) if isinstance(x, kind)]
+    told = [x.record for x in outcome.sends if x.topic == WAREHOUSE and isinstance(x.record, kind)]
+    return [(x.sku, x.quantity, x.location) for x in told]
 
 
 def at_two_places(log: Any, **more: Any) -> None:
@@ -49,7 +46,7 @@ def test_everything_is_picked_at_once_and_stock_hears_which_units(order_log: Any
     at_two_places(order_log)
     outcome = order_log.tell(r.OrderPicked)
     assert facts(outcome, r.Picked) == [(A, 2, "W1"), (B, 1, "W2")]
-    assert [x.id for x in sent(outcome, WAREHOUSE)] == ["o1:pick:2:0", "o1:pick:2:1"]
+    assert [x.id for x in order_log.sent_to(outcome, WAREHOUSE)] == ["o1:pick:2:0", "o1:pick:2:1"]
     assert [x.partition for x in outcome.sends] == [OF_A, OF_B]
     assert order_log.order().state == "picked"
 
@@ -70,7 +67,7 @@ def test_an_order_is_as_far_as_the_last_of_its_places(order_log: Any) -> None:
 def test_picked_lines_name_their_lots_and_what_was_not_there(order_log: Any) -> None:
     order_log.confirm(("A", 5))
     outcome = order_log.tell(r.OrderPicked, lines=[r.PickedLine(A, 2, "L1"), r.PickedLine(A, 1, "L2", short=2)])
-    assert [(x.quantity, x.lot, x.short, x.attempt) for x in sent(outcome, WAREHOUSE)] == [
+    assert [(x.quantity, x.lot, x.short, x.attempt) for x in order_log.sent_to(outcome, WAREHOUSE)] == [
         (2, "L1", 0, 1), (1, "L2", 2, 1),
     ]  # fmt: skip
     assert units(order_log) == [(A, 5, 0, 0, 0)], "what is missing counts once a shipment is final"
@@ -141,7 +138,7 @@ def test_a_shipment_of_one_place_leaves_the_other_and_shows_it(order_log: Any) -
 def test_stock_hears_the_lot_how_it_is_known_and_the_channel(order_log: Any) -> None:
     order_log.confirm()
     lines = [r.ShippedLine(A, 1, lot="L1", known="reported"), r.ShippedLine(B, 1, known="reported")]
-    told = sent(order_log.tell(r.OrderShipped, lines=lines), WAREHOUSE)
+    told = order_log.sent_to(order_log.tell(r.OrderShipped, lines=lines), WAREHOUSE)
     assert [(x.lot, x.known, x.channel) for x in told] == [("L1", "reported", "web"), (None, "scanned", "web")]
 
 
@@ -175,7 +172,7 @@ def test_without_a_place_each_part_leaves_from_its_own(order_log: Any) -> None:
 def test_units_of_several_attempts_are_told_to_the_reservations_that_hold_them(order_log: Any) -> None:
     order_log.confirm()
     order_log.grant(order_log.tell(r.OrderEdited, lines=[r.EditLine(A, 5)]))
-    told = sent(order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 6, "W1")]), WAREHOUSE)
+    told = order_log.sent_to(order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 6, "W1")]), WAREHOUSE)
     assert [(x.quantity, x.attempt, x.id) for x in told] == [(2, 1, "o1:shipment:4:0"), (4, 2, "o1:shipment:4:1")]
     assert units(order_log) == [(A, 0, 0, 2, 0), (B, 1, 0, 0, 0), (A, 0, 0, 3, 0)]
 
@@ -194,10 +191,10 @@ def test_kits_that_were_shipped_are_the_units_they_were_taken_apart_into(order_l
 def test_what_a_final_shipment_lacks_is_given_up_and_told(order_log: Any) -> None:
     order_log.confirm()
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1)], final=True)
-    (told,) = sent(outcome, RESERVATIONS)
+    (told,) = order_log.sent_to(outcome, RESERVATIONS)
     assert (told.status, told.reason) == ("cancelled", "short")
     assert told.lines == [r.DecidedLine(A, 1, "W1"), r.DecidedLine(B, 1, "W1")]
-    assert [x.lines for x in sent(outcome, WAREHOUSE) if isinstance(x, r.Release)] == [
+    assert [x.lines for x in order_log.sent_to(outcome, WAREHOUSE) if isinstance(x, r.Release)] == [
         [r.ReleaseLine(A, 1, "W1")], [r.ReleaseLine(B, 1, "W1")],
     ]  # fmt: skip
     assert units(order_log) == [(A, 0, 0, 1, 1), (B, 0, 0, 0, 1)]
@@ -217,11 +214,11 @@ def test_where_the_policy_says_so_what_is_missing_waits_for_stock(order_log: Any
     if reached:
         order_log.tell(reached)
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1), r.ShippedLine(B, 1)], final=True)
-    (command,) = [x for x in sent(outcome, WAREHOUSE) if isinstance(x, r.Backorder)]
+    (command,) = [x for x in order_log.sent_to(outcome, WAREHOUSE) if isinstance(x, r.Backorder)]
     assert (command.lines, command.attempt) == ([r.ReleaseLine(A, 1, "W1")], 1)
     number = [x.kind for x in order_log.order().entries].index("back")
     assert command.id == f"o1:1:{OF_A}:{number}"
-    assert sent(outcome, RESERVATIONS) == []
+    assert order_log.sent_to(outcome, RESERVATIONS) == []
     assert units(order_log) == [(A, 1, 1, 1, 0), (B, 0, 0, 1, 0)]
     assert (order_log.order().state, order_log.document().status) == ("confirmed", "partially_shipped")
     assert order_log.document().lines[0].open == 1
@@ -341,7 +338,7 @@ def test_cancelled_units_are_those_that_wait_before_those_that_lie_there(order_l
     order_log.place(("A", 4), policy="backorder")
     order_log.answer(r.Part(A, 2, "W1"), r.Part(A, 2, "W2", backordered=True))
     outcome = order_log.tell(r.CancelRequested, lines=[r.CancelLine(A, 3)])
-    (release,) = sent(outcome, WAREHOUSE)
+    (release,) = order_log.sent_to(outcome, WAREHOUSE)
     assert release.lines == [r.ReleaseLine(A, 1, "W1"), r.ReleaseLine(A, 2, "W2")]
     assert units(order_log) == [(A, 1, 0, 0, 1), (A, 0, 0, 0, 2)]
 
@@ -369,7 +366,7 @@ def test_units_that_wait_are_not_released_while_the_order_still_waits_for_others
     order_log.place(("A", 3), policy="backorder")
     order_log.answer(r.Part(A, 3, "W1", backordered=True))
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1)])
-    assert [type(x) for x in sent(outcome, WAREHOUSE)] == [r.Shipped]
+    assert [type(x) for x in order_log.sent_to(outcome, WAREHOUSE)] == [r.Shipped]
     assert units(order_log) == [(A, 2, 2, 1, 0)]
 
 

@@ -1,4 +1,4 @@
-"""Money: what is known of it whatever order it is told in, when it decides, and what is wanted of the bank.
+"""Money and checks: what is known of them whatever order it is told in, when they decide, what is wanted of the bank.
 
 `order_log` is the partition of one order, `o1`, of 2 A and 1 B, which live in stock partitions of their own.
 """
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tables import records as r
+from tables.murmur2 import partition_of_sku
 from tables.outcome import ALERTS, RESERVATIONS, Outcome
 
 AUTHORIZED, CAPTURED, FAILED = r.PaymentAuthorized, r.PaymentCaptured, r.PaymentFailed
@@ -28,6 +29,70 @@ def wanted(log: Any) -> tuple[str, str, str]:
 def expire(log: Any) -> None:
     log.tell(r.DeadlineReached, deadline_ms=log.order().deadline_ms)
     assert log.order().state == "expired"
+
+
+def test_an_order_is_confirmed_by_whatever_it_waited_for_last(order_log: Any) -> None:
+    order_log.confirm(payment="pending", checks=["fraud", "address"])
+    order_log.tell(r.CheckPassed, "c1", check="fraud")
+    order_log.tell(CAPTURED)
+    assert order_log.order().state == "on_hold"
+    order_log.tell(r.CheckPassed, "c2", check="address")
+    assert order_log.decisions() == ["confirmed"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "reason"),
+    [(r.PaymentFailed(id="f", order_id="o1"), "payment_failed"),
+     (r.CheckFailed(id="f", order_id="o1", check="fraud"), "check_failed")],
+)  # fmt: skip
+@pytest.mark.parametrize("when", ["before it is placed", "before the answers", "on hold"])
+def test_a_failed_payment_or_check_rejects_the_order_whenever_it_comes(
+    order_log: Any, failed: Any, reason: str, when: str
+) -> None:
+    if when == "before it is placed":
+        order_log.append(failed)
+    asked = order_log.place(payment="pending")
+    if when == "before the answers":
+        order_log.append(failed)
+    outcome = order_log.grant(asked)
+    if when == "on hold":
+        outcome = order_log.append(failed)
+    assert decisions(outcome) == [("rejected", reason)]
+    assert sorted(order_log.commands(outcome)) == [("Release", p) for p in sorted(partition_of_sku(x, 4) for x in "AB")]
+
+
+def test_a_payment_that_failed_and_then_succeeded_is_paid(order_log: Any) -> None:
+    asked = order_log.place(payment="pending")
+    order_log.tell(FAILED)
+    order_log.tell(CAPTURED)
+    order_log.grant(asked)
+    assert order_log.decisions() == ["confirmed"]
+
+
+def test_a_payment_that_came_before_the_order_counts(order_log: Any) -> None:
+    order_log.tell(CAPTURED)
+    order_log.confirm(payment="pending")
+    assert order_log.decisions() == ["confirmed"]
+
+
+def test_a_check_opened_while_undecided_holds_the_order(order_log: Any) -> None:
+    asked = order_log.place()
+    order_log.tell(r.CheckOpened, check="fraud")
+    order_log.grant(asked)
+    assert order_log.order().state == "on_hold"
+
+
+def test_a_payment_after_the_order_expired_is_noted_raises_an_alert_and_decides_nothing(order_log: Any) -> None:
+    order_log.confirm(payment="pending", payment_seconds=60)
+    order_log.pass_time(120)
+    lines = order_log.order().lines
+    outcome = order_log.tell(CAPTURED)
+    (alert,) = [send.record for send in outcome.sends]
+    assert (alert.kind, alert.sku, alert.order_id, alert.units) == ("paid_unallocated", "A", "o1", 3)
+    row = order_log.order()
+    assert (row.state, row.payment, row.late) == ("paid_unallocated", "captured", ("payment_captured while expired",))
+    assert row.lines == lines
+    assert order_log.document().payment_wanted == "refund"
 
 
 def test_an_authorized_order_is_confirmed_and_asks_for_its_money(order_log: Any) -> None:

@@ -1,6 +1,6 @@
-"""Parcels at the edges.
+"""Parcels: what leaves the stock, and what of it was the order's.
 
-Each of these was once broken in a copy of the code, and no test failed.
+`order_log` is the partition of one order, `o1`, of 2 A and 1 B, which live in stock partitions of their own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,47 @@ import pytest
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.outcome import WAREHOUSE
+
+A, B = "A", "B"
+
+
+def test_shipped_in_part_the_order_stays_and_shows_it(order_log: Any) -> None:
+    order_log.confirm()
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1, lot="L1")])
+    (told,) = order_log.sent_to(outcome, WAREHOUSE)
+    assert (told.sku, told.quantity, told.location, told.lot, told.attempt) == (A, 1, "W1", "L1", 1)
+    assert order_log.order().state == "confirmed"
+    assert order_log.document().status == "partially_shipped"
+    rest = order_log.tell(r.OrderShipped, "rest")
+    assert [(x.sku, x.quantity) for x in order_log.sent_to(rest, WAREHOUSE)] == [(A, 1), (B, 1)]
+    assert order_log.document().status == "shipped"
+
+
+def test_shipped_beyond_the_order_stock_hears_of_every_unit_and_the_order_of_its_own(order_log: Any) -> None:
+    order_log.confirm()
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 5), r.ShippedLine("C", 1, "W9")])
+    left = order_log.sent_to(outcome, WAREHOUSE)
+    assert [(x.sku, x.quantity, x.location) for x in left] == [(A, 5, "W1"), ("C", 1, "W9")]
+    assert [line.shipped for line in order_log.order().lines] == [2, 0]
+
+
+def test_a_truck_that_left_for_a_rejected_order_is_gone_all_the_same(order_log: Any) -> None:
+    order_log.place()
+    order_log.tell(r.CancelRequested)
+    outcome = order_log.tell(r.OrderShipped)
+    assert [(x.sku, x.quantity, x.attempt) for x in order_log.sent_to(outcome, WAREHOUSE)] == [(A, 2, 0), (B, 1, 0)]
+    assert (order_log.order().state, order_log.order().late) == ("rejected", ("ship while rejected",))
+    assert [line.shipped for line in order_log.order().lines] == [0, 0]
+
+
+def test_a_shipment_from_nowhere_is_a_dead_letter_and_nothing_moves(order_log: Any) -> None:
+    before = order_log.rows()
+    outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1)])
+    assert outcome.dead.startswith("unknown_location")
+    assert order_log.rows() == before
+
+
+# -- at the edges: each of these was once broken in a copy of the code, and no test failed -----------------------------
 
 
 @pytest.mark.parametrize("lines", [[(4,), (3,)], [(3,), (4,)], [(7,)]], ids=str)
