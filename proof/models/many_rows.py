@@ -9,8 +9,9 @@ stock that was told. Does not belong here: the order's side (`order_log`), forge
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
+
+from proof.models.given_log import GivenLog
 
 OK, NO = 1, 2
 WORDS = {OK: "ok", NO: "no"}
@@ -19,7 +20,7 @@ A, B, BOTH = (0,), (1,), (0, 1)
 Record = tuple[str, int, tuple[int, ...]]  # what, which order, SKUs
 
 
-class ManyRows:
+class ManyRows(GivenLog):
     """The world: the answer told to each order. Rows: reservations (version, answer, version of the release), then
     stock (version, available). `decides_again`: a redelivered command is decided again while one of its rows has not
     moved. `rolls_forward`: recovery counts newer reservations in the stock rows.
@@ -33,7 +34,7 @@ class ManyRows:
         decides_again: bool = False,
         rolls_forward: bool = False,
     ) -> None:
-        self._log = log
+        super().__init__(log)
         self._decides_again, self._rolls_forward = decides_again, rolls_forward
         self._orders = 1 + max(order for what, order, _ in log if what != RECEIVE)
         self.rows = (*(None,) * self._orders, *((0, n) for n in units))
@@ -46,15 +47,6 @@ class ManyRows:
                 answers[order] = answer
         self._answers = tuple(answers)
         self._stock = tuple(row[1] for row in ideal[self._orders :])
-
-    def end(self, world: Any) -> int:
-        return len(self._log)
-
-    def rests(self, world: Any) -> bool:
-        return True
-
-    def others(self, world: Any) -> Iterator[tuple[str, Any]]:
-        return iter(())
 
     def hear(self, world: Any, word: Any) -> tuple[str, Any]:
         _, order, answer = word

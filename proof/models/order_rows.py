@@ -11,15 +11,16 @@ was told, and a new owner finds it. Does not belong here: what a decision does (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
+
+from proof.models.given_log import GivenLog
 
 TICK, DEADLINES, ANSWERS = "tick", "both deadlines", "both answers"
 PARTITION = 2
 ROWS_FIRST, PARTITION_FIRST = (0, 1, 2), (2, 0, 1)
 
 
-class OrderRows:
+class OrderRows(GivenLog):
     """The world: the decision told to each order. Rows: both orders (version, decision, version of it), then the
     partition row (version, state time). `one_version`: what was applied is known by the partition row alone.
     `looks_again`: a record that changed nothing is applied to what was recovered.
@@ -29,22 +30,8 @@ class OrderRows:
     start = ("", "")
 
     def __init__(self, log: tuple[str, ...], *, one_version: bool = False, looks_again: bool = False) -> None:
-        self._log, self._one_version, self._looks_again = log, one_version, looks_again
-
-    def end(self, world: Any) -> int:
-        return len(self._log)
-
-    def rests(self, world: Any) -> bool:
-        return True
-
-    def say(self, world: Any, offset: int) -> str:
-        return self._log[offset]
-
-    def recover(self, rows: Any) -> Any:
-        return rows
-
-    def others(self, world: Any) -> Iterator[tuple[str, Any]]:
-        return iter(())
+        super().__init__(log)
+        self._one_version, self._looks_again = one_version, looks_again
 
     def apply(self, world: Any, rows: Any, offset: int) -> tuple[Any, tuple[int, ...], tuple[Any, ...]]:
         record, version = self._log[offset], offset + 1
@@ -71,9 +58,6 @@ class OrderRows:
         if world[order] not in ("", decision):
             return label, f"two opposite decisions on order {order + 1}: {world[order]} and {decision}"
         return label, (*world[:order], decision, *world[order + 1 :])
-
-    def wrong(self, world: Any, committed: int) -> str:
-        return ""
 
     def wrong_at_rest(self, world: Any, rows: Any) -> str:
         for order, told in enumerate(world):

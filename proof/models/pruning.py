@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from proof.models.given_log import GivenLog
 from proof.models.workers import How, Workers
 
 RESERVE, RELEASE, TICK, PRUNE = "reserve", "release", "tick", "prune"
@@ -20,7 +21,7 @@ LIFE = (RESERVE, RELEASE, TICK, PRUNE, TICK, RELEASE, RESERVE)
 RESERVATION, STOCK, PARTITION = 0, 1, 2
 
 
-class Reservation:
+class Reservation(GivenLog):
     """The world: the answer told last. Rows: reservation (version, state, since which state time, version of its claim,
     version of its release), stock (version, available), partition (version, state time). The rules: see `Pruning`.
     """
@@ -29,22 +30,8 @@ class Reservation:
     start = ("",)
 
     def __init__(self, log: tuple[str, ...], *, at_once: bool, owed: bool, keeps: bool) -> None:
-        self._log, self._at_once, self._owed, self._keeps = log, at_once, owed, keeps
-
-    def end(self, world: Any) -> int:
-        return len(self._log)
-
-    def rests(self, world: Any) -> bool:
-        return True
-
-    def say(self, world: Any, offset: int) -> str:
-        return self._log[offset]
-
-    def recover(self, rows: Any) -> Any:
-        return rows
-
-    def others(self, world: Any) -> Iterator[tuple[str, Any]]:
-        return iter(())
+        super().__init__(log)
+        self._at_once, self._owed, self._keeps = at_once, owed, keeps
 
     def apply(self, world: Any, rows: Any, offset: int) -> tuple[Any, tuple[int, ...], tuple[Any, ...]]:
         version = offset + 1
@@ -92,9 +79,6 @@ class Reservation:
         if world == ("too_old",) and answer == "ok":
             return answer, "ok after too_old: what was given up is taken again"
         return answer, (answer,)
-
-    def wrong(self, world: Any, committed: int) -> str:
-        return ""
 
     def wrong_at_rest(self, world: Any, rows: Any) -> str:
         row, stock, _ = rows

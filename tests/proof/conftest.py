@@ -17,6 +17,7 @@ import pytest
 
 from proof.audit.core import Audit, audit
 from proof.audit.seen import Cut, Seen
+from proof.simulator.world import Message
 from streams import views
 from streams.agents import order, stock
 from streams.partition import Partition, Role
@@ -98,28 +99,6 @@ def any_rule(
         channel, r.RecallOpened(id=rule_id, lot=lot, skus=some, mock=chance.choice((True, False))),
         r.RecallClosed(id=rule_id, lot=lot),
     ))  # fmt: skip
-
-
-class Message:
-    """A record as the agents' loop gets it."""
-
-    def __init__(self, seen: Seen) -> None:
-        self._seen = seen
-
-    def value(self) -> bytes | None:
-        return self._seen.value
-
-    def key(self) -> bytes | None:
-        return self._seen.key
-
-    def offset(self) -> int:
-        return self._seen.offset
-
-    def headers(self) -> Headers | None:
-        return self._seen.headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, self._seen.ms
 
 
 class Outbox:
