@@ -1,6 +1,7 @@
 """Opens, checkpoints and closes the partitions of a worker: the order in which things become durable.
 
-Reads changelogs (through `recovery`) and the first record of each log; writes rows, views and committed offsets.
+Reads changelogs (through `recovery`) and the first record of each log (through `fit`); writes rows, views and committed
+offsets.
 Guarantees (one checkpoint, at most a second or `CHECKPOINT_RECORDS` apart): 1. the rows changed so far are produced,
 outcome rows before the rows that count them, the partition row last; 2. what is published about them too; 3. the broker
 has acknowledged all of it, and every answer sent before; 4. only then is the input offset committed. A log that does
@@ -21,9 +22,10 @@ from uuid import uuid4
 import msgspec
 from faust.types import TP
 
+from streams.fit import misfit
 from streams.outbox import Outbox
 from streams.partition import REMEDY, Halt, Partition, Role
-from streams.reader import Follower, ReadError, bounds
+from streams.reader import ReadError, bounds
 from streams.recovery import Recovered, TwoStates, recover
 from streams.settings import CHECKPOINT_RECORDS, CHECKPOINT_SECONDS, Settings
 from streams.topics import CHANGELOG_OF
@@ -32,7 +34,7 @@ from streams.transport.failstop import AGENT_ERROR
 from tables import records as r
 from tables import rows as row_types
 from tables.outcome import INDEX_BITS, Send
-from tables.rows import PARTITION_KEY, PartitionRow
+from tables.rows import PARTITION_KEY
 from tables.store import RowStore, changelog_key, version_bytes
 from tables.table import Table
 
@@ -42,7 +44,6 @@ SLOW_TICK_MS = 60_000  # a log without open deadlines is told the time once a mi
 UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
 SWEEP_SECONDS = 86_400.0  # every view is published again once a day
 SWEEP_ROWS = 50  # at a time: orders go on meanwhile
-CHECKPOINTS_WAIT_SECONDS = 30.0
 OPENING_MAX = 8  # partitions at once: they wait for the broker most of the time; what is read is in memory meanwhile
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class PartitionOwner:
             raise self._halts(tp, committed or 0, str(error)) from error
         try:
             low, why = await loop.run_in_executor(
-                self._executor, self._misfit, role.topic, tp.partition, table.get(PARTITION_KEY), committed
+                self._executor, misfit, self.settings, role, tp.partition, table.get(PARTITION_KEY), committed
             )
         except BaseException:  # cancelled too: its files must be closed before the next open
             recovered.store.close()
@@ -293,29 +294,6 @@ class PartitionOwner:
         recovered = recover(self.settings, changelog, partition, path, writer)
         return recovered, Table(recovered.store, recovered.index)
 
-    def _misfit(
-        self, topic: str, partition: int, state: PartitionRow | None, committed: int | None
-    ) -> tuple[int, str]:
-        """The log's first offset, and why this log and these rows do not belong together ("" if they do)."""
-        low, end = bounds(self.settings, topic, [partition])[partition]
-        return low, self._why_not(topic, partition, state, committed, low, end)
-
-    def _why_not(
-        self, topic: str, partition: int, state: PartitionRow | None, committed: int | None, low: int, end: int
-    ) -> str:
-        needed = 0 if state is None else (state.at >> INDEX_BITS) + 1
-        if (committed or 0) > needed:
-            return f"offset {committed} is committed, but the changelog ends at {needed}: rows are missing"
-        if needed > end:
-            return f"the log regressed: it ends at {end}, these rows have seen offset {needed - 1}"
-        if low > (committed or 0):
-            return f"the log starts at {low}, records from {committed or 0} on are needed"
-        if state is not None and low == 0 and end > 0:
-            found = _first_record(self.settings, self._roles[self.settings.prefix + topic], topic, partition)
-            if isinstance(found, r.LogOpened) and found.log_id != state.log_id:
-                return f"the log regressed: it is log {found.log_id}, these rows belong to log {state.log_id}"
-        return ""
-
     def _halts(self, tp: TP, offset: int, why: str) -> PartitionHalted:
         self._halted[tp] = Halt(offset, 0, why)
         log.error("%s[%d] halts at offset %d: %s", tp.topic, tp.partition, offset, why)
@@ -380,16 +358,3 @@ class PartitionOwner:
         # Taken away in the reverse order: a partition row must not speak for rows that are gone.
         backwards = (PARTITION_KEY, *(key for key, _ in reversed(changed)))
         return [changelog_key(key, w) for key in backwards for w in foreign.pop(key, ())]
-
-
-def _first_record(settings: Settings, role: Role, topic: str, partition: int) -> object:
-    follower = Follower(settings, {(topic, partition): 0}, {topic: True})
-    try:
-        until = time.monotonic() + 10.0
-        while time.monotonic() < until:
-            batch = follower.poll(0.2)
-            if batch:
-                return role.codec.items(batch[0].value())[0]
-    finally:
-        follower.close()
-    raise ReadError(f"{topic}[{partition}]: its first record cannot be read")

@@ -4,7 +4,7 @@ Reads the whole changelog partition; writes the local store. Guarantees: per row
 two contents of one version are an error, never a choice; a local store is kept only if it was closed cleanly and no
 other writer came after. Recovery changes nothing by itself: what its rows leave open, the log delivers again. Rows that
 were marked deleted a day ago end here, where every copy of them is known: whoever owned them is long gone.
-Does not belong here: deciding whether the log fits the rows (`owner`).
+Does not belong here: deciding whether the log fits the rows (`fit`).
 """
 
 from __future__ import annotations
