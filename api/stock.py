@@ -39,12 +39,8 @@ def query_stock(feed: Asked, query: m.StockQuery) -> Response:
 @router.get("/stock/{sku}", response_model=m.StockOfOne, responses=responses(404, 422, 503))
 def stock_of_one(feed: Asked, sku: SkuPath) -> dict:
     """Stock of one SKU: per location, per lot."""
-    with feed.view.lock:
-        record = feed.view.stock.get(sku)
-        fresh = as_of(feed, "stock-levels", sku)
-    if record is None:
-        raise _not_here(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
-    return {"stock": plain(record.value), "as_of": fresh}
+    found, fresh = _levels(feed, sku)
+    return {"stock": plain(found), "as_of": fresh}
 
 
 @router.get("/stock/{sku}/promise", response_model=m.PromiseAnswer, responses=responses(404, 422, 503))
@@ -53,12 +49,8 @@ def promise(
     location: Annotated[str | None, Query(pattern=SKU_PATTERN, description="Only there")] = None,
 ) -> dict:  # fmt: skip
     """The earliest day on which so many units can be promised: from what is available, and confirmed incoming."""
-    with feed.view.lock:
-        record = feed.view.stock.get(sku)
-        fresh = as_of(feed, "stock-levels", sku)
-    if record is None:
-        raise _not_here(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
-    levels = [level for level in record.value.locations if location in (None, level.location)]
+    found, fresh = _levels(feed, sku)
+    levels = [level for level in found.locations if location in (None, level.location)]
     if location is not None and not levels:
         raise unknown(feed, "unknown-location", f"SKU {sku!r} has no stock at location {location!r}.")
     today = datetime.now(UTC).date().isoformat()
@@ -137,6 +129,15 @@ def _not_here(feed: Asked, kind: str, detail: str) -> Problem:
         return unknown(feed, kind, detail)
     kept = f"This API keeps {SKUS_MAX:,} SKUs and there are more; `smokehouse stock get SKU` reads the topic."
     return Problem(503, "view-full", kept)
+
+
+def _levels(feed: Asked, sku: str) -> tuple[r.StockLevels, list[dict]]:
+    with feed.view.lock:
+        record = feed.view.stock.get(sku)
+        fresh = as_of(feed, "stock-levels", sku)
+    if record is None:
+        raise _not_here(feed, "unknown-sku", f"No stock level of SKU {sku!r} was ever published.")
+    return record.value, fresh
 
 
 def _many(feed: Asked, wanted: list[str]) -> Response:

@@ -34,7 +34,7 @@ SKUS_MAX = 200_000
 PLANS_MAX = 100_000  # forecasts, reorders, alerts of them and decisions about them, each
 DEMAND_MAX = 100_000  # days of demand, by last change
 RATE_SECONDS = 60
-NEW_ORDERS_MAX = 60  # between two looks
+NEWS_MAX = 60  # decisions, alerts and orders, each, between two looks
 NO_VERSION = (0, 0, 0)  # older than any
 VERSIONED = ("stock-levels", "order-status", "alerts", "demand")
 
@@ -96,7 +96,7 @@ class View:
         self._settled = False
         self._decision_ids: OrderedDict[str, None] = OrderedDict()
         self._per_second: Counter[int] = Counter()
-        self._new_decisions: deque[Record] = deque(maxlen=60)
+        self._new_decisions: deque[Record] = deque(maxlen=NEWS_MAX)
         self._apply = {
             "stock-levels": self._stock,
             "order-status": self._order,
@@ -125,7 +125,7 @@ class View:
         self.demand: OrderedDict[str, Record] = OrderedDict()
         self._alert_ids: OrderedDict[str, None] = OrderedDict()
         self._changed: OrderedDict[str, None] = OrderedDict()
-        self._new_alerts: deque[Record] = deque(maxlen=60)
+        self._new_alerts: deque[Record] = deque(maxlen=NEWS_MAX)
         self._new_orders: OrderedDict[str, None] = OrderedDict()
 
     def apply(self, records: list[Record]) -> None:
@@ -236,7 +236,7 @@ class View:
         self.orders[record.key] = OrderEntry(self._sequence, head, record.partition, record.offset)
         self._new_orders[record.key] = None
         self._new_orders.move_to_end(record.key)
-        _drop_oldest(self._new_orders, NEW_ORDERS_MAX)
+        _drop_oldest(self._new_orders, NEWS_MAX)
         self.order_states[record.value.status] += 1
         if not self._settled:
             if len(self.orders) >= 2 * ORDERS_MAX:  # which are the oldest is only known when they are sorted
