@@ -1,11 +1,9 @@
-"""What a forecaster knows and says: records in, forecasts and recommendations out. No topics, no clock, no I/O.
+"""What a forecaster knows and says: records in, forecasts, advice and warnings out. No topics, no clock, no I/O.
 
-Reads values of `demand`, `stock-levels`, `planning` and (its own former words) `reorders` and `forecast-alerts`;
-returns records to publish.
 Guarantees: what it says depends on the records taken in and on the champion alone, not on the records' order or on when
 it was asked. A series that the champion does not know, and every series without one, gets the simple method.
 A run is named `DAY.NNN`: the last closed day, and how many runs that day has had; names of one day sort in order.
-Does not belong here: when to run, where to publish, how often to try.
+Does not belong here: when to run, how often to try, records of what was said (`words`).
 """
 
 from __future__ import annotations
@@ -13,13 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Protocol
 
-import msgspec
-
-from forecasting.model import HORIZON_DAYS, Fitted, SeriesForecast, fit
-from forecasting.planning import PLANNING as PLANS
+from forecasting.model import Fitted, SeriesForecast, fit
 from forecasting.plans import Plans
 from forecasting.policy import Advice, Place, Terms, plan
 from forecasting.policy.alerts import Concern, concerns
@@ -28,32 +22,14 @@ from forecasting.promotions import BadPromotion, Promotions
 from forecasting.series import BadDemand, ClosedDays, DemandHistory, Series, SeriesKey
 from forecasting.stock import Level, level_of
 from forecasting.watching import Watching
-from streams.topics import DEMAND, FORECAST_ALERTS, PLANNING, REORDERS, STOCK_LEVELS
+from forecasting.words import Known, advice_of
 from tables.codec import Unreadable
-from tables.records import (
-    RECORD_BYTES_MAX,
-    Demand,
-    Forecast,
-    ForecastAlert,
-    PlanningRecord,
-    PromotionPlanned,
-    Reorder,
-    StockLevels,
-)
+from tables.records import Demand, ForecastAlert, PromotionPlanned, Reorder, StockLevels
 
 RUN_NUMBER_DIGITS = 3
 HISTORY_DAYS_MAX = 1_120  # of closed days handed to a champion or a training
 BATCH_SERIES = 512  # of a champion's forecasts between two looks whether to go on: 0.2 s
-ID_CHARACTERS_MAX = 128  # of a record's id; a longer one is hashed
 
-_DECODERS: dict[str, Any] = {
-    DEMAND.name: msgspec.json.Decoder(Demand),
-    STOCK_LEVELS.name: msgspec.json.Decoder(StockLevels),
-    REORDERS.name: msgspec.json.Decoder(Reorder),
-    FORECAST_ALERTS.name: msgspec.json.Decoder(ForecastAlert),
-}
-
-Known = Demand | StockLevels | Reorder | ForecastAlert | PlanningRecord
 Watch = Callable[[], None]  # called every few hundred series; raises to break off
 
 
@@ -67,18 +43,6 @@ class Champion(Protocol):
         self, rows: Sequence[ClosedDays], promotions: Promotions, first_day: int
     ) -> Mapping[SeriesKey, SeriesForecast]:
         """What it says of the series it knows."""
-
-
-def read(topic: str, value: bytes) -> Known:
-    """A value of `topic` as its record; `Unreadable` says why it is none."""
-    if len(value) > RECORD_BYTES_MAX:
-        raise Unreadable(f"{len(value)} bytes; the limit is {RECORD_BYTES_MAX}")
-    if topic == PLANNING.name:
-        return PLANS.read(value)
-    try:
-        return _DECODERS[topic].decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise Unreadable((str(error).splitlines() or [type(error).__name__])[0][:300]) from error
 
 
 class Forecaster:
@@ -321,44 +285,11 @@ class Forecaster:
             self._numbers[day] = max(self._numbers.get(day, 0), int(number))
         key = (record.sku, record.location)
         if key not in self._advice:
-            self._advice[key] = Advice(
-                quantity=record.quantity, order_by=record.order_by, reorder_point=record.reorder_point,
-                order_up_to=record.order_up_to, safety_stock=0, position=record.position,
-                lead_days=record.lead_days, reason=record.reason, kind=record.kind, supplier=record.supplier,
-                from_location=record.from_location, needed=record.needed, cost_cents=record.cost_cents,
-                expected=record.expected,
-            )  # fmt: skip
+            self._advice[key] = advice_of(record)
 
 
 def _promoted(plan: PromotionPlanned) -> tuple[str, str, date, date]:
     return plan.sku, plan.location or "", date.fromisoformat(plan.first_day), date.fromisoformat(plan.last_day)
-
-
-def forecast_record(key: SeriesKey, forecast: SeriesForecast, run: str, time: str) -> Forecast:
-    """The published form: a list entry per day from the open day on."""
-    q50, q90, q95, q99 = ([float(units) for units in row] for row in forecast.daily_quantiles(HORIZON_DAYS))
-    return Forecast(
-        id=record_id(*key, run), time=time, sku=key[0], location=key[1], run=run,
-        model=forecast.model, status=forecast.status,
-        days=[date.fromordinal(forecast.first_day + ahead).isoformat() for ahead in range(HORIZON_DAYS)],
-        mean=[round(mean, 4) for mean in forecast.mean(HORIZON_DAYS)], q50=q50, q90=q90, q95=q95, q99=q99,
-    )  # fmt: skip
-
-
-def reorder_record(key: SeriesKey, advice: Advice, run: str, time: str) -> Reorder:
-    return Reorder(
-        id=record_id(*key, run, str(advice.position), str(advice.quantity)), time=time, sku=key[0], location=key[1],
-        run=run, quantity=advice.quantity, order_by=advice.order_by, reorder_point=advice.reorder_point,
-        order_up_to=advice.order_up_to, position=advice.position, lead_days=advice.lead_days, reason=advice.reason,
-        kind=advice.kind, supplier=advice.supplier, from_location=advice.from_location, needed=advice.needed,
-        cost_cents=advice.cost_cents, expected=advice.expected,
-    )  # fmt: skip
-
-
-def record_id(*parts: str) -> str:
-    """Parts as one id; hashed where SKU and location are so long that it would not fit."""
-    joined = "|".join(parts)
-    return joined if len(joined) <= ID_CHARACTERS_MAX else blake2b(joined.encode(), digest_size=16).hexdigest()
 
 
 def watched(keys: Iterable[SeriesKey], watch: Watch) -> Iterator[SeriesKey]:

@@ -4,7 +4,8 @@ Reads `demand` from its intake, and beside it `stock-levels`, `reorders`, `forec
 all of `planning`, each from the beginning. Publishes what the forecaster says. Guarantees: nothing is scored before all
 that was there at the begin is read; a run that was broken off is not resumed, and what was sent of it is valid as it
 is; a record that cannot be read is a dead letter, acknowledged before it is noted as reported.
-Does not belong here: figures (`runs`), which partitions (`intake`), when to train (`learning`), bytes (`publish`).
+Does not belong here: figures (`runs`), records (`words`), which partitions (`intake`), when to train (`learning`),
+bytes (`publish`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from forecasting.learning import Learning
 from forecasting.policy import Terms
 from forecasting.publish import Publisher, now
 from forecasting.reported import Reported
-from forecasting.runs import Forecaster, Watch, forecast_record, read, reorder_record
+from forecasting.runs import Forecaster, Watch
 from forecasting.sources import BESIDE, PLANS, holds_nothing
-from forecasting.watching import alert_record
+from forecasting.words import alert_record, forecast_record, read, reorder_record
 from streams.reader import Follower, Place, bounds, is_contiguous
 from streams.settings import Settings
 from streams.topics import DEMAND

@@ -1,7 +1,8 @@
-"""Concerns over time: what was raised, what is news, and the record of it.
+"""Concerns over time: what was raised, and what is news.
 
 Reads its own former words (`forecast-alerts`), to go on after a restart; no topics, no clock. Guarantees: one that
-stands is told once, again only when its days change, and once more when it is over. Does not belong here: the marks.
+stands is told once, again only when its days change, and once more when it is over. Does not belong here: the marks,
+records of what is said (`words`).
 """
 
 from __future__ import annotations
@@ -50,13 +51,3 @@ class Watching:
                 yield before[kind], False
             else:
                 yield after[kind], True
-
-
-def alert_record(key: SeriesKey, concern: Concern, raised: bool, run: str, time: str) -> ForecastAlert:
-    sku, location = key
-    state = "raised" if raised else "cleared"
-    return ForecastAlert(
-        id=f"{sku}|{location}|{concern.kind}|{run}|{state}|{concern.day}", time=time, sku=sku, location=location,
-        kind=concern.kind, state=state, run=run, probability=concern.probability, units=concern.units,
-        stock=concern.stock, day=concern.day, until=concern.until, note=concern.note,
-    )  # fmt: skip

@@ -13,7 +13,8 @@ from forecasting.model import SeriesForecast, fit
 from forecasting.policy import Stock
 from forecasting.policy.alerts import EXPIRING, KINDS, OVERSTOCK, STOCKOUT, Concern, concerns
 from forecasting.series import Series
-from forecasting.watching import Watching, alert_record
+from forecasting.watching import Watching
+from forecasting.words import alert_record
 
 DAY = date(2026, 3, 2).toordinal()
 RECEIPT = DAY + 7

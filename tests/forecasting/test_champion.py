@@ -17,9 +17,10 @@ from forecasting.model import MODEL as SIMPLE
 from forecasting.model import SeriesForecast
 from forecasting.model_files import champion_in
 from forecasting.policy import Stock, Terms, advise
-from forecasting.runs import Forecaster, forecast_record
+from forecasting.runs import Forecaster
 from forecasting.segments import SEGMENTS, segments_of
 from forecasting.series import SeriesKey
+from forecasting.words import forecast_record
 
 pytestmark = pytest.mark.timeout(400)  # a training takes 5 s of CPU; on a busy machine that is long
 FOREVER = date(2200, 1, 1).toordinal()

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from forecasting.policy import Advice, Terms
 from forecasting.promotions import BadPromotion
-from forecasting.runs import Forecaster, forecast_record, read, record_id, reorder_record
+from forecasting.runs import Forecaster
 from forecasting.series import SeriesKey
+from forecasting.words import forecast_record, read, record_id, reorder_record
 from tables.codec import Unreadable, encode
 from tables.records import Demand, Forecast, IncomingLevel, LocationLevel, PromotionPlanned, Reorder, StockLevels
 
