@@ -38,12 +38,12 @@ class Outlet:
     def send(self, topic: Topic, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
         self._produce(topic, key, value, -1, headers or [])
 
-    def send_everywhere(self, topic: Topic, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+    def send_everywhere(self, topic: Topic, value: bytes) -> None:
         """The same record to every partition, with no key: a rule that all of them have to know."""
         if topic.name not in self._partitions:
             self._partitions[topic.name] = partitions_of(self._settings, topic.name)
         for partition in self._partitions[topic.name]:
-            self._produce(topic, None, value, partition, headers or [])
+            self._produce(topic, None, value, partition, [])
 
     def _produce(
         self, topic: Topic, key: bytes | None, value: bytes, partition: int, headers: list[tuple[str, bytes]]

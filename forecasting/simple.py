@@ -42,10 +42,10 @@ def recent_mean(units: Floats) -> Floats:
     return np.nansum(recent, axis=1, dtype=np.float64) / np.maximum((~np.isnan(recent)).sum(axis=1), 1)
 
 
-def shrunk_mean(units: Floats, usual_units: Floats | float, prior_days: float = PRIOR_DAYS) -> Floats:
-    """Own mean of the last 28 days, drawn to `usual_units` by the weight of `prior_days`."""
+def shrunk_mean(units: Floats, usual_units: Floats | float) -> Floats:
+    """Own mean of the last 28 days, drawn to `usual_units` by the weight of `PRIOR_DAYS`."""
     recent = units[:, -RECENT_DAYS:]
-    return (np.nansum(recent, axis=1) + usual_units * prior_days) / ((~np.isnan(recent)).sum(axis=1) + prior_days)
+    return (np.nansum(recent, axis=1) + usual_units * PRIOR_DAYS) / ((~np.isnan(recent)).sum(axis=1) + PRIOR_DAYS)
 
 
 def simple_levels(panel: Panel) -> Floats:

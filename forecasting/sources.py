@@ -29,12 +29,12 @@ class NotThere(Exception):
     """The topics or the broker cannot be used. The message says what to do."""
 
 
-def wait_for_topics(settings: Settings, stop: Event, give_up: float = TOPICS_SECONDS) -> int:
+def wait_for_topics(settings: Settings, stop: Event) -> int:
     """The partition count that all our topics share, once they are there; 0 if asked to stop before."""
     shared = [settings.prefix + name for name in (DEMAND.name, *BESIDE, FORECASTS.name)]
     wanted = [*shared, settings.prefix + PLANNING.name]
     admin = AdminClient(client_config(settings) | {"log_level": 2, "log.connection.close": False})
-    until = time.monotonic() + give_up
+    until = time.monotonic() + TOPICS_SECONDS
     while True:
         try:
             # All topics, not one by name: the embedded broker makes a topic that is asked for by name.
@@ -46,7 +46,8 @@ def wait_for_topics(settings: Settings, stop: Event, give_up: float = TOPICS_SEC
         if not missing:
             break
         if time.monotonic() > until:
-            raise NotThere(f"not there after {give_up:.0f} s: {missing} (`smokehouse topics apply` makes topics)")
+            waited = f"not there after {TOPICS_SECONDS:.0f} s"
+            raise NotThere(f"{waited}: {missing} (`smokehouse topics apply` makes topics)")
         if stop.wait(0.2):
             return 0
     counts = {name: len(found[name].partitions) for name in shared}

@@ -13,13 +13,7 @@ CAME, EXPECTED, BAND, UNKNOWN = "█", "●", "░", "?"
 
 
 def drawn(
-    came: Sequence[float | None],
-    mean: Sequence[float],
-    bound: Sequence[float],
-    *,
-    first: str,
-    last: str,
-    height: int = HEIGHT,
+    came: Sequence[float | None], mean: Sequence[float], bound: Sequence[float], *, first: str, last: str
 ) -> list[str]:
     """Lines of a plot: the past as bars (`None`: unknown), then the mean as dots under the band up to `bound`.
 
@@ -29,11 +23,11 @@ def drawn(
     top = max([1.0, *known, *bound, *mean])
     label = max(len(f"{top:.0f}"), 3)
     lines = []
-    for row in range(height, 0, -1):
-        low = top * (row - 1) / height
+    for row in range(HEIGHT, 0, -1):
+        low = top * (row - 1) / HEIGHT
         past = "".join(_bar(value, low, row) for value in came)
-        ahead = "".join(_ahead(m, b, low, top / height) for m, b in zip(mean, bound, strict=True))
-        name = f"{top * row / height:.0f}" if row in (height, ceil(height / 2)) else ""
+        ahead = "".join(_ahead(m, b, low, top / HEIGHT) for m, b in zip(mean, bound, strict=True))
+        name = f"{top * row / HEIGHT:.0f}" if row in (HEIGHT, ceil(HEIGHT / 2)) else ""
         lines.append(f"{name:>{label}} ┤{past}│{ahead}")
     lines.append(f"{0:>{label}} ┼{'─' * len(came)}┴{'─' * len(mean)}")
     width = len(came) + 1 + len(mean)

@@ -54,22 +54,15 @@ class Tally:
 
 
 class DemoRun:
-    """One run. `on_change` is told after each round; `clock` is monotonic seconds."""
+    """One run. `on_change` is told after each round."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        demo: Demo,
-        on_change: Callable[[Tally], None] = lambda tally: None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: Settings, demo: Demo, on_change: Callable[[Tally], None]) -> None:
         self.tally = Tally()
         self.world = World(demo)
         self._settings = settings
         self._demo = demo
         self._on_change = on_change
-        self._clock = clock
-        self._started = clock()
+        self._started = time.monotonic()
         self._outlet = Outlet(settings)
         self._later: list[tuple[float, int, Action | Errand]] = []
         self._number = count()
@@ -85,7 +78,7 @@ class DemoRun:
         """Until the last customer has come and been served; for ever, if customers never end."""
         require_open_logs(self._settings)
         with contextlib.closing(reader.follow(self._settings, self._hears, "end")) as follower:
-            self._started = self._clock()
+            self._started = time.monotonic()
             for thing in traffic(self._demo):
                 self._wait_until(follower, thing.due_seconds)
                 self._do(thing)
@@ -95,7 +88,7 @@ class DemoRun:
 
     @property
     def _now(self) -> float:
-        return self._clock() - self._started
+        return time.monotonic() - self._started
 
     def _wait_until(self, follower: reader.Follower, due: float) -> None:
         """Listen until then, at least once in a while even when behind time."""

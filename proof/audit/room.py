@@ -118,9 +118,5 @@ class Room:
         expired = bool(best_before and self.today and best_before < self.today)
         return {"best_before": best_before, "expired": expired, "warned": False}
 
-    def lots_everywhere(self, sku: str, code: str) -> list[Lot]:
-        """A SKU's lot rows of this code, at all locations."""
-        return [x for _, x in sorted(self.lots_of.get(code, {}).items()) if x.shelf.sku == sku]
-
     def look_at_clock(self, log: LogState) -> None:
         self.today = day_of(log.state_ms)

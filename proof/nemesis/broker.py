@@ -20,8 +20,6 @@ from streams.brokers.embedded import start_embedded
 from streams.brokers.kafka import start_kafka
 from streams.brokers.process import BrokerKind, RunningBroker, free_port
 
-UP_AGAIN_TRIES = 3
-
 
 class Broker:
     """Started and ended by the thread that makes it, which has to live as long as the broker."""

@@ -121,6 +121,6 @@ class Worker:
         self.kill()
         return False
 
-    def log_tail(self, characters: int = 3_000) -> str:
+    def log_tail(self) -> str:
         file = self.home / f"{self.name}.log"
-        return file.read_text(errors="replace")[-characters:] if file.exists() else ""
+        return file.read_text(errors="replace")[-3_000:] if file.exists() else ""

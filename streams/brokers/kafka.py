@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -34,10 +34,8 @@ DOWNLOAD_SECONDS = 900.0  # 65 MB: 46 s measured
 _JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # small and quick to start; 245-330 MB resident
 _JAR_NEEDED = "kafka_2.13-*.jar"
 
-Talk = Callable[[str], None]
 
-
-def talk_on_stderr(line: str) -> None:
+def _talk(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
@@ -50,18 +48,16 @@ class Java:
     version: int
 
 
-def start_kafka(
-    address: str, home: Path, *, overrides: Mapping[str, str] | None = None, talk: Talk = talk_on_stderr
-) -> RunningBroker:
+def start_kafka(address: str, home: Path, *, overrides: Mapping[str, str] | None = None) -> RunningBroker:
     """Start Apache Kafka on `address` (`host:port` on loopback), its data in `home/kafka/data`; return when it answers.
 
-    The first start on a machine downloads the jars and says so through `talk`. `overrides` are lines of
-    `server.properties` that win. `BrokerError`: port taken, no Java, no Maven, format or start failed.
+    The first start on a machine downloads the jars and says so on stderr. `overrides` are lines of `server.properties`
+    that win. `BrokerError`: port taken, no Java, no Maven, format or start failed.
     """
     host, port = loopback(address)
     expect_free(address)  # before a download, not after
     java = find_java()
-    libs = find_jars(home, java, talk)
+    libs = find_jars(home, java)
     folder = home / "kafka"
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -79,13 +75,13 @@ def start_kafka(
     )
 
 
-def missing_for_kafka(home: Path | None = None) -> str:
+def missing_for_kafka() -> str:
     """Why Apache Kafka cannot be started here, as one line; empty if it can. Looks only, downloads nothing."""
     try:
         find_java()
     except BrokerError as error:
         return str(error)
-    if os.environ.get("KAFKA_HOME") or _jars_here(home) or shutil.which("mvn"):
+    if os.environ.get("KAFKA_HOME") or _complete(cache_folder()) or shutil.which("mvn"):
         return ""
     return _no_maven()
 
@@ -130,25 +126,21 @@ def _java_version(program: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def find_jars(home: Path, java: Java, talk: Talk = talk_on_stderr) -> Path:
+def find_jars(home: Path, java: Java) -> Path:
     """The folder with Kafka's jars: `KAFKA_HOME/libs`, `home/kafka/libs`, the user's cache, or there by Maven."""
     if kafka_home := os.environ.get("KAFKA_HOME"):
         libs = Path(kafka_home) / "libs"
         if not _complete(libs):
             raise BrokerError(f"KAFKA_HOME={kafka_home}: no {_JAR_NEEDED} in its libs folder. Unset it, or correct it.")
         return libs
-    return _jars_here(home) or _download(java, talk)
+    places = (home / "kafka" / "libs", cache_folder())
+    return next((libs for libs in places if _complete(libs)), None) or _download(java)
 
 
 def cache_folder() -> Path:
     """Where jars are kept for all checkouts of a user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "smokehouse" / f"kafka-{VERSION}"
-
-
-def _jars_here(home: Path | None) -> Path | None:
-    places = [cache_folder()] if home is None else [home / "kafka" / "libs", cache_folder()]
-    return next((libs for libs in places if _complete(libs)), None)
 
 
 def _complete(libs: Path) -> bool:
@@ -162,19 +154,19 @@ def _no_maven() -> str:
     )
 
 
-def _download(java: Java, talk: Talk) -> Path:
+def _download(java: Java) -> Path:
     """Copy the jars into the cache with Maven. Whole or not at all: another process may do the same beside us."""
     maven = shutil.which("mvn")
     if maven is None:
         raise BrokerError(_no_maven())
     target = cache_folder()
     target.parent.mkdir(parents=True, exist_ok=True)
-    talk(f"Apache Kafka {VERSION}: fetching its jars once with Maven (65 MB) into {target}")
+    _talk(f"Apache Kafka {VERSION}: fetching its jars once with Maven (65 MB) into {target}")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="fetch-") as scratch:
         libs = Path(scratch) / "libs"
         command = [maven, "-B", "-f", str(DEPLOY / "pom.xml"), "dependency:copy-dependencies"]
         command += ["-DincludeScope=runtime", f"-DoutputDirectory={libs}"]
-        tail = _run_maven(command, java, talk)
+        tail = _run_maven(command, java)
         if not _complete(libs):
             raise BrokerError(f"Maven could not fetch Apache Kafka. Is there a network? It says:\n{tail}")
         try:
@@ -182,11 +174,11 @@ def _download(java: Java, talk: Talk) -> Path:
         except OSError as error:
             if not _complete(target):  # nobody was faster: it is a real error
                 raise BrokerError(f"cannot write {target}: {error.strerror}. Set XDG_CACHE_HOME elsewhere.") from error
-    talk(f"Apache Kafka {VERSION}: {len(list(target.glob('*.jar')))} jars ready")
+    _talk(f"Apache Kafka {VERSION}: {len(list(target.glob('*.jar')))} jars ready")
     return target
 
 
-def _run_maven(command: list[str], java: Java, talk: Talk) -> str:
+def _run_maven(command: list[str], java: Java) -> str:
     """Run Maven and report every tenth jar; its last lines are returned for an error message."""
     process = subprocess.Popen(
         command,
@@ -206,7 +198,7 @@ def _run_maven(command: list[str], java: Java, talk: Talk) -> str:
             if "Downloaded" in line and ".jar" in line:
                 jars += 1
                 if jars % 10 == 0:
-                    talk(f"  {jars} jars fetched")
+                    _talk(f"  {jars} jars fetched")
             elif "ERROR" in line:
                 tail.append(f"  {line.strip()}")
     finally:

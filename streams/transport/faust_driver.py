@@ -19,7 +19,7 @@ from faust.transport import base
 from faust.transport.consumer import Consumer
 from faust.types import TP, Message
 
-from streams.settings import IN_FLIGHT_RECORDS, Settings
+from streams.settings import Settings
 from streams.transport.orphans import Orphans
 from streams.transport.partitions import Batch, Owner, Partitions
 from streams.transport.poller import consumer_config
@@ -141,7 +141,6 @@ class BatchApp(App):
         *,
         settings: Settings,
         owner: Owner,
-        in_flight_records: int = IN_FLIGHT_RECORDS,
         loop_blocked_seconds: float = LOOP_BLOCKED_SECONDS,
         compacted: Collection[str] = (),
         **options: Any,
@@ -152,7 +151,7 @@ class BatchApp(App):
         self._loop_blocked_seconds = loop_blocked_seconds
         self._watchdog: Watchdog | None = None
         orphans = Orphans(settings, group) if settings.instance_id else None
-        self.partitions = Partitions(owner, consumer_config(settings, group), in_flight_records, orphans, compacted)
+        self.partitions = Partitions(owner, consumer_config(settings, group), orphans, compacted)
         super().__init__(
             group,
             broker="kafka://" + settings.bootstrap.replace(",", ";"),  # for Faust's messages only

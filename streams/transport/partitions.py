@@ -74,16 +74,14 @@ class Partitions:
     """The seam of the transport: given to whoever commits, halts and reopens partitions."""
 
     def __init__(
-        self, owner: Owner, config: dict[str, Any], in_flight_records: int, orphans: Orphans | None = None,
-        compacted: Collection[str] = (),
-    ) -> None:  # fmt: skip
+        self, owner: Owner, config: dict[str, Any], orphans: Orphans | None = None, compacted: Collection[str] = ()
+    ) -> None:
         self.counters = Counters()
         self.arrivals: asyncio.Queue[Batch] = asyncio.Queue()  # bounded: by the room in flight
         self.begun: set[Batch] = set()
         self.on_assigned: Callable[[set[TP]], Awaitable[None]]
         self._owner = owner
         self._config = config
-        self._in_flight_records = in_flight_records
         self._orphans = orphans
         self._compacted = compacted
         self._epochs: dict[TP, int] = {}  # what is ours
@@ -135,9 +133,7 @@ class Partitions:
     def subscribe(self, topics: list[str]) -> None:
         if self._poller is None:  # the agents of a process are fixed
             self._loop = asyncio.get_running_loop()
-            self._poller = Poller(
-                self._config, topics, self, self.counters, self._in_flight_records, self._orphans, self._compacted
-            )  # fmt: skip
+            self._poller = Poller(self._config, topics, self, self.counters, self._orphans, self._compacted)
             self._poller.start()
 
     def handled(self, batch: Batch) -> None:

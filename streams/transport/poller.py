@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 
-from streams.settings import IN_FLIGHT_RECORDS, Settings, client_config
+from streams.settings import Settings, client_config
 from streams.transport.commits import Commits
 from streams.transport.counters import Counters
 from streams.transport.failstop import CONSUMER_DEAD, die
@@ -30,6 +30,7 @@ from streams.transport.orphans import Orphans
 from streams.transport.quiet import Quiet
 
 POLL_SECONDS = 0.1  # a job waits at most this long on an idle log
+IN_FLIGHT_RECORDS = 10_000  # handed on and not yet handled
 WEIGHT_BYTES = 512
 ROOM_SECONDS = 0.05  # between two looks at the jobs while there is no room for records
 NETWORK_SECONDS = 2.0  # one blocking question to the broker
@@ -132,7 +133,6 @@ class Poller(threading.Thread):
         topics: list[str],
         events: Events,
         counters: Counters,
-        in_flight_records: int = IN_FLIGHT_RECORDS,
         orphans: Orphans | None = None,
         compacted: Collection[str] = (),
     ) -> None:
@@ -143,7 +143,6 @@ class Poller(threading.Thread):
         self._topics = topics
         self._events = events
         self._counters = counters
-        self._limit = in_flight_records
         self._in_flight = 0
         self._lock = threading.Condition()  # guards _in_flight and _jobs
         self._jobs: deque[Callable[[], None]] = deque()
@@ -272,7 +271,7 @@ class Poller(threading.Thread):
 
     def _take(self) -> None:
         with self._lock:
-            room = self._limit - self._in_flight
+            room = IN_FLIGHT_RECORDS - self._in_flight
             if room <= 0:
                 self._lock.wait(ROOM_SECONDS)
                 return

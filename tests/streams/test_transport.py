@@ -464,7 +464,7 @@ def test_a_topic_that_is_compacted_is_read_over_its_gaps_while_the_log_beside_it
 async def test_a_backlog_of_packed_records_is_handed_over_in_pieces_that_the_loop_can_bear() -> None:
     """Twenty records of half a megabyte are twenty thousand commands: no batch holds all of them, none is lost."""
     tp = TP("orders", 0)
-    partitions = Partitions(None, {}, 10_000)  # type: ignore[arg-type]
+    partitions = Partitions(None, {})  # type: ignore[arg-type]
     partitions._open.add(tp)
     backlog = [Message(topic=tp.topic, partition=0, offset=n, value=b"x" * 500_000) for n in range(20)]
     partitions._arrived({tp.topic: {0: backlog[:12]}})
