@@ -1,8 +1,9 @@
 """One owned partition of a log: its records go through the agent's step, its rows wait for the checkpoint.
 
 Reads records handed to it, in offset order; writes to its table and to the outbox. Guarantees: a step that raises
-changes nothing and halts the partition at that record; what cannot be read, or must not be applied here, is a dead
-letter or is forwarded, never dropped. Does not belong here: when rows are written and offsets committed (`owner`).
+changes nothing and halts the partition at that record, unless memory is short: that ends the process; what cannot be
+read, or must not be applied here, is a dead letter or is forwarded, never dropped. Does not belong here: when rows are
+written and offsets committed (`owner`).
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Partition:
             for index, record in enumerate(decode(message.value())):
                 try:
                     self._apply(record, At(offset << INDEX_BITS | index, ms), message)
+                except MemoryError:
+                    raise  # of the process, not of this record: a new process has memory and reads it again
                 except Exception as error:  # noqa: BLE001 - whatever broke in a step, only this partition may stop
                     self._stop_at(offset, index, error)
                     return

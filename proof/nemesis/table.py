@@ -96,7 +96,8 @@ FAULTS = (
     Fault("F19", "old and new rules at once", "a log that asks for rules newer than the worker's", (),
           ("faults/test_halt.py", "tables/test_log.py"), missing="two releases side by side: there is one release"),
     Fault("F21", "limits of memory and descriptors", "RLIMIT_NOFILE of 48 to 160; RLIMIT_AS from the start, or taken "
-          "away from a worker at work", (), ("faults/test_limits.py",), (), (),
+          "away from a worker at work; a step that gets no memory: it ends the worker (a halt would outlast the want)",
+          (), ("faults/test_limits.py", "faults/test_halt.py", "streams/test_partition.py"), (), (),
           "a limit of a group of processes (cgroup): it ends a worker as kill -9 does"),
     Fault("F22", "all of it at random, by seed", "the runs above"),
 )  # fmt: skip

@@ -7,6 +7,7 @@ a rebalance never sees half of one; any error outside a step ends the process. N
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from faust.types import TP
@@ -26,7 +27,8 @@ async def run(stream: Any, owner: PartitionOwner) -> None:
                 owner.handle(TP(event.message.topic, partition), messages)
             owner.outbox.leave()
         except Exception as error:
-            log.exception("agent")
+            with suppress(MemoryError):  # what ended the agent must not keep its last words from ending the process
+                log.exception("agent")
             die(AGENT_ERROR, repr(error))
         event.ack()
         await owner.room()

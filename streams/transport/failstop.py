@@ -24,6 +24,6 @@ _STDERR: Final = 2  # `sys.stderr` may be Faust's logging proxy, which needs the
 
 def die(code: int, why: str) -> NoReturn:
     """Say why on standard error and end the process; no cleanup, no flush, no commit."""
-    with suppress(OSError):  # a full disk under the log must not keep the process alive
+    with suppress(OSError, MemoryError):  # a full disk under the log, or no memory, must not keep the process alive
         os.write(_STDERR, f"smokehouse: fatal ({code}): {why}\n".encode(errors="replace"))
     os._exit(code)

@@ -1,4 +1,5 @@
-"""The command line with one defect: the stock step raises on any record that names the SKU `POISON`."""
+"""The command line with a defect: the stock step raises on what is received of the SKU `POISON`, and for want of memory
+on what is received of `HUGE`."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ sound = wiring.ROLES["stock"]
 def step(view, record, at, log):
     if isinstance(record, Received) and record.sku == "POISON":
         raise RuntimeError("a defect in a step")
+    if isinstance(record, Received) and record.sku == "HUGE":
+        raise MemoryError
     return sound.step(view, record, at, log)
 
 

@@ -19,6 +19,23 @@ def test_a_process_that_cannot_write_its_last_words_ends_all_the_same():
     assert (told.returncode, told.stdout) == (71, b"")
 
 
+def test_a_process_without_memory_for_its_last_words_ends_all_the_same():
+    code = """
+from streams.transport.failstop import die
+
+class Words:
+    def __format__(self, how):
+        raise MemoryError
+
+try:
+    die(70, Words())
+except BaseException:
+    print("alive")
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (told.returncode, told.stdout) == (70, b"")
+
+
 def test_a_worker_without_room_for_its_rows_ends_and_its_orders_are_decided_later(embedded_system):
     system = embedded_system
     system.apply()

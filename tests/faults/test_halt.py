@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from streams.transport.failstop import AGENT_ERROR
 from tables import records as r
 from tables.murmur2 import partition_of
 
@@ -45,6 +46,21 @@ def test_one_partition_halts_its_orders_expire_and_hold_nothing(system):
     system.until_ready()
     level = system.wait(lambda: _level_at(system, HERE, allocated=1))
     assert (level.reserved, level.available) == (0, 9)
+    assert system.audit()["ok"]
+
+
+def test_a_step_that_gets_no_memory_ends_the_worker_and_the_next_one_handles_its_record(embedded_system):
+    system = embedded_system
+    system.apply()
+    system.start("short", POISONED)
+    system.receive("HUGE", 10)
+    system.flush()
+    assert system.workers["short"].wait(40) == AGENT_ERROR, system.log("short")
+    assert "MemoryError" in system.said("short")
+    system.start("next")
+    system.place("order", {"HUGE": 1})
+    system.flush()
+    assert system.until_decided(1) == {"confirmed": 1}
     assert system.audit()["ok"]
 
 

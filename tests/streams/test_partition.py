@@ -233,11 +233,11 @@ async def test_an_id_used_again_with_other_content_is_a_dead_letter_and_moves_no
 # -- what stops it -----------------------------------------------------------------------------------------------------
 
 
-def _raises(step):
+def _raises(step, error=None):
     def broken(view, record, at, state):
         outcome = step(view, record, at, state)
         if record.id == "poison":
-            raise RuntimeError("a defect in a step")
+            raise error or RuntimeError("a defect in a step")
         return outcome
 
     return broken
@@ -251,6 +251,15 @@ async def test_a_step_that_raises_stops_there_and_nothing_behind_it_is_applied(m
     assert bench.table.get(stock_key(HERE, "W1")).on_hand == 10
     assert bench.table.get(stock_key(ALSO_HERE, "W1")) is None
     assert await bench.letters() == []
+
+
+async def test_memory_that_ends_in_a_step_is_no_fault_of_the_record_and_halts_nothing(made):
+    """A halt would stand until somebody retries it; a process that starts again has memory."""
+    bench = Bench(made, ROLES["stock"]._replace(step=_raises(stock.step, MemoryError())))
+    with pytest.raises(MemoryError):
+        bench.give(received(HERE, "before"), received(ALSO_HERE, "poison"), received(HERE, "after"))
+    assert (bench.partition.halt, bench.partition.next_offset) == (None, 2)
+    assert bench.table.get(stock_key(ALSO_HERE, "W1")) is None
 
 
 async def test_a_defect_within_a_packed_record_names_the_item(made):
