@@ -100,16 +100,20 @@ def _parts(seeds: range, load: Callable[[], Roles], jobs: int) -> Iterator[Resul
     if jobs <= 1:
         yield from map(_run_some, chunks)
         return
-    with get_context("spawn").Pool(jobs) as pool:
+    with get_context("spawn").Pool(jobs, _begin, (load,)) as pool:
         yield from pool.imap(_run_some, chunks)
+
+
+def _begin(load: Callable[[], Roles]) -> None:
+    """In a process of its own: nothing it has loaded is garbage, and a broken step is a finding, no log."""
+    load()
+    gc.freeze()  # once: later it would keep the worlds of seeds that are over
+    logging.disable(logging.CRITICAL)
 
 
 def _run_some(work: tuple[range, Callable[[], Roles]]) -> Result:
     seeds, load = work
     roles = load()
-    if parent_process():  # a process of its own: nothing it loaded is garbage, and a broken step is a finding, no log
-        gc.freeze()
-        logging.disable(logging.CRITICAL)
     total = Result()
     started = process_time()
     for seed in seeds:

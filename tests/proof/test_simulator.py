@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -144,6 +146,36 @@ def test_other_jobs_give_the_same_result() -> None:
     alone, beside = (run_seeds(range(50), agents, jobs) for jobs in (1, 2))
 
     assert (alone.events, alone.faults, alone.violated) == (beside.events, beside.faults, beside.violated)
+
+
+FREEZES = """
+import gc, os
+from proof.simulator.run import run_seeds
+from streams.commands.simulating import agents
+
+def load():
+    print(f"{os.getpid()} {gc.get_freeze_count()}\\n", end="", flush=True)
+    return agents()
+
+if __name__ == "__main__":
+    run_seeds(range(150), load, jobs=2)
+"""
+
+
+def test_the_worlds_of_seeds_that_are_over_are_given_back(tmp_path: Path) -> None:
+    """Objects that the collector leaves alone: none when a process begins, then what it has loaded and no more."""
+    program = tmp_path / "seeds.py"
+    program.write_text(FREEZES)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    told = subprocess.run([sys.executable, program], env=environment, capture_output=True, text=True, check=True)
+    frozen: dict[str, list[int]] = {}
+    for line in told.stdout.splitlines():
+        process, count = line.split()
+        frozen.setdefault(process, []).append(int(count))
+    for first, loaded, *later in frozen.values():
+        assert first < loaded
+        assert set(later) <= {loaded}
+    assert sum(len(counts) - 1 for counts in frozen.values()) == 6, "in each process anew, and for each 25 seeds"
 
 
 @pytest.mark.parametrize("mutant", [x for x in MUTANTS if x.seeds], ids=lambda x: x.name.replace(" ", "_"))
