@@ -1,8 +1,8 @@
 """Every check and every test, suite by suite: what `./smokehouse test` runs.
 
-Reads the folders under `tests/`; writes nothing but what tests write. Guarantees: one suite per process, so that none
-leans on another; a suite that finds no test fails; the last line adds everything up. With CI=true a skip fails too,
-unless its reason is one of ALLOWED_SKIPS. Arguments go to pytest: `run.py tests/tables -k ledger` runs that alone.
+Reads the folders under `tests/`; writes nothing but what tests write. Guarantees: no process runs two suites, so that
+none leans on another; a suite that finds no test fails; the last line adds everything up. With CI=true a skip fails
+too, unless its reason is one of ALLOWED_SKIPS. Arguments go to pytest: `run.py tests/tables -k ledger` runs that alone.
 With `--nightly` the long runs take hours instead of minutes (SMOKEHOUSE_NIGHTLY=1 for the tests).
 """
 
@@ -31,7 +31,7 @@ NIGHTLY_CHECKS = [("mutation", [sys.executable, "-m", "proof.mutation"])]
 SUITES: list[tuple[str, list[str]]] = [
     ("repository", []),
     ("tables", []),
-    ("proof", []),
+    ("proof", SIDE_BY_SIDE),
     ("history", SIDE_BY_SIDE),
     ("brokers", []),
     ("streams", SIDE_BY_SIDE),
@@ -40,9 +40,11 @@ SUITES: list[tuple[str, list[str]]] = [
     ("api", SIDE_BY_SIDE),
     ("cli", SIDE_BY_SIDE),
     ("up", []),
-    ("faults", []),
+    ("faults", SIDE_BY_SIDE),
     ("bench", []),
 ]
+# Files of a suite that need both cores for themselves: they run after its other files, one test at a time.
+ALONE = {"faults": ["test_limits.py", "test_storm.py", "test_nemesis.py"]}
 # Reasons for which a test may be skipped in CI: the real data, a durable broker, a server that the bench compares with,
 # the fuzzer (some Pythons and machines have none), or libraries that want older versions of ours is not here; or the
 # test is one that only `--nightly` runs.
@@ -77,7 +79,10 @@ def main(arguments: list[str]) -> int:
             results += [run_check(name, command) for name, command in checks]
         for name, extra in SUITES:
             if (ROOT / "tests" / name).is_dir():
-                results.append(run_pytest(name, [f"tests/{name}", *extra, *arguments], ci=ci, empty_ok=bool(arguments)))
+                alone = [f"tests/{name}/{file}" for file in ALONE.get(name, [])]
+                beside = [f"tests/{name}", *(f"--ignore={file}" for file in alone), *extra]
+                for called, first in [(name, beside), *([(f"{name} alone", alone)] if alone else [])]:
+                    results.append(run_pytest(called, [*first, *arguments], ci=ci, empty_ok=bool(arguments)))
         results.append(forgotten_folders())
     return report(results)
 
