@@ -7,11 +7,14 @@ what a peer is.
 from __future__ import annotations
 
 import os
+import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK_SECONDS = 0.01
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CPU_CLOCK = 2  # with the inverted process id above it: that process's CPU clock, as clock_getcpuclockid(3) makes it
 
@@ -47,6 +50,32 @@ def cpu_seconds(pid: int) -> float:
     fields = stat[stat.rindex(")") + 2 :].split()
     ended = sum(int(x) for x in fields[13:15]) / _TICKS
     return own + ended + sum(cpu_seconds(int(child)) for child in children)
+
+
+def seconds_to_end(process: subprocess.Popen[bytes], most: float) -> float:
+    """Until a child has ended by itself, less the time for which it had no processor because others had them.
+
+    That is what the one of its threads waited that waited longest for a turn. `TimeoutExpired` after `most` seconds.
+    """
+    began, before = time.monotonic(), _turns_waited_for(process.pid)
+    last = dict(before)
+    while process.poll() is None:
+        if time.monotonic() - began > most:
+            raise subprocess.TimeoutExpired(process.args, most)
+        last |= _turns_waited_for(process.pid)
+        time.sleep(_LOOK_SECONDS)
+    took = time.monotonic() - began
+    return took - max((seconds - before.get(thread, 0.0) for thread, seconds in last.items()), default=0.0)
+
+
+def _turns_waited_for(pid: int) -> dict[str, float]:
+    """Thread -> seconds since its start that it was ready to run and did not."""
+    waited = {}
+    with suppress(OSError):  # it has ended, or this kernel does not count
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                waited[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return waited
 
 
 def resident_bytes(pid: int) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bench.decided import Answers, judge
-from bench.machine import busy_between, cpu_seconds, look
+from bench.machine import busy_between, cpu_seconds, look, seconds_to_end
 from bench.peers.called import agreed
 from bench.peers.peer import Decision
 from bench.workload import SKUS, Order, Workload, make, one_at_a_time, summed
@@ -77,6 +78,30 @@ def test_cpu_of_a_process_grows_with_its_work_and_the_machine_is_watched() -> No
     seen = busy_between(before, look(), used)
     assert 0 <= seen.others_cores < seen.busy_cores
     assert cpu_seconds(busy.pid) == 0.0
+
+
+def test_an_end_that_was_slept_through_counts_and_one_that_waited_for_a_turn_does_not() -> None:
+    asleep = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.7)"])
+    assert seconds_to_end(asleep, 60) > 0.5
+    one_core = "import os, time; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
+    work = one_core + "\nwhile time.process_time() < {}: pass"
+    others = [subprocess.Popen([sys.executable, "-c", work.format(60)]) for _ in range(3)]
+    try:
+        began = time.monotonic()
+        told = seconds_to_end(subprocess.Popen([sys.executable, "-c", work.format(1)]), 60)
+        took = time.monotonic() - began
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert 0.8 < told < took - 1, f"{told:.2f} of {took:.2f} s"
+
+
+def test_an_end_that_does_not_come_is_said() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as still:
+        with pytest.raises(subprocess.TimeoutExpired):
+            seconds_to_end(still, 0.1)
+        still.kill()
 
 
 # -- the judge ---------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import pytest
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from bench.machine import seconds_to_end
 from streams.reader import read_to_end
 from streams.settings import Settings, client_config, producer_config
 from streams.topics import DEAD_LETTERS, DEMAND, FORECAST_ALERTS, FORECASTS, PLANNING, REORDERS, STOCK_LEVELS
@@ -87,10 +88,9 @@ def forecaster(settings: Settings, *flags: str) -> Iterator[subprocess.Popen[byt
         if process.returncode == -signal.SIGKILL:  # the test's own doing
             return
         assert process.poll() is None, f"it ended by itself:\n{log.read_text()[-2000:]}"
-        asked = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0, log.read_text()[-2000:]
-        assert time.monotonic() - asked < STOP_SECONDS
+        assert seconds_to_end(process, 30) < STOP_SECONDS
+        assert process.returncode == 0, log.read_text()[-2000:]
     finally:
         process.kill()
         process.wait()
