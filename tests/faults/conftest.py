@@ -148,7 +148,7 @@ class System:
 
     def status(self) -> dict[str, Any]:
         told = self.command("status", "--no-api", "--json")
-        return json.loads(told.stdout) if told.stdout else {"ready": False, "said": told.stderr}
+        return json.loads(told.stdout) if told.stdout else {"ready": False, "partitions": [], "said": told.stderr}
 
     def until_ready(self) -> None:
         self.wait(lambda: self.status()["ready"])

@@ -76,7 +76,8 @@ def test_bad_records_end_no_worker_and_each_is_accounted_for(system):
         if not bad.readable:
             assert all((*place, index) in letters for index in range(bad.items)), f"{bad.name} at {place}"
     assert system.workers["one"].poll() is None, "the worker that started is the one that runs"
-    assert all(partition["state"] == "ready" for partition in system.status()["partitions"])
+    told = system.wait(lambda: system.status()["partitions"])
+    assert all(partition["state"] == "ready" for partition in told)
 
 
 def test_a_word_that_asks_for_an_answer_in_a_partition_nobody_has_ends_no_worker(system):

@@ -19,7 +19,7 @@ def test_workers_on_a_log_that_begins_anew_halt_every_partition_and_say_nothing_
     system.place("sold", {"JERKY": 2})
     system.flush()
     system.until_decided(1)
-    system.wait(lambda: (found := system.status().get("partitions")) and len(found) == 8
+    system.wait(lambda: (found := system.status()["partitions"]) and len(found) == 8
                 and all(p.get("state_time_ms") for p in found))  # each has read how its log began
     system.signal("one", signal.SIGTERM)
     assert system.workers["one"].wait(20) == 0
