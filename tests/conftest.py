@@ -15,10 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from streams.brokers import process
 from streams.brokers.embedded import start_embedded
 from streams.brokers.kafka import missing_for_kafka, start_kafka
 from streams.brokers.process import RunningBroker, free_port
 from streams.settings import Settings
+
+
+def pytest_configure() -> None:
+    """Of processes side by side none draws a port that another one draws: each has its own share of them."""
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER"), os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    if worker and workers:
+        process.FREE_PORTS = process.FREE_PORTS[int(worker.removeprefix("gw")) :: int(workers)]
 
 
 @pytest.fixture(scope="session")
