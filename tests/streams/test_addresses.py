@@ -1,4 +1,4 @@
-"""Whoever asks workers finds those that live, however many were killed before them."""
+"""Whoever asks workers finds those that live, however many were killed before them; who needs a port has it alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from streams.addresses import WORKERS_MAX, WorkerAddress, addresses_here, file_of, leave, worker_addresses
+from streams.brokers.process import free_port
 from streams.settings import from_environment
 
 NOBODY = (1 << 22) + 1  # no process has this number, or a higher one
@@ -66,3 +67,9 @@ def test_a_name_is_every_worker_that_has_it_once(monkeypatch: pytest.MonkeyPatch
 
 def test_a_name_that_nobody_knows_is_a_worker_that_is_not_there() -> None:
     assert named("no-such-host.invalid:8001") == ["no-such-host.invalid:8001"]
+
+
+def test_processes_of_tests_side_by_side_draw_their_ports_from_shares_of_their_own() -> None:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    assert {free_port() % processes for _ in range(50)} == {number}
