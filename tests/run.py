@@ -41,10 +41,10 @@ SUITES: list[tuple[str, list[str]]] = [
     ("cli", SIDE_BY_SIDE),
     ("up", []),
     ("faults", SIDE_BY_SIDE),
-    ("bench", []),
+    ("bench", SIDE_BY_SIDE),
 ]
 # Files of a suite that need both cores for themselves: they run after its other files, one test at a time.
-ALONE = {"faults": ["test_limits.py", "test_storm.py", "test_nemesis.py"]}
+ALONE = {"faults": ["test_limits.py", "test_storm.py", "test_nemesis.py"], "bench": ["test_guard.py"]}
 # Reasons for which a test may be skipped in CI: the real data, a durable broker, a server that the bench compares with,
 # the fuzzer (some Pythons and machines have none), or libraries that want older versions of ours is not here; or the
 # test is one that only `--nightly` runs.
