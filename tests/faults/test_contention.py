@@ -30,6 +30,7 @@ def test_ten_thousand_buyers_for_a_hundred_units_get_exactly_a_hundred(system):
     system.start("one")
     system.start("two")
     system.receive(DROP, UNITS)
+    system.flush()  # whoever comes before is told that there is no such SKU
     for n in range(BUYERS):
         system.place(f"buyer-{n}", {DROP: 1})
     system.flush()
@@ -43,6 +44,8 @@ def test_exactly_a_hundred_also_while_both_workers_die_and_sleep_in_turn(system)
     for name in ("one", "two"):
         system.start(name)
     system.until_holding("one", "two", seconds=60)
+    system.send("warehouse", DROP, r.SkuDefined(id="drop", sku=DROP))  # known before its first buyer
+    system.flush()
     with _Crowd(system) as crowd:
         done = _all_faults(system, random.Random(5))
         placed = crowd.placed
