@@ -45,17 +45,37 @@ def held_at(row: OrderRow) -> dict[str, int]:
 def in_hands(row: OrderRow) -> Counter[tuple[str, str]]:
     """(SKU, location) -> units that were picked there and did not leave since. What leaves without a pick takes none
     from a later pick; a final parcel leaves nothing in hands of what waits from then on."""
-    hands: Counter[tuple[str, str]] = Counter()
+    return Counter({place: sum(lots.values()) for place, lots in lots_in_hands(row).items()})
+
+
+def lots_in_hands(row: OrderRow) -> dict[tuple[str, str], dict[str, int]]:
+    """The units of `in_hands` by their lots ("": the pick named none), those that were picked last in front: who picks
+    again, from another lot, has put back what was there."""
+    hands: dict[tuple[str, str], dict[str, int]] = {}
     for entry in row.entries:
         for told in entry.lines:
             place = told.sku, told.location
             if entry.kind == "pick":
-                hands[place] += told.quantity
+                lots = hands.get(place, {})
+                hands[place] = {told.lot: lots.pop(told.lot, 0) + told.quantity} | lots
             elif entry.kind == "ship" and told.attempt:  # 0: no unit of the order
-                hands[place] -= min(hands[place], told.quantity)
+                take(hands.get(place, {}), told.quantity, told.lot)
             elif entry.kind == "back":
-                hands[place] = 0
+                hands.pop(place, None)
     return hands
+
+
+def take(lots: dict[str, int], units: int, named: str = "") -> list[tuple[str, int]]:
+    """(lot, units) that leave `lots`: the named lot first, then the others in their order, at last those without a
+    name."""
+    taken: list[tuple[str, int]] = []
+    for lot in sorted(lots, key=lambda lot: (lot != named or not lot, not lot)):
+        gone = min(lots[lot], units)
+        if gone:
+            lots[lot] -= gone
+            units -= gone
+            taken.append((lot, gone))
+    return taken
 
 
 def at_location(row: OrderRow, location: str) -> Fulfilment:
@@ -101,6 +121,8 @@ def advance(row: OrderRow) -> OrderRow:
     if not shipped:
         return _towards(row, "cancelled")
     row = _towards(row, "shipped")
+    if all(line.returned == line.shipped for _, line in owed_lines(row)):  # it came back before the rest was given up
+        return move(row, "return")
     sent = [x for x in row.fulfilments if x.state in SENT]
     return move(row, "deliver") if sent and all(x.state == "delivered" for x in sent) else row
 

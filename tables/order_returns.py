@@ -1,7 +1,8 @@
 """What comes back: allowed, received, inspected. Each shipped unit is inspected at most once.
 
-Pure steps on the order's row. Accepted units go to stock with what becomes of them; units beyond what was shipped are
-noted, and stock does not hear of them. Does not belong here: refunds, the order that replaces this one.
+Pure steps on the order's row. Accepted units go to stock with what becomes of them, and with the lots that the order
+got where nobody names others; units beyond what was shipped are noted, and stock does not hear of them. Does not belong
+here: refunds, the order that replaces this one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from tables import records as r
+from tables.order_progress import take
 from tables.order_states import TRANSITIONS, add, in_parts, late, move, noted
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderRow, PartitionRow, Return
@@ -39,6 +41,7 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
         if line.shipped > line.returned:
             numbers.setdefault(line.sku, []).append(n)
     told: list[EntryLine] = []
+    got: dict[str, dict[str, int]] = {}  # SKU -> its lots, as they came back so far
     for wanted in record.lines:
         for sku, quantity in in_parts(row, wanted.sku, wanted.quantity):
             left = quantity
@@ -49,7 +52,9 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
                     left -= units
                     lines[n] = replace(line, returned=line.returned + units)
                     where = wanted.location or line.location
-                    told.append(EntryLine(sku, units, where, wanted.lot or "", wanted.disposition))
+                    came = take(got.setdefault(sku, _lots_got(row, sku)), units, wanted.lot or "")
+                    lots = [(wanted.lot, units)] if wanted.lot else came
+                    told += [EntryLine(sku, of, where, lot, wanted.disposition) for lot, of in lots]
             if left:
                 row = noted(row, f"return of {left} {sku} beyond what was shipped")
     if not told:
@@ -58,6 +63,18 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
     row = _noted(row, record.return_id, "inspected", [(x.sku, x.quantity) for x in told])
     whole = all(x.returned == x.shipped and not x.open for x in lines)
     return move(row, "return") if whole and (row.state, "return") in TRANSITIONS else row
+
+
+def _lots_got(row: OrderRow, sku: str) -> dict[str, int]:
+    """Lot -> units of a SKU that the order got and did not give back, last shipped first. "": nobody named it."""
+    got: dict[str, int] = {}
+    for entry in row.entries:
+        for told in entry.lines:
+            if told.sku == sku and entry.kind == "ship" and told.attempt:
+                got = {told.lot: got.pop(told.lot, 0) + told.quantity} | got
+            elif told.sku == sku and entry.kind == "return":
+                take(got, told.quantity, told.lot)
+    return got
 
 
 def returned(row: OrderRow, record: r.OrderReturned, at: At, log: PartitionRow) -> OrderRow:

@@ -2,19 +2,29 @@
 
 Pure steps on the order's row. A shipment is a fact, never refused: stock hears of every unit, the order of its own.
 Units are taken from the parts at the location that was named first, and from those that lie there before those that
-wait for stock. Does not belong here: how far the order is (`order_progress`), the parcel's way (`order_fulfilment`).
+wait for stock; their lots are those that were picked for the order, where the parcel names none. Does not belong here:
+how far the order is (`order_progress`), the parcel's way (`order_fulfilment`).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from tables import records as r
 from tables.order_cancels import taken_back
-from tables.order_progress import advance, at_location, held, owed_lines, with_fulfilment
+from tables.order_progress import (
+    advance,
+    at_location,
+    held,
+    lots_in_hands,
+    owed_lines,
+    take,
+    with_fulfilment,
+)
 from tables.order_states import NOWHERE, OWED, TOO_MANY, add, in_parts, late
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow
@@ -30,6 +40,7 @@ def shipped(row: OrderRow, record: r.OrderShipped, at: At, log: PartitionRow) ->
     if isinstance(told, str):
         return told
     sent, counts = told
+    sent = _with_lots(row, sent)
     if not sent:
         return late(row, "ship")
     row = add(row, Entry(at.place, "ship", at.ms, row.attempt, status=row.channel, lines=tuple(sent)))
@@ -108,6 +119,35 @@ def _own(
             if units > 0:
                 quantity -= units
                 yield n, line, units
+
+
+def _with_lots(row: OrderRow, sent: list[EntryLine]) -> list[EntryLine]:
+    """What a parcel did not name the lots of left from those that were picked for the order, as far as its picks named
+    them. Reported: there was no other in hands, or all that was in hands left; presumed: one of several."""
+    hands = lots_in_hands(row)
+    if not any(lot for lots in hands.values() for lot in lots):
+        return sent
+    leaving: Counter[tuple[str, str]] = Counter()
+    for line in sent:
+        if line.lot:
+            take(hands.get((line.sku, line.location), {}), line.quantity, line.lot)
+        else:
+            leaving[line.sku, line.location] += line.quantity
+    sure = {
+        place for place, lots in hands.items()
+        if sum(units > 0 for units in lots.values()) == 1 or sum(lots.values()) <= leaving[place]
+    }  # fmt: skip
+    found: list[EntryLine] = []
+    for line in sent:
+        place = line.sku, line.location
+        left = line.quantity
+        known = "reported" if place in sure and line.attempt else "presumed"
+        for lot, units in () if line.lot else take(hands.get(place, {}), left):
+            left -= units
+            found.append(replace(line, quantity=units, lot=lot, note=known if lot else ""))
+        if left:
+            found.append(line if left == line.quantity else replace(line, quantity=left))
+    return found
 
 
 def _parcels(row: OrderRow, record: r.OrderShipped, sent: list[EntryLine]) -> OrderRow:

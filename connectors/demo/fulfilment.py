@@ -26,6 +26,7 @@ CARRIER_SECONDS: tuple[tuple[Carried, tuple[float, float]], ...] = (
 )  # fmt: skip
 SHORT_EVERY, SHORT = 17, 6  # customers, and of which of them a unit is not found
 PARCELS_EVERY, PARCELS = 10, 8  # whose parcel is too small for everything
+PICKED_BY_LOT = 0.6  # of the picks; the others tell units alone
 SCANNED, REPORTED = 0.75, 0.1  # of the parcels; of the others nobody says what lot is in them
 ATTEMPTS = 0.02  # of the parcels are not delivered at the first attempt
 
@@ -90,6 +91,7 @@ def _pick(world: World, job: Job) -> Iterator[Action | Errand]:
     good_until = world.demo.calendar.real_day(world.now, LIFE_DAYS.get(status.channel, 0))
     short = number_of(job.order_id) % SHORT_EVERY == SHORT and job.after == 0 and sum(held.values()) > 1
     absent = {next(iter(held)): 1} if short else {}
+    by_lot = world.dice("scanner", job.name).random() < PICKED_BY_LOT
     lines: list[r.PickedLine] = []
     taken: list[Taken] = []
     for sku, units in held.items():
@@ -97,7 +99,7 @@ def _pick(world: World, job: Job) -> Iterator[Action | Errand]:
         place = world.place(sku, job.location)
         lots = pick_list(place.lots if place else (), units - missing, good_until)
         rest = units - missing - sum(count for _, count in lots)  # lies there, whatever the books say of its lot
-        lines += [r.PickedLine(sku, count, lot) for lot, count in lots]
+        lines += [r.PickedLine(sku, count, lot if by_lot else None) for lot, count in lots]
         taken += [(sku, lot, count) for lot, count in lots]
         if rest:
             taken.append((sku, "", rest))

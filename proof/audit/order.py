@@ -323,5 +323,7 @@ def settle(order: Order) -> None:
     elif any(x.shipped for x in order.lines):
         shipped = [x.state for x in order.fulfilments.values() if x.state in ("shipped", "delivered")]
         order.state = "delivered" if shipped and "shipped" not in shipped else "shipped"
+        if all(x.returned == x.shipped for x in order.lines):
+            order.state = "returned"
     else:
         order.state = "cancelled"

@@ -155,7 +155,7 @@ class ShippedLine(Struct, frozen=True, gc=False, omit_defaults=True):
     sku: Sku  # stock hears of it
     quantity: Units
     location: Location | None = None  # None: where the order holds it
-    lot: Lot | None = None  # None: nobody said, presumed by FEFO
+    lot: Lot | None = None  # None: what was picked for the order; if its pick named none, presumed by FEFO
     known: Literal["scanned", "reported"] = "scanned"  # how the lot is known, if it is named
 
 
@@ -214,7 +214,7 @@ class InspectedLine(Struct, frozen=True, gc=False, omit_defaults=True):
     quantity: Units
     disposition: Disposition = "scrap"  # food: unless somebody decides otherwise
     location: Location | None = None  # None: where it was shipped from
-    lot: Lot | None = None
+    lot: Lot | None = None  # None: those that the order got, last shipped first, as far as they are known
 
 
 class ReturnInspected(Record, tag="return_inspected"):

@@ -171,7 +171,7 @@ class Shipped(Record, tag="shipped"):
     location: Location
     quantity: Units
     lot: Lot | None = None
-    known: Literal["scanned", "reported"] = "scanned"
+    known: Literal["scanned", "reported", "presumed"] = "scanned"  # how the lot is known, if it is named
     order_id: Short | None = None
     attempt: Annotated[int, Meta(ge=0, le=100)] = 0
     channel: Channel = ""
@@ -179,7 +179,7 @@ class Shipped(Record, tag="shipped"):
 
 
 class Returned(Record, tag="returned"):
-    """Units came back, and this becomes of them. Without `lot`: the lots this order got, last shipped first."""
+    """Units came back, and this becomes of them. Without `lot`: nobody knows it, they are of the lot UNKNOWN."""
 
     sku: Sku
     location: Location

@@ -9,13 +9,16 @@ import pytest
 
 from tables import records as r
 from tables.lot_account import account
-from tables.lot_sections import LotPartition
+from tables.lot_sections import LotAccount, LotPartition
 from tables.rows import LotRow, TraceRow
 
 
 def bound(belt: Any) -> int:
     """Units of the lot in boxes, as a recall of it tells."""
+    return traced(belt).totals.bound
 
+
+def traced(belt: Any, code: str = "L1") -> LotAccount:
     def ask(lot: str) -> list[LotPartition]:
         found = []
         for (topic, number), agent in belt.agents.items():
@@ -27,7 +30,7 @@ def bound(belt: Any) -> int:
             ))  # fmt: skip
         return found
 
-    return account("L1", ask).totals.bound
+    return account(code, ask)
 
 
 def picked(belt: Any) -> int:
@@ -82,3 +85,23 @@ def test_units_that_a_final_parcel_left_behind_are_bound_anew_when_they_are_pick
 
     assert (picked(waiting), bound(waiting)) == (3, 1 + 3)
     assert waiting.audit()["findings"] == []
+
+
+def test_units_of_the_lot_that_was_picked_left_with_a_parcel_that_names_none_though_another_expires_first(
+    belt: Any,
+) -> None:
+    for lot, best_before in (("L1", "2027-09-30"), ("L0", "2027-06-30")):
+        belt.place(r.Received(id=lot, sku="A", location="W1", lot=lot, quantity=5, best_before=best_before))
+    belt.place(r.OrderPlaced(id="o1", order_id="o1", channel="shop", lines=[r.Line("A", 2)], locations=["W1"],
+                             payment="paid"))  # fmt: skip
+    belt.turn()
+    tell(belt, r.OrderPicked, "pick", lines=[r.PickedLine("A", 2, "L1")])
+    assert (bound(belt), traced(belt).shipped) == (2, ())
+
+    tell(belt, r.OrderShipped, "parcel")
+    assert [(x.order_id, x.units, x.known) for x in traced(belt).shipped] == [("o1", 2, "reported")]
+    assert (bound(belt), traced(belt, "L0").shipped) == (0, ())
+
+    tell(belt, r.ReturnInspected, "back", return_id="R1", lines=[r.InspectedLine("A", 1, "restock")])
+    assert [(x.lot, x.units) for x in traced(belt).on_hand] == [("L1", 4)]
+    assert belt.audit()["findings"] == []

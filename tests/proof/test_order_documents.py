@@ -50,18 +50,24 @@ def test_a_parcel_that_names_no_place_of_a_sku_that_was_short_left_from_where_so
     assert belt.audit()["findings"] == []
 
 
-def test_an_inspection_that_finds_nothing_of_the_order_ends_no_order(belt: Any) -> None:
-    """All that left came back before the rest was cancelled."""
+def test_an_order_of_which_all_that_left_came_back_is_returned_once_the_rest_is_cancelled(belt: Any) -> None:
+    """An inspection that finds nothing of it before then ends no order, one afterwards changes nothing."""
     stock(belt, "A", 2)
-    belt.place(order("o1", ("A", 2)))
+    belt.place(order("o1", ("A", 2), payment="authorized"))
     belt.turn()
     tell(belt, r.OrderShipped, "one", lines=[r.ShippedLine("A", 1)])
     tell(belt, r.ReturnInspected, "back", return_id="R", lines=[r.InspectedLine("A", 1)])
+    tell(belt, r.ReturnInspected, "too early", return_id="R", lines=[r.InspectedLine("A", 1)])
+    belt.turn()
+    assert (shown(belt).status, shown(belt).payment_wanted) == ("partially_shipped", "capture")
+
     tell(belt, r.CancelRequested, "rest")
+    belt.turn()
+    assert (shown(belt).status, shown(belt).payment_wanted) == ("returned", "void")
+
     tell(belt, r.ReturnInspected, "nothing", return_id="R", lines=[r.InspectedLine("A", 1)])
     belt.turn()
-
-    assert shown(belt).status == "shipped"
+    assert (shown(belt).status, shown(belt).payment_wanted) == ("returned", "void")
     assert belt.audit()["findings"] == []
 
 

@@ -152,3 +152,45 @@ def test_units_of_an_order_that_the_carrier_brought_back_are_inspected_too(order
 def test_an_order_says_which_one_it_replaces(order_log: Any) -> None:
     order_log.place(exchange_of="o0")
     assert order_log.document().exchange_of == "o0"
+
+
+# -- which lots came back: what the order got, where nobody says -------------------------------------------------------
+
+
+@pytest.fixture
+def two_lots(order_log: Any) -> Any:
+    """Two A left: one of L2 and, after it, one of L3."""
+    order_log.confirm()
+    for lot in ("L2", "L3"):
+        order_log.tell(r.OrderShipped, lot, lines=[r.ShippedLine(A, 1, lot=lot)])
+    return order_log
+
+
+def test_what_comes_back_without_a_lot_is_of_the_lot_that_was_shipped_last(two_lots: Any) -> None:
+    for lot, name in (("L3", "R1"), ("L2", "R2")):
+        outcome = inspect(two_lots, r.InspectedLine(A, 1, "restock"), return_id=name)
+        assert to_stock(outcome) == [(A, 1, "W1", "restock", lot)]
+
+
+def test_units_of_several_lots_come_back_to_each_of_them(two_lots: Any) -> None:
+    outcome = inspect(two_lots, r.InspectedLine(A, 2, "restock"))
+    assert to_stock(outcome) == [(A, 1, "W1", "restock", "L3"), (A, 1, "W1", "restock", "L2")]
+    assert (returns(two_lots), returned(two_lots)) == ([("R1", "inspected", 2)], [(A, 2), (B, 0)])
+
+
+def test_a_lot_that_is_named_comes_back_and_leaves_the_other_for_the_rest(two_lots: Any) -> None:
+    lines = r.InspectedLine(A, 1, lot="L3"), r.InspectedLine(A, 1)
+    assert [lot for *_, lot in to_stock(inspect(two_lots, *lines))] == ["L3", "L2"]
+
+
+def test_a_lot_that_the_order_never_got_is_believed_and_takes_the_place_of_the_last_it_got(two_lots: Any) -> None:
+    assert [lot for *_, lot in to_stock(inspect(two_lots, r.InspectedLine(A, 1, lot="L9")))] == ["L9"]
+    rest = inspect(two_lots, r.InspectedLine(A, 1), return_id="R2")
+    assert [lot for *_, lot in to_stock(rest)] == ["L2"]
+
+
+def test_units_whose_lot_nobody_ever_named_come_back_without_one_and_after_the_others(order_log: Any) -> None:
+    order_log.confirm()
+    for n, lot in enumerate(("L2", None)):
+        order_log.tell(r.OrderShipped, f"parcel{n}", lines=[r.ShippedLine(A, 1, lot=lot)])
+    assert [lot for *_, lot in to_stock(inspect(order_log, r.InspectedLine(A, 2)))] == ["L2", None]

@@ -52,6 +52,96 @@ def test_a_shipment_from_nowhere_is_a_dead_letter_and_nothing_moves(order_log: A
     assert order_log.rows() == before
 
 
+# -- which lots left: a parcel often names none, its pick did ----------------------------------------------------------
+
+
+def pick(log: Any, *lines: tuple[str, int, str | None], fact_id: str = "pick") -> None:
+    log.tell(r.OrderPicked, fact_id, lines=[r.PickedLine(sku, units, lot) for sku, units, lot in lines])
+
+
+def left(log: Any, fact_id: str, *lines: r.ShippedLine, **more: Any) -> list[tuple[str, int, str | None, str]]:
+    """(SKU, units, lot, how it is known) that stock hears of a parcel."""
+    outcome = log.tell(r.OrderShipped, fact_id, lines=list(lines), **more)
+    return [(x.sku, x.quantity, x.lot, x.known if x.lot else "") for x in log.sent(outcome, r.Shipped)]
+
+
+def test_a_parcel_that_names_no_lots_left_from_those_that_were_picked_for_it(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 2, "L2"), (B, 1, "L7"))
+    assert left(order_log, "all") == [(A, 2, "L2", "reported"), (B, 1, "L7", "reported")]
+
+
+def test_units_of_several_lots_that_all_leave_are_of_these_lots(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 1, "L2"), (A, 1, "L3"))
+    assert left(order_log, "all", r.ShippedLine(A, 2)) == [(A, 1, "L3", "reported"), (A, 1, "L2", "reported")]
+
+
+def test_of_several_lots_in_hands_that_of_the_last_pick_is_presumed_to_leave_and_the_one_left_over_is_sure(
+    order_log: Any,
+) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 1, "L3"), (A, 1, "L2"))
+    assert left(order_log, "one", r.ShippedLine(A, 1)) == [(A, 1, "L2", "presumed")]
+    assert left(order_log, "two", r.ShippedLine(A, 1)) == [(A, 1, "L3", "reported")]
+
+
+def test_units_that_were_picked_again_from_another_lot_are_presumed_to_be_in_the_parcel(order_log: Any) -> None:
+    """A recall had them taken out of the box."""
+    order_log.confirm()
+    for lot in ("L2", "L3"):
+        pick(order_log, (A, 2, lot), fact_id=lot)
+    assert left(order_log, "all", r.ShippedLine(A, 2)) == [(A, 2, "L3", "presumed")]
+
+
+def test_what_a_parcel_names_is_none_of_what_is_left_for_its_other_lines(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 1, "L2"), (A, 1, "L3"))
+    lines = r.ShippedLine(A, 1), r.ShippedLine(A, 1, lot="L2")
+    assert left(order_log, "both", *lines) == [(A, 1, "L3", "reported"), (A, 1, "L2", "scanned")]
+
+
+def test_a_lot_that_another_was_taken_for_at_the_door_left_as_it_was_scanned(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 2, "L2"))
+    assert left(order_log, "all", r.ShippedLine(A, 2, lot="L9")) == [(A, 2, "L9", "scanned")]
+
+
+def test_units_whose_pick_named_no_lot_leave_without_one_and_after_those_whose_did(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 1, None), (A, 1, "L2"))
+    assert left(order_log, "one", r.ShippedLine(A, 1)) == [(A, 1, "L2", "presumed")]
+    assert left(order_log, "two", r.ShippedLine(A, 1)) == [(A, 1, None, "")]
+
+
+def test_units_beyond_those_that_were_picked_leave_without_a_lot(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 1, "L2"))
+    assert left(order_log, "all", r.ShippedLine(A, 2)) == [(A, 1, "L2", "reported"), (A, 1, None, "")]
+    assert [line.shipped for line in order_log.order().lines] == [2, 0]
+
+
+def test_a_parcel_from_elsewhere_has_none_of_the_lots_that_were_picked_here(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 2, "L2"))
+    assert left(order_log, "far", r.ShippedLine(A, 2, "W9")) == [(A, 2, None, "")]
+
+
+def test_lots_that_a_final_parcel_left_behind_are_not_those_of_a_later_one(order_log: Any) -> None:
+    order_log.hold_and_wait(held=2, waiting=3)
+    pick(order_log, ("A", 2, "L2"))
+    assert left(order_log, "last", r.ShippedLine("A", 1), final=True) == [("A", 1, "L2", "reported")]
+    assert left(order_log, "later", r.ShippedLine("A", 4)) == [("A", 4, None, "")]
+
+
+def test_a_truck_that_left_with_a_cancelled_order_had_the_lots_that_were_picked_for_it(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 2, "L2"))
+    order_log.tell(r.CancelRequested)
+    assert left(order_log, "gone", r.ShippedLine(A, 2)) == [(A, 2, "L2", "presumed")]
+    assert [line.shipped for line in order_log.order().lines] == [0, 0]
+
+
 # -- at the edges: each of these was once broken in a copy of the code, and no test failed -----------------------------
 
 
