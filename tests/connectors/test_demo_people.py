@@ -107,11 +107,18 @@ def test_a_carton_has_eighteen_digits_of_its_own() -> None:
     assert all(len(sscc(n)) == 18 for n in (0, 1, 1 << 36))
 
 
-def test_each_location_sends_a_parcel_by_lot_with_its_own_number(people: World) -> None:
+def test_most_picks_tell_their_lots_and_the_others_units_alone(people: World) -> None:
+    done = [x for n in range(1, 41) for x in follow(people, order(n, (SKU, "AUSTIN", 1)))]
+    told = [line.lot for pick in of(r.OrderPicked, done) for line in pick.lines]
+    assert set(told) == {"L1", None}
+    assert len(told) == 40 > told.count("L1") > 20
+
+
+def test_each_location_picks_its_units_and_sends_a_parcel_with_its_own_number(people: World) -> None:
     done = follow(people, order(1, (SKU, "AUSTIN", 2), (OTHER, "RENO", 1)))
     picked, shipped = of(r.OrderPicked, done), of(r.OrderShipped, done)
-    assert {x.location: [(y.sku, y.quantity, y.lot) for y in x.lines] for x in picked} == {
-        "AUSTIN": [(SKU, 2, "L1")], "RENO": [(OTHER, 1, "L1")]
+    assert {x.location: [(y.sku, y.quantity) for y in x.lines] for x in picked} == {
+        "AUSTIN": [(SKU, 2)], "RENO": [(OTHER, 1)]
     }  # fmt: skip
     assert {x.location: [(y.sku, y.quantity) for y in x.lines] for x in shipped} == {
         "AUSTIN": [(SKU, 2)], "RENO": [(OTHER, 1)]
