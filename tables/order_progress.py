@@ -65,7 +65,7 @@ def lots_in_hands(row: OrderRow) -> dict[tuple[str, str], dict[str, int]]:
     return hands
 
 
-def take(lots: dict[str, int], units: int, named: str = "") -> list[tuple[str, int]]:
+def take(lots: dict[str, int], units: int, named: str | None) -> list[tuple[str, int]]:
     """(lot, units) that leave `lots`: the named lot first, then the others in their order, at last those without a
     name."""
     taken: list[tuple[str, int]] = []

@@ -52,7 +52,7 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
                     left -= units
                     lines[n] = replace(line, returned=line.returned + units)
                     where = wanted.location or line.location
-                    came = take(got.setdefault(sku, _lots_got(row, sku)), units, wanted.lot or "")
+                    came = take(got.setdefault(sku, _lots_got(row, sku)), units, wanted.lot)
                     lots = [(wanted.lot, units)] if wanted.lot else came
                     told += [EntryLine(sku, of, where, lot, wanted.disposition) for lot, of in lots]
             if left:

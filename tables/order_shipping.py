@@ -142,7 +142,7 @@ def _with_lots(row: OrderRow, sent: list[EntryLine]) -> list[EntryLine]:
         place = line.sku, line.location
         left = line.quantity
         known = "reported" if place in sure and line.attempt else "presumed"
-        for lot, units in () if line.lot else take(hands.get(place, {}), left):
+        for lot, units in () if line.lot else take(hands.get(place, {}), left, None):
             left -= units
             found.append(replace(line, quantity=units, lot=lot, note=known if lot else ""))
         if left:

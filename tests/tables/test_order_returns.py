@@ -115,6 +115,14 @@ def test_units_come_back_to_the_parts_in_their_order(order_log: Any) -> None:
     assert to_stock(outcome) == [(A, 1, "W1", "scrap", None), (A, 1, "W2", "scrap", None)]
 
 
+def test_one_unit_of_a_named_lot_comes_back_to_one_part_alone(order_log: Any) -> None:
+    order_log.place()
+    order_log.answer(r.Part(A, 1, "W1"), r.Part(A, 1, "W2"))
+    order_log.answer(r.Part(B, 1, "W1"))
+    order_log.tell(r.OrderShipped)
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 1, lot="L9"))) == [(A, 1, "W1", "scrap", "L9")]
+
+
 def test_a_kit_that_comes_back_is_its_parts(order_log: Any) -> None:
     order_log.append(r.KitSet(id="k", kit="BOX", parts=[r.KitPart(A, 2), r.KitPart(B, 1)]))
     order_log.confirm(("BOX", 2))
@@ -179,8 +187,23 @@ def test_units_of_several_lots_come_back_to_each_of_them(two_lots: Any) -> None:
 
 
 def test_a_lot_that_is_named_comes_back_and_leaves_the_other_for_the_rest(two_lots: Any) -> None:
-    lines = r.InspectedLine(A, 1, lot="L3"), r.InspectedLine(A, 1)
-    assert [lot for *_, lot in to_stock(inspect(two_lots, *lines))] == ["L3", "L2"]
+    lines = r.InspectedLine(A, 1, lot="L2"), r.InspectedLine(A, 1)
+    assert [lot for *_, lot in to_stock(inspect(two_lots, *lines))] == ["L2", "L3"]
+
+
+def test_a_lot_that_came_back_before_is_not_the_one_that_comes_back_now(two_lots: Any) -> None:
+    inspect(two_lots, r.InspectedLine(A, 1, lot="L2"))
+    rest = inspect(two_lots, r.InspectedLine(A, 1), return_id="R2")
+    assert [lot for *_, lot in to_stock(rest)] == ["L3"]
+
+
+def test_the_lots_of_a_sku_are_those_that_were_shipped_of_it(order_log: Any) -> None:
+    """Another SKU left after it, and what was picked of another lot did not leave."""
+    order_log.confirm()
+    order_log.tell(r.OrderPicked, "pick", lines=[r.PickedLine(A, 1, "L8")])
+    for sku, lot in ((A, "L2"), (B, "L7")):
+        order_log.tell(r.OrderShipped, sku, lines=[r.ShippedLine(sku, 1, lot=lot)])
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 1))) == [(A, 1, "W1", "scrap", "L2")]
 
 
 def test_a_lot_that_the_order_never_got_is_believed_and_takes_the_place_of_the_last_it_got(two_lots: Any) -> None:

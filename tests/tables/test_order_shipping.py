@@ -62,7 +62,7 @@ def pick(log: Any, *lines: tuple[str, int, str | None], fact_id: str = "pick") -
 def left(log: Any, fact_id: str, *lines: r.ShippedLine, **more: Any) -> list[tuple[str, int, str | None, str]]:
     """(SKU, units, lot, how it is known) that stock hears of a parcel."""
     outcome = log.tell(r.OrderShipped, fact_id, lines=list(lines), **more)
-    return [(x.sku, x.quantity, x.lot, x.known if x.lot else "") for x in log.sent(outcome, r.Shipped)]
+    return [(x.sku, x.quantity, x.lot, x.known) for x in log.sent(outcome, r.Shipped)]
 
 
 def test_a_parcel_that_names_no_lots_left_from_those_that_were_picked_for_it(order_log: Any) -> None:
@@ -101,6 +101,38 @@ def test_what_a_parcel_names_is_none_of_what_is_left_for_its_other_lines(order_l
     assert left(order_log, "both", *lines) == [(A, 1, "L3", "reported"), (A, 1, "L2", "scanned")]
 
 
+def test_a_lot_that_a_parcel_named_is_in_hands_no_more(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 1, "L3"), (A, 1, "L2"))
+    assert left(order_log, "one", r.ShippedLine(A, 1, lot="L3")) == [(A, 1, "L3", "scanned")]
+    assert left(order_log, "two", r.ShippedLine(A, 1)) == [(A, 1, "L2", "reported")]
+
+
+def test_lines_of_a_parcel_that_together_are_all_that_is_in_hands_are_sure(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (A, 1, "L3"), (A, 1, "L2"))
+    lines = r.ShippedLine(A, 1), r.ShippedLine(A, 1)
+    told = left(order_log, "both", *lines)
+    assert sorted(told) == [(A, 1, "L2", "reported"), (A, 1, "L3", "reported")]
+
+
+def test_of_two_lots_of_one_and_two_units_one_unit_is_presumed_and_what_is_of_one_lot_then_is_sure(
+    order_log: Any,
+) -> None:
+    """Three were picked of the two that were ordered."""
+    order_log.confirm()
+    pick(order_log, (A, 2, "L3"), (A, 1, "L2"))
+    assert left(order_log, "one", r.ShippedLine(A, 1)) == [(A, 1, "L2", "presumed")]
+    assert left(order_log, "two", r.ShippedLine(A, 1)) == [(A, 1, "L3", "reported")]
+
+
+def test_a_lot_of_what_nobody_picked_is_believed_beside_one_that_was_picked(order_log: Any) -> None:
+    order_log.confirm()
+    pick(order_log, (B, 1, "L7"))
+    told = left(order_log, "all", r.ShippedLine(A, 2, lot="L9"), r.ShippedLine(B, 1))
+    assert told == [(A, 2, "L9", "scanned"), (B, 1, "L7", "reported")]
+
+
 def test_a_lot_that_another_was_taken_for_at_the_door_left_as_it_was_scanned(order_log: Any) -> None:
     order_log.confirm()
     pick(order_log, (A, 2, "L2"))
@@ -111,27 +143,27 @@ def test_units_whose_pick_named_no_lot_leave_without_one_and_after_those_whose_d
     order_log.confirm()
     pick(order_log, (A, 1, None), (A, 1, "L2"))
     assert left(order_log, "one", r.ShippedLine(A, 1)) == [(A, 1, "L2", "presumed")]
-    assert left(order_log, "two", r.ShippedLine(A, 1)) == [(A, 1, None, "")]
+    assert left(order_log, "two", r.ShippedLine(A, 1)) == [(A, 1, None, "scanned")]
 
 
 def test_units_beyond_those_that_were_picked_leave_without_a_lot(order_log: Any) -> None:
     order_log.confirm()
     pick(order_log, (A, 1, "L2"))
-    assert left(order_log, "all", r.ShippedLine(A, 2)) == [(A, 1, "L2", "reported"), (A, 1, None, "")]
+    assert left(order_log, "all", r.ShippedLine(A, 2)) == [(A, 1, "L2", "reported"), (A, 1, None, "scanned")]
     assert [line.shipped for line in order_log.order().lines] == [2, 0]
 
 
 def test_a_parcel_from_elsewhere_has_none_of_the_lots_that_were_picked_here(order_log: Any) -> None:
     order_log.confirm()
     pick(order_log, (A, 2, "L2"))
-    assert left(order_log, "far", r.ShippedLine(A, 2, "W9")) == [(A, 2, None, "")]
+    assert left(order_log, "far", r.ShippedLine(A, 2, "W9")) == [(A, 2, None, "scanned")]
 
 
 def test_lots_that_a_final_parcel_left_behind_are_not_those_of_a_later_one(order_log: Any) -> None:
     order_log.hold_and_wait(held=2, waiting=3)
     pick(order_log, ("A", 2, "L2"))
     assert left(order_log, "last", r.ShippedLine("A", 1), final=True) == [("A", 1, "L2", "reported")]
-    assert left(order_log, "later", r.ShippedLine("A", 4)) == [("A", 4, None, "")]
+    assert left(order_log, "later", r.ShippedLine("A", 4)) == [("A", 4, None, "scanned")]
 
 
 def test_a_truck_that_left_with_a_cancelled_order_had_the_lots_that_were_picked_for_it(order_log: Any) -> None:
