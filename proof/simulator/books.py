@@ -117,15 +117,16 @@ def check_promises(orders: dict[str, OrderRow], rows: dict[str, Any]) -> None:
         for (*key, back), units in wanted.items():
             order_id, sku, place, attempt = where = tuple(key)
             missing = max(units - held[order_id, sku, place, attempt, back], 0)
-            gone[where] -= missing  # for the order they lie there, or (short in a parcel) they wait
-            if gone[where] < 0 and (order_id, attempt) not in forgotten:
+            gone[order_id, sku, attempt] -= missing  # for the order they lie there, or (short in a parcel) they wait
+            if gone[order_id, sku, attempt] < 0 and (order_id, attempt) not in forgotten:
                 raise Violation("I5", f"confirmed, and not held for: {where} {units}, {missing} too few")
 
 
-def _shipped_by_others(rows: dict[str, Any]) -> tuple[Counter[tuple[str, str, str, int]], set[tuple[str, int]]]:
-    """Units that somebody shipped for an order without telling it, by (order, SKU, location, attempt); and of which
-    (order, attempt) stock has forgotten what they were."""
-    gone: Counter[tuple[str, str, str, int]] = Counter()
+def _shipped_by_others(rows: dict[str, Any]) -> tuple[Counter[tuple[str, str, int]], set[tuple[str, int]]]:
+    """Units that somebody shipped for an order without telling it, by (order, SKU, attempt); and of which (order,
+    attempt) stock has forgotten what they were. Wherever they left from: the order's own parcel from there, told
+    later, takes along units that stock holds for it elsewhere."""
+    gone: Counter[tuple[str, str, int]] = Counter()
     forgotten: set[tuple[str, int]] = set()
     for key, fact in rows.items():
         for effect in fact.effects if isinstance(fact, FactRow) else ():
@@ -133,8 +134,7 @@ def _shipped_by_others(rows: dict[str, Any]) -> tuple[Counter[tuple[str, str, st
                 partition = key.rpartition("@")[2]
                 lines = rows[f"{reservation_key(effect.order_id, effect.attempt)}@{partition}"].lines
                 if effect.part < len(lines):
-                    line = lines[effect.part]
-                    gone[effect.order_id, line.sku, line.location, effect.attempt] += effect.quantity
+                    gone[effect.order_id, lines[effect.part].sku, effect.attempt] += effect.quantity
                 else:  # it was forgotten, and released once more
                     forgotten.add((effect.order_id, effect.attempt))
     return gone, forgotten
