@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from streams.reader import partitions_of
 from streams.settings import Settings, producer_config
@@ -58,6 +58,8 @@ class Outlet:
                 return
             except BufferError:
                 self._producer.poll(WAIT_SECONDS)
+            except KafkaException as error:  # too large, or the producer is done for: no broker is asked
+                self._failed = f"{self._prefix}{topic.name}: {error.args[0].str()}"
 
     def serve(self) -> None:
         """Take in what the broker has acknowledged; raises if it refused something."""

@@ -19,10 +19,11 @@ from connectors.files.plan import Plan, plan_import
 from connectors.files.presets import PRESETS
 from connectors.files.reading import open_file
 from connectors.files.report import summary
+from connectors.outlet import DeliveryFailed, Outlet
 from streams import reader
 from streams.commands.importing import import_app
 from streams.settings import Settings, producer_config
-from streams.topics import STOCK_LEVELS
+from streams.topics import DEAD_LETTERS, STOCK_LEVELS
 from tables.codec import STOCK_LOG, encode
 from tables.murmur2 import partition_of
 from tables.records import LogOpened, OrderPlaced, Received, SkuDefined, StockLevels
@@ -180,6 +181,15 @@ def test_nothing_is_sent_to_a_log_that_is_not_open(open_logs: Settings, tmp_path
     unopened = open_logs.with_(prefix=open_logs.prefix + "none-")
     with pytest.raises(reader.ReadError, match="smokehouse"):
         run_import(unopened, plan_of(tmp_path / "a.parquet", 1))
+
+
+def test_what_no_broker_would_take_is_told_with_what_became_of_the_others(embedded_settings: Settings) -> None:
+    """librdkafka refuses it at once, in words of its own, and says nothing of what is there."""
+    outlet = Outlet(embedded_settings)
+    with pytest.raises(DeliveryFailed, match=r"dead-letters: .*too large; 0 records are on the log"):
+        outlet.send(DEAD_LETTERS, b"key", b"x" * 2_000_000)
+    with pytest.raises(DeliveryFailed, match="too large"):
+        outlet.flush()
 
 
 def test_a_replay_keeps_the_pace_of_the_file(open_logs: Settings, decider: Callable[..., Any], tmp_path: Path) -> None:
