@@ -4,7 +4,8 @@ Pure, by column. Guarantees: every row is of exactly one class, so the counts of
 Does not belong here: what becomes of the rows of a class.
 
 1. `not_a_product`: the code (trimmed, upper-cased) is not a product's (postage, fees, vouchers, samples).
-2. `cancellation`: the invoice starts with the preset's prefix: units come back.
+2. `cancellation`: the invoice starts with the preset's prefix: units come back. One that no record may carry is
+   `unreadable`.
 3. `impossible_quantity`: not a whole number of at least 1 (damaged goods written off as sales, coupons without goods).
 4. `unreadable`: no invoice, or one that no record may carry: there is no order to put the line in.
 5. `line`: anything else. Equal rows are lines like any other.
@@ -37,5 +38,6 @@ def classify(rows: pa.RecordBatch, preset: Preset) -> pa.Array:
     found = pc.if_else(readable, LINE, UNREADABLE)
     found = pc.if_else(possible, found, IMPOSSIBLE_QUANTITY)
     if preset.cancellation_prefix:
-        found = pc.if_else(pc.starts_with(invoice, preset.cancellation_prefix), CANCELLATION, found)
+        cancels = pc.starts_with(invoice, preset.cancellation_prefix)
+        found = pc.if_else(cancels, pc.if_else(readable, CANCELLATION, UNREADABLE), found)
     return pc.if_else(product, found, NOT_A_PRODUCT).cast(pa.int8())

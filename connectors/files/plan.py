@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from connectors.files.cancellations import CancelledRow, match
 from connectors.files.canonical import canonical, fingerprint, with_told_times
-from connectors.files.dirt import CANCELLATION, CLASSES, DEAD, LINE, classify
+from connectors.files.dirt import CANCELLATION, CLASSES, DEAD, INVOICE_CHARACTERS_MAX, LINE, classify
 from connectors.files.presets import FileRefused, Preset, choose_columns
-from connectors.files.reading import OrderFile
+from connectors.files.reading import OrderFile, refusing
 from tables.records import LINES_MAX, QUANTITY_MAX
 
 SLICE_ORDERS = 4_096  # orders whose lines are Python objects at one time
@@ -45,7 +45,7 @@ class PlannedCancel:
 
 @dataclass(frozen=True, slots=True)
 class DeadRow:
-    """A row that became no record, and why."""
+    """A row that became no record, and why. Of its content what tells the row: not who the customer is."""
 
     row: int
     invoice: str
@@ -87,7 +87,8 @@ def plan_import(
     hashed = blake2b(preset.name.encode(), digest_size=6)
     sifted = _Sifted(preset)
     for batch in file.batches(list(dict.fromkeys(columns.values()))):
-        rows = canonical(batch, columns)
+        with refusing(file.path):  # a column of lists, say
+            rows = canonical(batch, columns)
         hashed.update(fingerprint(rows))
         sifted.add(with_told_times(rows))
         on_rows(rows.num_rows)
@@ -156,9 +157,10 @@ class _Sifted:
                 )
 
     def _note_dead(self, rows: pa.RecordBatch, reason: str) -> None:
-        for cell in rows.to_pylist():
+        for cell in rows.drop_columns("customer").to_pylist():
             row = cell.pop("row")
-            self.dead.append(DeadRow(row, cell["invoice"], reason, cell))
+            invoice = cell["invoice"] = cell["invoice"][:INVOICE_CHARACTERS_MAX]
+            self.dead.append(DeadRow(row, invoice, reason, cell))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ so that nothing is guessed from their look. Does not belong here: what the cells
 from __future__ import annotations
 
 import codecs
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,21 +34,30 @@ class OrderFile:
 
 def open_file(path: Path) -> OrderFile:
     """The file, told apart by its first bytes, never by its name; `FileRefused` if it is neither."""
-    try:
+    with refusing(path, "neither CSV nor parquet: "):
         with path.open("rb") as file:
             is_parquet = file.read(4) == _PARQUET_HEAD
         return _parquet(path) if is_parquet else _csv(path)
+
+
+@contextlib.contextmanager
+def refusing(path: Path, what: str = "") -> Iterator[None]:
+    """What cannot be read is `FileRefused`, in a sentence that begins with `what`."""
+    try:
+        yield
+    except UnicodeDecodeError as error:  # of a workbook, say: bytes that stand for nothing in either code page
+        raise FileRefused(f"{path}: neither parquet nor text in UTF-8 or Windows-1252; save it as CSV") from error
     except OSError as error:
-        raise FileRefused(f"{path}: {error.strerror or error}") from error
-    except pa.ArrowInvalid as error:
-        raise FileRefused(f"{path}: neither CSV nor parquet: {str(error).splitlines()[0]}") from error
+        raise FileRefused(f"{path}: {error.strerror or str(error).splitlines()[0]}") from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise FileRefused(f"{path}: {what}{str(error).splitlines()[0]}") from error
 
 
 def _parquet(path: Path) -> OrderFile:
     columns = parquet.read_schema(path).names
 
     def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
-        with parquet.ParquetFile(path) as file:
+        with refusing(path), parquet.ParquetFile(path) as file:
             yield from file.iter_batches(BATCH_ROWS, columns=wanted)
 
     return OrderFile(path, columns, batches)
@@ -63,11 +73,8 @@ def _csv(path: Path) -> OrderFile:
         convert = csv.ConvertOptions(
             include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
         )
-        try:
-            with csv.open_csv(path, read, parse, convert) as reader:
-                yield from reader
-        except pa.ArrowInvalid as error:
-            raise FileRefused(f"{path}: {str(error).splitlines()[0]}") from error
+        with refusing(path), csv.open_csv(path, read, parse, convert) as reader:
+            yield from reader
 
     return OrderFile(path, columns, batches)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import zipfile
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from connectors.files import canonical, speech
 from connectors.files.plan import Plan, plan_import
 from connectors.files.presets import PRESETS, FileRefused
-from connectors.files.reading import open_file
+from connectors.files.reading import CSV_BLOCK_BYTES, open_file
 from connectors.sequential import file_order, replay
 from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable, encode
@@ -109,6 +110,43 @@ def test_a_line_without_an_invoice_is_unreadable_and_counted(written: Any) -> No
             "line": 1, "not_a_product": 0, "cancellation": 0, "impossible_quantity": 0, "unreadable": 1,
         }  # fmt: skip
         assert [dead.row for dead in plan.dead] == [0]
+
+
+def test_a_cancellation_whose_invoice_no_record_may_carry_is_unreadable_and_counted(written: Any) -> None:
+    """Its id would be too long: the log would not take it, and the import wait for units that nobody gives back."""
+    names = "C" + "2" * 64, "C" + "2" * 63
+    for path in written([sale("1", "85123A", 9), *(sale(name, "85123A", -4) for name in names)]):
+        plan = planned(path)
+        assert plan.classes == {
+            "line": 1, "not_a_product": 0, "cancellation": 1, "impossible_quantity": 0, "unreadable": 1,
+        }  # fmt: skip
+        assert [dead.row for dead in plan.dead] == [1]
+        assert [x.id for x in cancels(plan)] == [f"online-retail:{names[1]}:1@0000000002"]
+        read = [x for event in speech.events(plan) for x in ORDER_LOG.items(encode(event.record))]
+        assert not [x for x in read if isinstance(x, Unreadable)]
+
+
+@pytest.mark.parametrize(("invoice", "quantity"), [("2", 0), ("2" * 65, 1)])
+def test_a_dead_letter_does_not_say_who_the_customer_is(written: Any, invoice: str, quantity: int) -> None:
+    """A column of e-mail addresses tells customers apart as well as one of numbers."""
+    ann = "ann@example.org"
+    for path in written([sale("1", "85123A", 1, CustomerID=ann), sale(invoice, "85123A", quantity, CustomerID=ann)]):
+        plan = planned(path)
+        key, value, headers = speech.dead_letter(plan, plan.dead[0])
+        assert b"example.org" not in b"".join((key, value, *(text for _, text in headers))).lower()
+        assert b'"sku":"85123A"' in value
+
+
+@pytest.mark.parametrize("quantity", [0, 1])
+def test_a_dead_letter_is_no_larger_than_a_record_whatever_stands_in_its_row(written: Any, quantity: int) -> None:
+    """A stray quotation mark makes one cell of all that follows."""
+    long = "x" * 2_000_000
+    rows = [sale("1", "85123A", 1, CustomerID="1"), sale(long, "85123A", quantity, Description=long, CustomerID=long)]
+    for path in written(rows):
+        plan = planned(path)
+        key, value, headers = speech.dead_letter(plan, plan.dead[0])
+        assert len(key) + len(value) + sum(len(text) for _, text in headers) < 4_000
+        assert key == b"online-retail:" + b"X" * 64
 
 
 def test_equal_rows_are_lines_like_any_other_and_one_order_sums_them(written: Any) -> None:
@@ -383,6 +421,40 @@ def test_a_file_without_rows_or_of_another_kind_is_refused(tmp_path: Path, conte
     path = tmp_path / "orders.csv"
     path.write_bytes(content)
     with pytest.raises(FileRefused):
+        planned(path)
+
+
+def test_a_workbook_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("xl/worksheets/sheet1.xml", bytes(range(256)))
+    with pytest.raises(FileRefused, match="save it as CSV"):
+        open_file(path)
+
+
+def test_a_byte_that_is_no_text_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    line = b"1,85123A,1\n"
+    path.write_bytes(b"InvoiceNo,StockCode,Quantity\n" + line * (2 * CSV_BLOCK_BYTES // len(line)) + b"2,\x81,1\n")
+    with pytest.raises(FileRefused, match="save it as CSV"):
+        planned(path)
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "orders.parquet"
+    parquet.write_table(pa.Table.from_pylist([sale(str(n), "85123A", 1) for n in range(2_000)]), path)
+    content = bytearray(path.read_bytes())
+    content[10:60] = bytes(byte ^ 0xFF for byte in content[10:60])
+    path.write_bytes(content)
+    with pytest.raises(FileRefused, match=r"orders\.parquet: "):
+        planned(path)
+
+
+@pytest.mark.parametrize("cells", [[["1"], ["2"]], [{"name": "1"}, {"name": "2"}], [b"\xff", b"\xfe"]])
+def test_a_column_that_holds_no_text_and_no_numbers_is_refused(tmp_path: Path, cells: list[Any]) -> None:
+    path = tmp_path / "orders.parquet"
+    parquet.write_table(pa.table({"InvoiceNo": cells, "StockCode": ["85123A"] * 2, "Quantity": [1, 2]}), path)
+    with pytest.raises(FileRefused, match=r"orders\.parquet: "):
         planned(path)
 
 
