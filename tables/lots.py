@@ -53,13 +53,22 @@ def fefo(lots: Iterable[LotRow]) -> list[LotRow]:
     return sorted((x for x in lots if x.on_hand > 0), key=lambda x: (x.best_before or LAST, x.received, x.lot))
 
 
-def take(lots: Iterable[LotRow], units: int, named: str | None, day: str) -> tuple[list[tuple[LotRow, int]], int]:
+def take(
+    lots: Iterable[LotRow], units: int, named: str | None, day: str, floor: str = ""
+) -> tuple[list[tuple[LotRow, int]], int]:
     """Which lots `units` leave from, as (lot, units), and how many no lot has.
 
-    The named lot first, then shippable ones, then the rest (what left has left), each by FEFO.
+    The named lot first, then shippable ones that live until `floor` (as they were promised), then the other shippable
+    ones, then the rest (what left has left), each by FEFO.
     """
+
+    def turn(lot: LotRow) -> int:
+        if lot.lot == named:
+            return 0
+        return 3 if not shippable_on(lot, day) else 2 if lot.best_before < floor else 1
+
     taken: list[tuple[LotRow, int]] = []
-    for lot in sorted(fefo(lots), key=lambda x: 0 if x.lot == named else 1 if shippable_on(x, day) else 2):
+    for lot in sorted(fefo(lots), key=turn):
         gone = min(lot.on_hand, units)
         if gone:
             taken.append((lot, gone))

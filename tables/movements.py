@@ -147,10 +147,11 @@ class Movements:
 
     def leave(
         self, sku: str, location: str, units: int, named: str | None, kind: str, *, known: str = "",
-        reference: str = "",
+        reference: str = "", floor: str = "",
     ) -> list[tuple[LotRow, int]]:  # fmt: skip
-        """Units leave, the named lot first. `known`: how it is known that they were of the named lot."""
-        taken, missing = lots.take(self.lots(sku, location), units, named, self.day)
+        """Units leave, the named lot first. `known`: how it is known that they were of the named lot. `floor`: the
+        best-before that they were promised with."""
+        taken, missing = lots.take(self.lots(sku, location), units, named, self.day, floor)
         self.stock(sku, location)
         for lot, gone in taken:
             self.move(

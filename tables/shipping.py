@@ -24,11 +24,12 @@ def picked(view: View, fact: r.Picked, at: At, log: PartitionRow) -> Decision:
     the books."""
     row = _reservation(view, fact.order_id, fact.attempt)
     m = Movements(view, at, log, order_id=fact.order_id, channel=row.channel if row else "")
+    floor = _floor(row, fact.sku, fact.location)
     if fact.lot:
         if fact.quantity:
             m.trace(m.lot(fact.sku, fact.location, fact.lot), fact.quantity, "picked", known="reported")
     else:
-        taken, m.missing = take(m.lots(fact.sku, fact.location), fact.quantity, None, m.day)
+        taken, m.missing = take(m.lots(fact.sku, fact.location), fact.quantity, None, m.day, floor)
         for lot, units in taken:
             m.trace(lot, units, "picked", known="presumed")
     if fact.short and fact.lot:
@@ -38,7 +39,7 @@ def picked(view: View, fact: r.Picked, at: At, log: PartitionRow) -> Decision:
             m.move(lot, -gone, "adjusted", reference="short pick")
         m.missing += fact.short - gone
     elif fact.short:
-        m.leave(fact.sku, fact.location, fact.short, None, "adjusted", reference="short pick")
+        m.leave(fact.sku, fact.location, fact.short, None, "adjusted", reference="short pick", floor=floor)
     return m.decision()
 
 
@@ -48,7 +49,8 @@ def shipped(view: View, fact: r.Shipped, at: At, log: PartitionRow) -> Decision:
         view, at, log, occurred_at=fact.occurred_at, order_id=fact.order_id,
         channel=fact.channel or (row.channel if row else ""),
     )  # fmt: skip
-    m.leave(fact.sku, fact.location, fact.quantity, fact.lot, "shipped", known=fact.known)
+    floor = _floor(row, fact.sku, fact.location)
+    m.leave(fact.sku, fact.location, fact.quantity, fact.lot, "shipped", known=fact.known, floor=floor)
     m.add(DemandEffect(fact.sku, fact.location, utc_day(fact.occurred_at, at.ms), shipped=fact.quantity))
     if row is None or row.state != "allocated":
         return m.decision()
@@ -73,6 +75,12 @@ def _parts(row: ReservationRow, sku: str, location: str) -> list[tuple[int, Rese
     """The reservation's parts of a SKU that have units, with their numbers: those at the location first."""
     parts = [(n, x) for n, x in enumerate(row.lines) if x.sku == sku and x.open and not x.back]
     return sorted(parts, key=lambda part: part[1].location != location)  # stable: in order among the others
+
+
+def _floor(row: ReservationRow | None, sku: str, location: str) -> str:
+    """The best-before that a confirmed order's lots must have, where nobody names them; "": any."""
+    parts = _parts(row, sku, location) if row and row.state == "allocated" else []
+    return max((line.floor for _, line in parts), default="")
 
 
 def counted(row: ReservationRow, effect: ShipEffect, at: At, log: PartitionRow) -> ReservationRow:

@@ -135,12 +135,16 @@ class Shelf:
             room = left if room is None else min(room, left)
         return room or 0
 
-    def lots_in_order(self, day: str, code: str | None = None) -> list[Lot]:
-        """Lots with units: the named one, then those that may leave, then the others; each first expired first."""
-        return sorted(
-            (x for x in self.lots.values() if x.on_hand > 0),
-            key=lambda x: (x.code != code, not x.ships_on(day), x.best_before or LAST, x.first, x.code),
-        )
+    def lots_in_order(self, day: str, code: str | None = None, floor: str = "") -> list[Lot]:
+        """Lots with units: the named one, then those that may leave, of them those fresh enough for `floor` first, then
+        the others; each first expired first."""
+
+        def turn(lot: Lot) -> tuple[Any, ...]:
+            leaves = lot.ships_on(day)
+            stale = leaves and bool(floor) and (not lot.best_before or lot.best_before < floor)
+            return lot.code != code, not leaves, stale, lot.best_before or LAST, lot.first, lot.code
+
+        return sorted((x for x in self.lots.values() if x.on_hand > 0), key=turn)
 
     @property
     def is_empty(self) -> bool:
@@ -176,10 +180,12 @@ class Shelf:
         self.stirred.add(lot)
         lot.at = self.at = place
 
-    def leave(self, units: int, code: str | None, kind: str, place: int, day: str) -> list[tuple[Lot, int]]:
+    def leave(
+        self, units: int, code: str | None, kind: str, place: int, day: str, floor: str = ""
+    ) -> list[tuple[Lot, int]]:
         """Units go, from the lot named first; what no lot has is missing from the books. Returns what went."""
         went = []
-        for lot in self.lots_in_order(day, code):
+        for lot in self.lots_in_order(day, code, floor):
             gone = min(lot.on_hand, units)
             if gone:
                 self.change(lot, place, kind, -gone)

@@ -89,7 +89,7 @@ def _picked(room: Room, fact: r.Picked, place: int) -> None:
     _hear(room, fact, "pick", fact.quantity + fact.short)
     if fact.short and fact.lot is None:
         shelf = room.shelf_of(fact.sku, fact.location, place)
-        shelf.leave(fact.short, None, "adjusted", place, room.today)
+        shelf.leave(fact.short, None, "adjusted", place, room.today, _freshness(room, fact))
         return
     known = room.shelf(fact.sku, fact.location)
     lot = known.lots.get(fact.lot or "") if known else None
@@ -100,7 +100,7 @@ def _picked(room: Room, fact: r.Picked, place: int) -> None:
 def _shipped(room: Room, fact: r.Shipped, place: int) -> None:
     own = _hear(room, fact, "shipment", fact.quantity)
     shelf = room.shelf_of(fact.sku, fact.location, place)
-    shelf.leave(fact.quantity, fact.lot, "shipped", place, room.today)
+    shelf.leave(fact.quantity, fact.lot, "shipped", place, room.today, _freshness(room, fact))
     promise = room.promises.get((fact.order_id or "", fact.attempt))
     if promise is None or promise.state != "allocated":
         return
@@ -114,6 +114,13 @@ def _shipped(room: Room, fact: r.Shipped, place: int) -> None:
             part.shipped, part.foreign = part.shipped + owed * own, part.foreign + owed * (not own)
             count(room.skus[part.sku].shelves[part.location], part, "allocated", -owed, place)
             promise.at = place
+
+
+def _freshness(room: Room, fact: r.Picked | r.Shipped) -> str:
+    """The earliest best-before that its order was promised of this SKU, if it is owed any; "": any."""
+    promise = room.promises.get((fact.order_id or "", fact.attempt))
+    parts = promise.parts if promise is not None and promise.state == "allocated" else []
+    return max((x.floor for x in parts if x.sku == fact.sku and x.open and not x.back), default="")
 
 
 def _returned(room: Room, fact: r.Returned, place: int) -> None:

@@ -98,6 +98,15 @@ def test_the_named_lot_leaves_first_then_those_that_may_then_the_others() -> Non
     assert (shelf.on_hand, shelf.unavailable) == (1, 1)
 
 
+def test_of_those_that_may_leave_the_fresh_enough_ones_go_first() -> None:
+    shelf = shelf_of(("LATE", "2024-05-01", 2), ("HELD", "2024-06-01", 2), ("SOON", "2024-02-01", 2), ("NEVER", "", 2))
+    shelf.alter(shelf.lots["HELD"], 8, status="on_hold")
+
+    went = shelf.leave(7, None, "shipped", 9, "2023-12-01", "2024-05-01")
+
+    assert [(lot.code, units) for lot, units in went] == [("LATE", 2), ("SOON", 2), ("NEVER", 2), ("HELD", 1)]
+
+
 def test_unblocked_units_leave_before_blocked_ones() -> None:
     shelf = shelf_of(("A", "", 10))
     shelf.change(shelf.lots["A"], 2, "condition", 0, 4)

@@ -105,3 +105,21 @@ def test_units_of_the_lot_that_was_picked_left_with_a_parcel_that_names_none_tho
     tell(belt, r.ReturnInspected, "back", return_id="R1", lines=[r.InspectedLine("A", 1, "restock")])
     assert [(x.lot, x.units) for x in traced(belt).on_hand] == [("L1", 4)]
     assert belt.audit()["findings"] == []
+
+
+def test_a_channel_that_wants_more_life_gets_lots_that_have_it_though_nobody_names_them(belt: Any) -> None:
+    belt.tick()  # it is 14 November 2023
+    belt.place(r.ChannelSet(id="strict", channel="strict", minimum_life_days=30))
+    for lot, best_before in (("L0", "2023-12-01"), ("L1", "2024-09-30")):
+        belt.place(r.Received(id=lot, sku="A", location="W1", lot=lot, quantity=5, best_before=best_before))
+    belt.turn()
+    belt.place(r.OrderPlaced(id="o1", order_id="o1", channel="strict", lines=[r.Line("A", 4)], locations=["W1"],
+                             payment="paid"))  # fmt: skip
+    belt.turn()
+    tell(belt, r.OrderPicked, "pick", lines=[r.PickedLine("A", 3, short=1)])
+    assert bound(belt) == 3
+    tell(belt, r.OrderShipped, "parcel", lines=[r.ShippedLine("A", 3)])
+    assert ([x.units for x in traced(belt).shipped], bound(belt)) == ([3], 0)
+    assert [x.units for x in traced(belt).on_hand] == [1]
+    assert traced(belt, "L0").shipped == ()
+    assert belt.audit()["findings"] == []

@@ -48,6 +48,13 @@ def two_lots(log: Any) -> None:
     log.receive(9, lot="NEW", best_before="2027-06-30")
 
 
+def short_and_long_lived(log: Any) -> None:
+    """State time is 14 November 2023: the channel `picky` needs lots that live until 14 December."""
+    log.append(r.ChannelSet(id="c", channel="picky", minimum_life_days=30))
+    log.receive(10, lot="SHORT", best_before="2023-12-01")
+    log.receive(4, lot="LONG", best_before="2024-12-01")
+
+
 def owe(log: Any, quantity: int, **more: Any) -> None:
     log.reserve(("A", quantity), **more)
     log.command(r.Allocate)
@@ -93,7 +100,45 @@ def test_units_that_a_pick_did_not_find_leave_the_books(
     assert missing(stock_log, "p") == beyond
 
 
+@pytest.mark.parametrize(("found", "short", "kind"), [(4, 0, "picked"), (0, 4, "adjusted")])
+def test_what_a_pick_does_not_name_is_of_a_lot_that_may_leave_for_its_channel(
+    stock_log: Any, found: int, short: int, kind: str
+) -> None:
+    short_and_long_lived(stock_log)
+    owe(stock_log, 4, channel="picky")
+    pick(stock_log, found, short=short)
+    assert [(lot, abs(units)) for lot, units, *_ in traces(stock_log, kind)] == [("LONG", 4)]
+
+
 # -- shipped -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_parcel_that_names_no_lot_is_of_one_that_may_leave_for_its_channel(stock_log: Any) -> None:
+    """The next promise to the channel is not made from lots that left already, nor is a recall of one that never did
+    told of the order."""
+    short_and_long_lived(stock_log)
+    owe(stock_log, 4, channel="picky")
+    ship(stock_log, 4)
+    assert traces(stock_log, "shipped") == [("LONG", -4, "presumed", "")]
+    assert stock_log.answered(stock_log.reserve(("A", 1), order_id="o2", channel="picky")).refused[0].reason == (
+        "shelf_life"
+    )  # fmt: skip
+
+
+def test_a_parcel_for_a_channel_that_takes_any_lot_is_of_the_one_that_ends_first(stock_log: Any) -> None:
+    short_and_long_lived(stock_log)
+    owe(stock_log, 4)
+    ship(stock_log, 4)
+    assert traces(stock_log, "shipped") == [("SHORT", -4, "presumed", "")]
+
+
+def test_more_than_lots_that_may_leave_for_its_channel_have_is_of_the_others(stock_log: Any) -> None:
+    """What left has left."""
+    short_and_long_lived(stock_log)
+    owe(stock_log, 4, channel="picky")
+    ship(stock_log, 6)
+    assert stock_log.lots() == {"SHORT": 8, "LONG": 0}
+    assert stock_log.stock().floors == ()
 
 
 def test_a_shipment_says_how_its_lots_are_known(stock_log: Any) -> None:
