@@ -14,14 +14,16 @@ from msgspec.structs import replace
 
 from tables import ledger
 from tables import records as r
-from tables.availability import for_backorders
+from tables.availability import floor_of, for_backorders
 from tables.lots import room
 from tables.movements import Decision
 from tables.outcome import ORDERS, WAREHOUSE, At, InvariantBroken, Send, View
 from tables.rows import (
     Change,
+    ChannelRow,
     FactRow,
     FillEffect,
+    FreshFillEffect,
     LotRow,
     PartitionRow,
     QueueRow,
@@ -29,6 +31,7 @@ from tables.rows import (
     ReservationRow,
     ReservedLine,
     StockRow,
+    channel_key,
     reservation_key,
     stock_key,
 )
@@ -69,23 +72,25 @@ def fill_backorders(view: View, fact: r.FillBackorders, at: At, log: PartitionRo
         if not free:
             break
         queued: QueueRow = view.get(key)
-        number, part = _part(view, queued, key)
+        row: ReservationRow | None = view.get(reservation_key(queued.order_id, queued.attempt))
+        number, part = _part(row, queued, key)
         units = min(part.open, queued.units, free) if part else 0
-        if part and part.floor:
-            units = max(min(units, room(lots, floors, part.floor)), 0)
+        floor = _floor(view, row, part, log) if row and part else ""
+        if floor:
+            units = max(min(units, room(lots, floors, floor)), 0)
         if part and not units:
             continue  # no lot lives long enough for it: the next may have the units
         if len(effects) == FILLS_MAX:
             return Decision(tuple(effects), more=True)
-        row: ReservationRow | None = view.get(reservation_key(queued.order_id, queued.attempt))
         name = f"{queued.order_id}|{queued.attempt}"
         filled[name] = filled.get(name, 0) + units
         waiting = _waiting(row, fact) - filled[name] if row and units else 0
         heard = len(row.seen) if row else 0
-        effects.append(FillEffect(queued.order_id, queued.attempt, number, units, key, waiting, heard))
+        told = queued.order_id, queued.attempt, number, units, key, waiting, heard
+        later = part is not None and floor != part.floor
+        effects.append(FreshFillEffect(*told, floor) if later else FillEffect(*told))
         free -= units
-        if part and part.floor:
-            floors = ledger.with_floor(floors, part.floor, units)
+        floors = ledger.with_floor(floors, floor, units)
     return Decision(tuple(effects))
 
 
@@ -93,9 +98,15 @@ def _waiting(row: ReservationRow, fact: r.FillBackorders) -> int:
     return sum(x.open for x in row.lines if x.back and (x.sku, x.location) == (fact.sku, fact.location))
 
 
-def _part(view: View, queued: QueueRow, key: str) -> tuple[int, ReservedLine | None]:
+def _floor(view: View, row: ReservationRow, part: ReservedLine, log: PartitionRow) -> str:
+    """The earliest best-before of lots that are good for the part: as it was promised, or later: its units leave after
+    they came, not after they were promised."""
+    rules: ChannelRow | None = view.get(channel_key(row.channel)) if row.channel else None
+    return max(part.floor, floor_of(rules, log))
+
+
+def _part(row: ReservationRow | None, queued: QueueRow, key: str) -> tuple[int, ReservedLine | None]:
     """The part that waits here, with its number; none if its reservation holds nothing any more."""
-    row: ReservationRow | None = view.get(reservation_key(queued.order_id, queued.attempt))
     place = int(key.rpartition("|")[2], 16)
     if row is not None and row.state in _OPEN:
         for n, line in enumerate(row.lines):
@@ -116,8 +127,9 @@ def filled(row: ReservationRow, effect: FillEffect, at: At) -> ReservationRow:
         raise InvariantBroken(f"{effect.order_id}: more of {part.sku} filled than waits")
     lines = list(row.lines)
     lines[effect.part] = replace(part, open=part.open - effect.quantity)
+    floor = _floor_of(effect, row)
     new = ReservedLine(
-        part.sku, effect.quantity, part.location, "", part.available, False, effect.quantity, False, part.floor, 0, ""
+        part.sku, effect.quantity, part.location, "", part.available, False, effect.quantity, False, floor, 0, ""
     )
     changes = row.changes
     amounts = [0] * len(lines)
@@ -127,6 +139,10 @@ def filled(row: ReservationRow, effect: FillEffect, at: At) -> ReservationRow:
     amounts[effect.part] += effect.quantity
     change = Change(at.place, "back", row.state, (*amounts, effect.quantity), (), ())
     return replace(row, at=at.place, lines=(*lines, new), changes=(*changes, change))
+
+
+def _floor_of(effect: FillEffect, row: ReservationRow) -> str:
+    return effect.floor if isinstance(effect, FreshFillEffect) else row.lines[effect.part].floor
 
 
 def unqueued(row: QueueRow, effect: FillEffect, at: At) -> QueueRow:
@@ -151,8 +167,7 @@ def taken(
         row: ReservationRow = rows[reservation_key(effect.order_id, effect.attempt)]
         state = next(x.after for x in row.changes if x.at == at.place)
         units[state] += effect.quantity
-        floor = row.lines[effect.part].floor
-        floors = ledger.with_floor(floors, floor, effect.quantity) if floor else floors
+        floors = ledger.with_floor(floors, _floor_of(effect, row), effect.quantity)
     return ledger.move(
         stock, at.place, log.state_ms, alerts, backordered=-sum(units.values()), floors=floors, **units
     )  # fmt: skip

@@ -175,9 +175,10 @@ def _counted(
         return effects.count(row, these[0], at)
     if kind is DemandEffect:
         return effects.demand(row, these[0], at)
-    if kind is FillEffect and key[0] == "s":
+    fills = issubclass(kind, FillEffect)
+    if fills and key[0] == "s":
         return backorders.taken(row, these, rows, at, log, alerts)
-    if kind not in (LotEffect, ShipEffect, FillEffect):
+    if not fills and kind not in (LotEffect, ShipEffect):
         return effects.stock(row, these, at, log, alerts)
     for effect in these:
         if kind is LotEffect:

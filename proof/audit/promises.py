@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from proof.audit.decide import fits
+from proof.audit.decide import fits, floor_of
 from proof.audit.demand import cancel
 from proof.audit.intake import LogState
 from proof.audit.promise import OPEN, Part, Promise, Wait, close, count, fence, unfence
@@ -192,14 +192,15 @@ def fill(room: Room, shelf: Shelf, place: int) -> list[Filled]:
             break
         looked += 1
         promise, part = wait.promise, wait.part
-        room_for = shelf.room(part.floor) if part.floor else free
+        floor = max(part.floor, floor_of(room, promise.channel))  # they leave later than those that were promised
+        room_for = shelf.room(floor) if floor else free
         units = min(part.open, free, room_for)
         if promise.state not in OPEN or units <= 0:
             continue
         part.open -= units
         part.moved += units
         count(shelf, part, promise.state, -units, place)
-        stocked = Part(part.sku, units, part.location, floor=part.floor)
+        stocked = Part(part.sku, units, part.location, floor=floor)
         promise.parts.append(stocked)
         count(shelf, stocked, promise.state, units, place)
         promise.at = place

@@ -57,6 +57,12 @@ class FillEffect(Struct, frozen=True, gc=False, array_like=True, tag="f"):
     heard: int = 0  # commands about single lines that the reservation had seen
 
 
+class FreshFillEffect(FillEffect, frozen=True, gc=False, array_like=True, tag="g"):
+    """A fill whose lots must live longer than those that were promised: the units leave later."""
+
+    floor: str = ""
+
+
 class PolicyEffect(Struct, frozen=True, gc=False, array_like=True, tag="p"):
     sku: str
     location: str
@@ -134,8 +140,8 @@ class TraceEffect(Struct, frozen=True, gc=False, array_like=True, tag="t"):
 
 
 Effect = (
-    StockEffect | LotEffect | ShipEffect | FillEffect | PolicyEffect | ShareEffect | BatchEffect | IncomingEffect
-    | CountEffect | DemandEffect | TraceEffect
+    StockEffect | LotEffect | ShipEffect | FillEffect | FreshFillEffect | PolicyEffect | ShareEffect | BatchEffect
+    | IncomingEffect | CountEffect | DemandEffect | TraceEffect
 )  # fmt: skip
 
 

@@ -115,6 +115,27 @@ def test_who_needs_a_longer_life_waits_for_it_and_keeps_nobody_else_waiting(queu
     assert [(x.day, x.units) for x in queue.stock().floors] == [("2023-12-14", 2)]
 
 
+def test_who_waited_gets_lots_that_live_long_enough_from_the_day_on_which_they_come(queue: Any) -> None:
+    """State time was 14 November 2023 when o1 was promised lots that live until 14 December; two days later that is
+    too few days for its channel."""
+    wait(queue, "o1", 3, channel="picky")
+    queue.state = replace(queue.state, state_ms=queue.state.state_ms + 2 * 86_400_000)
+    assert settle(queue, queue.receive(4, lot="THEN", best_before="2023-12-15")) == []
+    (note,) = notes(queue.receive(2, lot="NOW", best_before="2023-12-16"))
+    was = queue.rows()
+    assert filled(queue.append(note)) == [("o1", 2)]
+    assert [(x.open, x.floor) for x in queue.reservation().lines] == [(1, "2023-12-14"), (2, "2023-12-16")]
+    assert [(x.day, x.units) for x in queue.stock().floors] == [("2023-12-16", 2)]
+
+    after, offset = queue.rows(), queue.end
+    queue.state = replace(queue.state, state_ms=queue.state.state_ms + 86_400_000)
+    queue.table.put({key: was[key] for key in ("stock|A|W1", reservation_key("o1", 1))})
+    queue.deliver(offset)
+    assert queue.rows() == after, "delivered again on another day it is what it was"
+    queue.command(r.Release, order_id="o1")
+    assert queue.stock().floors == ()
+
+
 def test_two_who_need_a_longer_life_share_the_lots_that_have_it(queue: Any) -> None:
     wait(queue, "o1", 2, channel="picky")
     wait(queue, "o2", 2, channel="picky")
