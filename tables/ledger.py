@@ -139,8 +139,8 @@ def with_floor(floors: tuple[Floor, ...], day: str, units: int) -> tuple[Floor, 
 
 
 def with_ring_fence(shares: tuple[Share, ...], channel: str, units: int) -> tuple[Share, ...]:
-    """`shares` with signed units added to what is left of a channel's own stock. A share set anew meanwhile keeps what
-    it was set to when units come back; it never goes below nothing."""
+    """`shares` with signed units added to what is left of a channel's own stock, and to what it was set to anew
+    meanwhile; it never goes below nothing."""
     return tuple(
         Share(x.channel, max(x.ring_fence + units, 0), x.buffer) if x.channel == channel else x for x in shares
     )

@@ -49,7 +49,9 @@ class SkuDefined(Record, tag="sku_defined"):
 
 
 class Received(Record, tag="received"):
-    """Units came in. `reference`: the purchase order they close, or any document."""
+    """Units came in. `reference`: the purchase order they close, or any document. `status`, `best_before` and the like
+    hold if nothing was told of the lot before, by `lot_defined` either: then its status stays (`lot_status_set` changes
+    it), and of the others only what was not known is filled."""
 
     sku: Sku
     location: Location
@@ -133,7 +135,7 @@ class Adjusted(Record, tag="adjusted"):
     location: Location
     quantity: Signed
     reason: AdjustReason
-    lot: Lot | None = None  # None: FEFO when units leave; the oldest lot when they come
+    lot: Lot | None = None  # None: FEFO when units leave; the lot that goes out first when they come
     note: Text = ""
     occurred_at: Instant | None = None
 
@@ -191,7 +193,8 @@ class Returned(Record, tag="returned"):
 
 
 class TransferredOut(Record, tag="transferred_out"):
-    """Units left for another location: in transit until `transferred_in` says they came."""
+    """Units left for another location: in transit until `transferred_in` says they came. Good ones leave first, and all
+    of them arrive as good ones: what was set apart here is set apart there by another `condition_changed`."""
 
     sku: Sku
     location: Location
@@ -259,7 +262,7 @@ class PurchaseClosed(Record, tag="purchase_closed"):
 class KitPartUsed(Struct, frozen=True, gc=False, omit_defaults=True):
     sku: Sku
     quantity: Units  # in all, not in one kit
-    lot: Lot | None = None
+    lot: Lot | None = None  # None: FEFO when it goes into a kit; the lot UNKNOWN when it comes out of one
 
 
 class KitAssembled(Record, tag="kit_assembled"):
@@ -305,11 +308,16 @@ class PolicySet(Record, tag="policy_set"):
     expiring_days: Days = 0  # alert so many days before a lot's best-before; 0: never
     count_tolerance: Count = 0  # a count off by more asks for a recount; 0: never
     backorder_limit: Count = 0  # units that may be promised without stock
-    backorder_due: Day | None = None  # the day they are promised for; before the first stock: a preorder
+    # The day they are promised for. Before the first stock: a preorder, of a policy that names its location.
+    backorder_due: Day | None = None
 
 
 class ChannelStockSet(Record, tag="channel_stock_set"):
-    """Of a SKU at a location, from now on: `ring_fence` units only this channel may take, `buffer` units it may not."""
+    """Of a SKU at a location, from now on: `ring_fence` units only this channel may take, `buffer` units it may not.
+
+    What the channel's orders took of its own before and give back later is its own again, beside these units. Who waits
+    for stock (`backorder`) gets what is free, ring-fenced or not.
+    """
 
     sku: Sku
     location: Location
