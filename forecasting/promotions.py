@@ -18,15 +18,20 @@ class BadPromotion(ValueError):
 
 
 class Promotions:
-    """Plans by SKU. The same SKU, location and days again: the newer depth counts; depth 0 takes the plan back."""
+    """Plans by SKU. The same promotion, SKU, location and days again: the newer depth counts; depth 0 takes it back.
+
+    Two promotions may have the same days: each comes, moves and ends by itself.
+    """
 
     def __init__(self) -> None:
-        self._plans: dict[str, dict[tuple[str, int, int], float]] = {}
+        self._plans: dict[str, dict[tuple[str, str, int, int], float]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._plans.values()))
 
-    def take(self, sku: str, location: str, first_day: date, last_day: date, depth: float) -> bool:
+    def take(
+        self, sku: str, location: str, first_day: date, last_day: date, depth: float, promotion: str = ""
+    ) -> bool:
         """Whether it changed anything. `location` "" is all of them; `depth` is a share of the price, 0 to 1."""
         first, last = first_day.toordinal(), last_day.toordinal()
         if not sku:
@@ -35,7 +40,7 @@ class Promotions:
             raise BadPromotion(f"{first_day} to {last_day}: give 1 to {PLAN_DAYS_MAX} days, the first one first")
         if not 0 <= depth <= 1:
             raise BadPromotion(f"depth {depth}: give the share of the price taken off, from 0 to 1")
-        plans, key = self._plans.setdefault(sku, {}), (location, first, last)
+        plans, key = self._plans.setdefault(sku, {}), (promotion, location, first, last)
         before = plans.get(key, 0.0)
         if depth:
             plans[key] = depth
@@ -48,5 +53,5 @@ class Promotions:
     def of(self, sku: str, location: str) -> Iterator[tuple[int, int, float]]:
         """(first day, last day, depth) of the plans that hold for a series; shallow ones first."""
         found = self._plans.get(sku, {}).items()
-        ours = [(first, last, depth) for (at, first, last), depth in found if at in ("", location)]
+        ours = [(first, last, depth) for (_, at, first, last), depth in found if at in ("", location)]
         yield from sorted(ours, key=lambda plan: plan[2])

@@ -130,13 +130,15 @@ class Forecaster:
         if self._today is not None:
             self._stale = set(self._history.keys())
 
-    def take_promotion(self, sku: str, location: str, first_day: date, last_day: date, depth: float) -> None:
+    def take_promotion(
+        self, sku: str, location: str, first_day: date, last_day: date, depth: float, promotion: str = ""
+    ) -> None:
         """A promotion known ahead: `depth` of the price (0 to 1) is taken off on these days; `location` "": all.
 
-        The same SKU, location and days again: the newer depth counts, 0 takes it back. `BadPromotion` says why not.
+        The same promotion, SKU, location and days again: the newer depth counts, 0 takes it back. `BadPromotion` says why not.
         Trainings from the next on use it, and forecasts of a champion that was trained with promotions.
         """
-        changed = self.promotions.take(sku, location, first_day, last_day, depth)
+        changed = self.promotions.take(sku, location, first_day, last_day, depth, promotion)
         if changed and self._today is not None and self.champion is not None and self.champion.uses_promotions:
             self._stale |= {key for key in self._forecasts if key[0] == sku and location in ("", key[1])}
 
@@ -260,11 +262,11 @@ class Forecaster:
         """The newest plan of a promotion takes the place of the one before, whatever days that one had."""
         before = self.plans.promotions.get(record.promotion)
         try:
-            self.take_promotion(*_promoted(record), record.depth)
+            self.take_promotion(*_promoted(record), record.depth, record.promotion)
         except BadPromotion as error:
             raise Unreadable(str(error)) from error
         if before is not None and _promoted(before) != _promoted(record):
-            self.take_promotion(*_promoted(before), 0.0)
+            self.take_promotion(*_promoted(before), 0.0, before.promotion)
         self.plans.take(record)
 
     def _take_level(self, record: StockLevels) -> None:

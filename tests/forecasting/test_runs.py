@@ -277,3 +277,21 @@ def test_a_promotion_planned_anew_moves_with_its_days_and_one_called_off_is_over
     assert planned() == [(8, 9, 0.3)]
     forecaster.take(plan(8, 9, 0.0))
     assert planned() == []
+
+
+def test_a_promotion_that_moves_or_is_called_off_leaves_another_of_the_same_days_alone(forecaster: Forecaster) -> None:
+    def plan(name: str, first: int, depth: float) -> PromotionPlanned:
+        day = (FIRST + timedelta(first)).isoformat()
+        return PromotionPlanned(id=name, promotion=name, sku=KEY[0], depth=depth, first_day=day, last_day=day)
+
+    def planned() -> list[tuple[int, float]]:
+        return [(first - FIRST.toordinal(), depth) for first, _, depth in forecaster.promotions.of(*KEY)]
+
+    forecaster.take(plan("LEAFLET", 3, 0.3))
+    forecaster.take(plan("COUPON", 3, 0.2))
+    assert planned() == [(3, 0.2), (3, 0.3)], "the deepest counts, whichever was told last"
+    forecaster.take(plan("COUPON", 9, 0.2))
+    assert planned() == [(9, 0.2), (3, 0.3)]
+    forecaster.take(plan("COUPON", 3, 0.2))
+    forecaster.take(plan("COUPON", 3, 0.0))
+    assert planned() == [(3, 0.3)]
