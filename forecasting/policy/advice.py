@@ -59,7 +59,8 @@ def advice_of(draft: Draft, terms: Terms, supplier: SupplierTerms | None) -> Adv
         if draft.needed or draft.quantity:
             due_days = max(0, delivery.order_day - outlook.first_day) if draft.kind == "purchase" else 0
         else:
-            due_days = _days_until(outlook, draft.position - levels.reorder_point)
+            # At the reorder point and yet at what is ordered up to, as what never sells is, there is nothing to buy.
+            due_days = _days_until(outlook, draft.position - min(levels.reorder_point, levels.order_up_to - 1))
     doubt = [] if outlook.status == "ok" else ["Too little history: the forecast leans on other series."]
     return Advice(
         quantity=draft.quantity,
@@ -96,7 +97,7 @@ def _verdict(draft: Draft, terms: Terms, due_days: int | None) -> str:
         return f"No purchase of the {draft.needed} needed"
     if due_days is None:
         return f"No purchase within {HORIZON_DAYS} days"
-    return f"No purchase yet, expected in {due_days} days"
+    return f"No purchase yet, expected in {due_days} {'day' if due_days == 1 else 'days'}"
 
 
 def _figures(stock: Stock) -> str:

@@ -59,6 +59,15 @@ def test_without_plans_nothing_rounds_a_purchase():
     assert (advice.quantity, advice.needed, advice.supplier, advice.cost_cents) == (advice.order_up_to,) * 2 + ("", 0)
 
 
+def test_what_is_at_the_level_that_is_ordered_up_to_is_due_when_a_unit_of_it_is_gone_and_what_never_sells_never():
+    dead = one(known(), Stock(0), forecast([0] * 60))
+    assert (dead.reorder_point, dead.order_up_to, dead.needed, dead.order_by) == (0, 0, 0, "")
+    assert dead.reason.startswith("No purchase within 28 days: position 0 = 0 available")
+    full = one(known(), Stock(TEN.total_quantile(8, 0.95)), TEN, Terms(cover_days=0))
+    assert (full.position, full.needed, full.order_by) == (full.order_up_to, 0, "2026-03-03")
+    assert full.reason.startswith("No purchase yet, expected in 1 day: ")
+
+
 def test_a_purchase_is_in_whole_packs_and_at_least_the_minimum_and_costs_what_it_costs():
     plain = one(known())
     packed = one(known(supply(case_pack=30, unit_cost_cents=150)))
