@@ -53,7 +53,7 @@ class Advice:
 
 
 def advice_of(draft: Draft, terms: Terms, supplier: SupplierTerms | None) -> Advice:
-    levels, outlook, delivery = draft.levels, draft.outlook, draft.delivery
+    levels, outlook, delivery = draft.levels, draft.outlook, draft.moving or draft.delivery
     due_days = None
     if not draft.stock.discontinued:
         if draft.needed or draft.quantity:
@@ -87,17 +87,17 @@ def _verdict(draft: Draft, terms: Terms, due_days: int | None) -> str:
     up_to = f"up to {draft.levels.order_up_to} ({terms.cover_days} days more)"
     if draft.stock.discontinued:
         return "No purchase: the SKU is discontinued"
-    if draft.kind == "transfer" and not draft.quantity:
+    if draft.kind == "transfer" and draft.needed and not draft.quantity:
         return f"Nothing of the {draft.needed} needed can be brought from {draft.from_location}"
-    if draft.kind == "transfer":
+    if draft.kind == "transfer" and draft.quantity:
         return f"Bring {draft.quantity} from {draft.from_location}, {up_to}"
     if draft.quantity:
         return f"Buy {draft.quantity} {'on ' + iso(draft.delivery.order_day) if due_days else 'today'}, {up_to}"
     if draft.needed:
         return f"No purchase of the {draft.needed} needed"
     if due_days is None:
-        return f"No purchase within {HORIZON_DAYS} days"
-    return f"No purchase yet, expected in {due_days} {'day' if due_days == 1 else 'days'}"
+        return f"No {draft.kind} within {HORIZON_DAYS} days"
+    return f"No {draft.kind} yet, expected in {due_days} {'day' if due_days == 1 else 'days'}"
 
 
 def _figures(stock: Stock) -> str:
@@ -110,11 +110,13 @@ def _figures(stock: Stock) -> str:
 
 def _need(draft: Draft, terms: Terms, supplier: SupplierTerms | None) -> str:
     levels, delivery, today = draft.levels, draft.delivery, draft.outlook.first_day
-    span = (
-        f"{delivery.arrival_day - today} days lead time + {levels.exposed_days - (delivery.arrival_day - today)} review"
-        if supplier is None
-        else f"{levels.exposed_days} days, until what {supplier.supplier} is asked for a chance later is there"
-    )
+    lead_days = delivery.arrival_day - today
+    if supplier is not None:
+        span = f"{levels.exposed_days} days, until what {supplier.supplier} is asked for a chance later is there"
+        span += " and moved on" if draft.beyond_days else ""
+    else:
+        span = f"{lead_days} days lead time + {levels.exposed_days - draft.beyond_days - lead_days} review"
+        span += f" + {draft.beyond_days} to move it on" if draft.beyond_days else ""
     return (
         f"reorder point {levels.reorder_point} = {100 * terms.service:.3g}% quantile of demand over {span}"
         f" ({levels.expected:.1f} expected, {levels.safety_stock} safety)"

@@ -33,6 +33,8 @@ class Draft:
     quantity: int = 0
     kind: Literal["purchase", "transfer"] = "purchase"
     from_location: str = ""
+    beyond_days: int = 0  # of the days its levels are for, those in which goods are moved on from the centre
+    moving: Delivery | None = None  # of what comes from another place instead of the supplier its levels are for
     notes: list[str] = field(default_factory=list)
 
     @property

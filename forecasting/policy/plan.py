@@ -54,7 +54,7 @@ def plan(skus: Mapping[str, Mapping[str, Place]], known: Known, terms: Terms) ->
             settle(theirs, supplier, known.budget_left(supplier, theirs[0].delivery.order_day))
     return {
         (draft.sku, draft.location): advice_of(
-            draft, terms, known.supplier(draft.supply.supplier) if draft.kind == "purchase" else None
+            draft, terms, known.supplier(draft.supply.supplier) if draft.kind == "purchase" or draft.moving else None
         )
         for draft in drafts
     }
@@ -93,7 +93,7 @@ def _of_sku(places: Mapping[str, Place], supply: Supply, known: Known, terms: Te
         if draft.kind == "purchase":
             buy(draft)
         else:
-            draft.delivery = _moving(today, supply, terms)
+            draft.moving = _moving(today, supply, terms)
     return drafts
 
 
@@ -108,6 +108,8 @@ def _central(
         want(_draft(supply, name, outlook, places[name].stock, moving, terms))
         for name, outlook in outlooks.items() if name != central
     ]  # fmt: skip
+    for draft in others:  # also those without a need: none of them is a purchase, whatever its supplier takes at least
+        draft.kind, draft.from_location = "transfer", central
     here = places[central].stock if central in places else Stock()
     kept = 0
     if central in outlooks:
@@ -122,7 +124,7 @@ def _draft(
     supply: Supply, location: str, outlook: Outlook, stock: Stock, coming: Delivery, terms: Terms, beyond_days: int = 0
 ) -> Draft:
     enough = levels(outlook, _exposed(outlook.first_day, coming) + beyond_days, terms.cover_days, terms.service)
-    return Draft(supply.sku, location, outlook, stock, stock.position, enough, coming, supply)
+    return Draft(supply.sku, location, outlook, stock, stock.position, enough, coming, supply, beyond_days=beyond_days)
 
 
 def _exposed(today: int, coming: Delivery) -> int:

@@ -288,6 +288,20 @@ def test_surplus_at_one_place_comes_before_a_purchase_at_another():
     assert found["N"].quantity == 0
 
 
+def test_the_days_of_a_reorder_point_are_told_as_they_were_counted_wherever_the_goods_come_from():
+    stocks, outlooks = {"N": Stock(900), "S": Stock(5)}, {"N": TEN, "S": TEN}
+    told = spread(known(), stocks, outlooks)["S"]
+    assert (told.kind, told.lead_days) == ("transfer", 2)
+    assert "quantile of demand over 7 days lead time + 1 review (80.0 expected" in told.reason
+    told = spread(known(supply(), terms(review_days=7)), stocks, outlooks)["S"]
+    assert "quantile of demand over 14 days, until what ACME is asked for a chance later is there (" in told.reason
+    plain = spread(known(supply(central="HUB", supplier=None)), {}, outlooks)
+    assert "over 7 days lead time + 1 review + 2 to move it on (" in plain["HUB"].reason
+    assert "over 2 days lead time + 1 review (" in plain["N"].reason
+    told = spread(known(CENTRAL, terms()), {}, outlooks)["HUB"]
+    assert "over 10 days, until what ACME is asked for a chance later is there and moved on (" in told.reason
+
+
 def test_a_place_without_demand_gives_all_it_has():
     assert spread(known(), {"OLD": Stock(400)}, {"S": TEN})["S"].from_location == "OLD"
 
@@ -328,6 +342,17 @@ def test_with_a_centre_goods_are_bought_there_for_all_places_and_the_others_are_
     assert found["HUB"].reorder_point == both.total_quantile(7 + 1 + 2, 0.95)
     assert found["HUB"].quantity % 12 == 0
     assert "HUB has no more than 0 of the" in found["S"].reason
+
+
+def test_no_place_but_the_centre_buys_ahead_for_the_minimum_of_an_order():
+    plans = known(CENTRAL, terms(minimum_units=900))
+    found = spread(plans, {"N": Stock(200), "S": Stock(0)}, {"N": TEN, "S": TEN})
+    assert (found["N"].kind, found["N"].from_location, found["N"].supplier) == ("transfer", "HUB", "")
+    assert (found["N"].quantity, found["N"].order_by) == (0, "2026-03-17")
+    assert found["N"].reason.startswith("No transfer yet, expected in 15 days: position 200 = 200 available")
+    assert found["HUB"].quantity >= 900
+    full = spread(plans, {"N": Stock(2_000)}, {"N": TEN})["N"]
+    assert full.reason.startswith("No transfer within 28 days: ")
 
 
 def test_a_centre_that_sells_too_keeps_what_it_needs_until_more_is_there():
