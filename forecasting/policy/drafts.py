@@ -1,8 +1,8 @@
 """What one SKU wants at one place, before it is shared out: units needed, packs, minimum of the SKU, shelf life.
 
 Pure but for the draft itself, which the later steps change (`quantity`, `kind`, `notes`) until advice is made of it.
-Guarantees: a quantity is 0 or a multiple of the case pack, and never above what sells within shelf life. Does not
-belong here: other places, other SKUs of the supplier.
+Guarantees: a quantity is 0 or a multiple of the case pack, and never above what is owed and sells within shelf life.
+Does not belong here: other places, other SKUs of the supplier.
 """
 
 from __future__ import annotations
@@ -81,12 +81,16 @@ def buy(draft: Draft) -> Draft:
 
 
 def cap_of(draft: Draft) -> int | None:
-    """Demand that goods bought now may hope for: the .9 quantile over their shelf life, less what is left then."""
+    """Demand that goods bought now may hope for: the .9 quantile over their shelf life, less what is left then.
+
+    What is owed beyond all that is there or coming waits for them, and is gone at once.
+    """
     days = draft.supply.shelf_life_days
     if not days:
         return None
     left = draft.position - draft.outlook.total_mean(draft.delivery.arrival_day - draft.outlook.first_day)
-    return max(0, int(draft.outlook.total_quantile(days, SHELF_LIFE_PROBABILITY) - max(0.0, left)))
+    waiting = max(0, -draft.position)
+    return waiting + max(0, int(draft.outlook.total_quantile(days, SHELF_LIFE_PROBABILITY) - max(0.0, left)))
 
 
 def in_packs(units: int, pack: int) -> int:

@@ -90,6 +90,13 @@ def test_shelf_life_caps_a_purchase_beside_what_will_be_left_and_says_so():
     assert none.reason.startswith(f"No purchase of the {none.needed} needed: ")
 
 
+def test_units_that_are_owed_do_not_wait_for_their_shelf_life_to_sell():
+    plans = known(supply(shelf_life_days=10))
+    assert one(plans, Stock(backordered=500)).quantity == 500 + one(plans).quantity
+    assert one(plans, Stock(available=20, shortage=20)).quantity == one(plans).quantity
+    assert one(plans, Stock(incoming=80, backordered=500)).quantity == 420 + one(plans).quantity
+
+
 packs, minimums = st.integers(1, 60), st.integers(0, 200)
 
 
