@@ -75,8 +75,8 @@ def lost_sales(outlook: Outlook, days: int) -> list[int]:
 
 
 def mean_lost(totals: Sequence[int], stock: int) -> float:
-    """Units expected to be asked for beyond `stock`."""
-    return sum(max(0, total - max(0, stock)) for total in totals) / len(totals)
+    """Units expected to be asked for beyond `stock`; under 0 that is owed, and missed as well."""
+    return sum(max(0, total - stock) for total in totals) / len(totals)
 
 
 def exceedance(outlook: Outlook, days: int, stock: int) -> float:

@@ -197,6 +197,14 @@ def test_a_budget_goes_where_a_cent_saves_most_lost_sales_and_what_is_cut_is_tol
     assert f"Budget: 100.00 left for ACME in this period; {cut} of {found['DEAR'].needed} cut." in found["DEAR"].reason
 
 
+def test_what_is_owed_comes_before_what_may_be_asked_for_when_a_budget_is_short():
+    plans = known(terms(budget_cents=10_000), supply("OWES", unit_cost_cents=100), supply("NEW", unit_cost_cents=100))
+    stocks = {"OWES": Stock(backordered=80), "NEW": Stock()}
+    found = plan({sku: {"MAIN": Place(stock, TEN)} for sku, stock in stocks.items()}, plans, Terms())
+    assert found["OWES", "MAIN"].quantity >= 80
+    assert sum(advice.cost_cents for advice in found.values()) == 10_000
+
+
 def decided(cost: int, run: str = "2026-03-01.001", **more: Any) -> r.ReorderDecision:
     said: dict[str, Any] = {"sku": "B", "location": "MAIN", "decision": "accepted", "quantity": 1, "supplier": "ACME"}
     return r.ReorderDecision(id=run, run=run, cost_cents=cost, **said | more)
