@@ -78,7 +78,7 @@ def _at_least(buys: Sequence[Draft], supplier: SupplierTerms, budget_cents: int 
     if not any(draft.quantity for draft in buys) or _lacks(buys, supplier) <= (0, 0):
         return
     before = [draft.quantity for draft in buys]
-    _raise(buys, supplier, budget_cents)
+    why_not = _raise(buys, supplier, budget_cents)
     wanted = f"{supplier.supplier} takes orders from " + " and ".join(
         part for part in (
             f"{supplier.minimum_units} units" if supplier.minimum_units else "",
@@ -89,15 +89,17 @@ def _at_least(buys: Sequence[Draft], supplier: SupplierTerms, budget_cents: int 
         for draft, units in zip(buys, before, strict=True):
             draft.quantity = 0
             if units:
-                draft.notes.append(f"{wanted}, and no more is needed of it within {RAISE_DAYS} days: {units} wait.")
+                draft.notes.append(f"{wanted}, and {why_not}: {units} wait.")
         return
     for draft, units in zip(buys, before, strict=True):
         if draft.quantity > units:
             draft.notes.append(f"{wanted}: {draft.quantity - units} of them ahead of need.")
 
 
-def _raise(buys: Sequence[Draft], supplier: SupplierTerms, budget_cents: int | None) -> None:
-    """Whoever would run out first is bought more of, within shelf life, budget and `RAISE_DAYS` of demand."""
+def _raise(buys: Sequence[Draft], supplier: SupplierTerms, budget_cents: int | None) -> str:
+    """Whoever would run out first is bought more of, within shelf life, budget and `RAISE_DAYS` of demand; what would
+    stand against more."""
+    why_not = f"no more is needed of it within {RAISE_DAYS} days"
     left = None if budget_cents is None else budget_cents - sum(draft.cost_cents for draft in buys)
     lasting = [(_cover_days(draft), n) for n, draft in enumerate(buys) if draft.outlook.level > 0]
     heapify(lasting)
@@ -107,14 +109,18 @@ def _raise(buys: Sequence[Draft], supplier: SupplierTerms, budget_cents: int | N
         pack = draft.supply.case_pack
         ahead = int(draft.levels.order_up_to + RAISE_DAYS * draft.outlook.level) - draft.position - draft.quantity
         units = max(pack, ahead // STEPS // pack * pack) if draft.quantity else draft.least
-        if units > min(draft.room(), ahead):
-            units = pack if draft.quantity else units
-        cents = units * draft.supply.unit_cost_cents
-        if units > min(draft.room(), ahead) or (left is not None and cents > left):
+        cost, useful = draft.supply.unit_cost_cents, min(draft.room(), ahead)
+        most = useful if left is None or not cost else min(useful, left // cost)
+        if units > most and draft.quantity:
+            units = pack
+        if units > most:
+            if most < useful:
+                why_not = "no more can be paid in this period"
             continue
         draft.quantity += units
-        left = None if left is None else left - cents
+        left = None if left is None else left - units * cost
         heappush(lasting, (_cover_days(draft), n))
+    return why_not
 
 
 def _lacks(buys: Sequence[Draft], supplier: SupplierTerms) -> tuple[int, int]:

@@ -281,6 +281,16 @@ def test_under_a_minimum_that_is_out_of_reach_nothing_is_bought_and_that_is_told
     assert "ACME takes orders from 90,000.00, and no more is needed of it within 28 days" in advice.reason
 
 
+def test_a_minimum_that_the_budget_just_pays_is_reached_and_one_that_it_does_not_pay_is_told_so():
+    needed = one(known(supply())).needed
+    told = [terms(minimum_units=needed + 88, budget_cents=100 * (needed + spare)) for spare in (88, 87, 0)]
+    paid, *short = [one(known(supply(unit_cost_cents=100), x)) for x in told]
+    assert (paid.quantity, paid.cost_cents) == (needed + 88, told[0].budget_cents)
+    for advice in short:
+        assert advice.quantity == 0
+        assert f"units, and no more can be paid in this period: {needed} wait." in advice.reason
+
+
 def test_a_minimum_makes_nobody_buy_who_needs_nothing():
     found = many(known(terms(minimum_units=400), supply("A"), supply("B")), {"A": 5000, "B": 5000})
     assert [advice.quantity for advice in found.values()] == [0, 0]
