@@ -78,10 +78,14 @@ def order_fields(reorder: r.Reorder, quantity: int) -> tuple[type[r.Record], dic
 
 
 def decision_fields(
-    reorder: r.Reorder, decision: Literal["accepted", "dismissed"], quantity: int, by: str, reason: str
-) -> dict[str, Any]:
-    """What was taken against what was recommended. Of a changed quantity the cost is the same per unit."""
-    cents = round(reorder.cost_cents * quantity / reorder.quantity) if reorder.quantity else 0
+    reorder: r.Reorder, decision: Literal["accepted", "dismissed"], quantity: int, by: str, reason: str,
+    unit_cost_cents: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """What was taken against what was recommended. Of a changed quantity the cost is the same per unit; where nothing
+    was recommended, `unit_cost_cents` of a purchase."""
+    cents = quantity * unit_cost_cents if reorder.kind == "purchase" else 0
+    if reorder.quantity:
+        cents = round(reorder.cost_cents * quantity / reorder.quantity)
     return {
         "id": f"{decision_key(reorder.sku, reorder.location, reorder.run)}:{decision}", "sku": reorder.sku,
         "location": reorder.location, "run": reorder.run, "decision": decision, "quantity": quantity,

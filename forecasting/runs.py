@@ -135,8 +135,8 @@ class Forecaster:
     ) -> None:
         """A promotion known ahead: `depth` of the price (0 to 1) is taken off on these days; `location` "": all.
 
-        The same promotion, SKU, location and days again: the newer depth counts, 0 takes it back. `BadPromotion` says why not.
-        Trainings from the next on use it, and forecasts of a champion that was trained with promotions.
+        The same promotion, SKU, location and days again: the newer depth counts, 0 takes it back. `BadPromotion` says
+        why not. Trainings from the next on use it, and forecasts of a champion that was trained with promotions.
         """
         changed = self.promotions.take(sku, location, first_day, last_day, depth, promotion)
         if changed and self._today is not None and self.champion is not None and self.champion.uses_promotions:

@@ -13,6 +13,7 @@ from connectors.outlet import DeliveryFailed
 from forecasting.decisions import decision_fields, order_fields
 from streams.commands.composing import Wrong, outlet_to, record_of, write
 from streams.commands.output import fail
+from streams.commands.planned import supplies
 from streams.commands.published import newest_of_keys
 from streams.commands.telling_file import refuse
 from streams.settings import Settings
@@ -28,9 +29,13 @@ class Decider:
         self._outlet = outlet_to(settings)
 
     def accept(self, reorder: r.Reorder, quantity: int) -> r.ReorderDecision:
+        cost = 0
+        if not reorder.quantity:  # it tells no cost then, and the supplier's budget is spent all the same
+            supply = supplies(self._settings).get(reorder.sku)
+            cost = 0 if supply is None else supply.unit_cost_cents
         kind, fields = order_fields(reorder, quantity)
         order = _made(kind, fields)
-        said = decision_fields(reorder, "accepted", quantity, self._by, self._reason)
+        said = decision_fields(reorder, "accepted", quantity, self._by, self._reason, cost)
         _made(r.ReorderDecision, said)  # whatever is wrong with the decision is said before anything is ordered
         self._write(order)
         self._flush()

@@ -126,6 +126,15 @@ def test_where_nothing_is_recommended_a_quantity_may_still_be_ordered(shop):
     assert (orders(shop)[0][1]["quantity"], decided(shop)[0][1].get("recommended", 0)) == (12, 0)
 
 
+def test_what_nobody_recommended_costs_what_the_sku_costs_and_spends_the_suppliers_budget(shop):
+    shop.run("tell", "supply", "sku=BJ-1", "supplier=ACME", "unit_cost_cents=250")
+    advise(shop, quantity=0, cost_cents=0)
+    advise(shop, quantity=0, cost_cents=0, location="W2", kind="transfer", from_location="W1", supplier="")
+    shop.run("reorders", "accept", "BJ-1", "W1", "--quantity", "12")
+    shop.run("reorders", "accept", "BJ-1", "W2", "--quantity", "3")
+    assert [decision.get("cost_cents", 0) for _, decision in decided(shop)] == [3000, 0]
+
+
 def test_accepted_twice_is_ordered_once(shop):
     advise(shop)
     shop.run("reorders", "accept", "BJ-1", "W1", "--by", "Ada")
