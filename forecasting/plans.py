@@ -113,14 +113,16 @@ class Plans:
         found = self._spent.get(supplier.supplier, {}).values()
         return sum(cents for on, cents in found if period(on, supplier.review_days) == now)
 
-    def under_way(self, sku: str, version: tuple[int, int, int], references: Collection[str]) -> dict[str, int]:
+    def under_way(
+        self, sku: str, version: tuple[int, int, int], references: Collection[tuple[str, str]]
+    ) -> dict[str, int]:
         """Units per location (taken away: negative) that were decided and that a level of this version cannot show yet.
 
-        `references`: what the level shows as incoming.
+        `references`: what the level shows as incoming, and where: an order for several places has one reference.
         """
         found: dict[str, int] = {}
         for x in self._accepted.get(sku, {}).values():
-            if x.log_id == version[0] and x.offset > version[1] and x.reference not in references:
+            if x.log_id == version[0] and x.offset > version[1] and (x.location, x.reference) not in references:
                 found[x.location] = found.get(x.location, 0) + x.quantity
                 if x.from_location is not None:
                     found[x.from_location] = found.get(x.from_location, 0) - x.quantity

@@ -29,9 +29,7 @@ class Promotions:
     def __len__(self) -> int:
         return sum(map(len, self._plans.values()))
 
-    def take(
-        self, sku: str, location: str, first_day: date, last_day: date, depth: float, promotion: str = ""
-    ) -> bool:
+    def take(self, sku: str, location: str, first_day: date, last_day: date, depth: float, promotion: str = "") -> bool:
         """Whether it changed anything. `location` "" is all of them; `depth` is a share of the price, 0 to 1."""
         first, last = first_day.toordinal(), last_day.toordinal()
         if not sku:

@@ -21,20 +21,22 @@ class Level:
     version: tuple[int, int, int]
     discontinued: bool
     stock: dict[str, Stock]  # per location
-    references: frozenset[str]  # of what is incoming
+    references: frozenset[tuple[str, str]]  # (location, reference) of what is incoming
 
     def at(self, location: str, plans: Plans) -> Stock:
         """What there is, with what was decided since as if it were done."""
         stock = self.stock.get(location, Stock(discontinued=self.discontinued))
         moved = plans.under_way(self.sku, self.version, self.references).get(location, 0)
         if moved > 0:
-            return replace(stock, incoming=stock.incoming + moved)
+            # Ordered now, it comes at the next possible receipt at the soonest, which is no help before it.
+            arrivals = (*stock.arrivals, (date.max.toordinal(), moved))
+            return replace(stock, incoming=stock.incoming + moved, arrivals=arrivals)
         return replace(stock, available=max(0, stock.available + moved)) if moved else stock
 
 
 def level_of(record: StockLevels) -> Level:
     stock = {place.location: _stock(place, record.discontinued) for place in record.locations}
-    references = frozenset(coming.reference for place in record.locations for coming in place.incoming)
+    references = frozenset((place.location, x.reference) for place in record.locations for x in place.incoming)
     return Level(record.sku, record.version, record.discontinued, stock, references)
 
 

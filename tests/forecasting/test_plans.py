@@ -158,13 +158,21 @@ def test_what_was_accepted_counts_as_coming_until_a_stock_level_has_seen_it(fore
     assert advise(forecaster)[KEY].position == 3, "it came, and is sold"
 
 
-@pytest.mark.parametrize(("version", "references"), [((1, 9, 0), ()), ((1, 2, 0), ("PO-1",)), ((2, 2, 0), ())])
+@pytest.mark.parametrize(("version", "references"), [((1, 9, 0), ()), ((1, 2, 0), (("MAIN", "PO-1"),)), ((2, 2, 0), ())])
 def test_a_level_that_has_seen_the_order_or_is_of_another_log_adds_nothing(
-    version: tuple[int, int, int], references: tuple[str, ...]
+    version: tuple[int, int, int], references: tuple[tuple[str, str], ...]
 ):
     plans = Plans()
     plans.take(decision())
     assert plans.under_way("A", version, references) == {}
+
+
+def test_an_order_for_two_places_is_under_way_to_the_one_of_which_no_level_tells_yet():
+    plans = Plans()
+    plans.take(decision())
+    plans.take(replace(decision(location="OTHER"), offset=10))
+    seen = level("A", 100, offset=9, incoming=[r.IncomingLevel("PO-1", "purchase", 40, "2026-04-09", False)])
+    assert [level_of(seen).at(place, plans).incoming for place in ("MAIN", "OTHER")] == [40, 40]
 
 
 def test_a_transfer_leaves_one_place_and_comes_to_the_other_and_a_dismissal_moves_nothing():
@@ -205,6 +213,18 @@ def test_concerns_follow_stock_and_are_told_once(forecaster: Forecaster):
     advise(forecaster)
     assert [(key, raised) for key, _, raised in forecaster.warn(watch)] == [(KEY, False)]
     assert list(forecaster.warn(watch)) == []
+
+
+def test_what_was_ordered_a_moment_ago_clears_no_stock_out_that_it_comes_too_late_for(forecaster: Forecaster):
+    advise(forecaster)
+    list(forecaster.warn(watch))
+    forecaster.take(decision(quantity=400))
+    assert advise(forecaster)[KEY].position == 410
+    assert list(forecaster.warn(watch)) == []
+    coming = [r.IncomingLevel("PO-1", "purchase", 400, "2026-04-08", False)]
+    forecaster.take(level("A", 10, offset=9, incoming=coming))
+    advise(forecaster)
+    assert list(forecaster.warn(watch)) == [], "nor does it when a level tells of it"
 
 
 def test_a_longer_way_to_goods_raises_the_alarm_earlier(forecaster: Forecaster):
