@@ -203,7 +203,8 @@ class Forecaster:
             sku, location = key
             outlook, supply = outlooks[sku][location], self.plans.supply(sku)
             stock = self._levels[sku].at(location, self.plans)
-            receipt = receipt_day(outlook.first_day, location, supply, self.plans, terms)
+            centre = None if supply.central is None else self._levels[sku].at(supply.central, self.plans)
+            receipt = receipt_day(outlook.first_day, location, supply, self.plans, terms, centre)
             found = concerns(outlook, stock, receipt, supply.shelf_life_days, self._watching.raised(key))
             for concern, raised in self._watching.renew(key, found):
                 yield key, concern, raised

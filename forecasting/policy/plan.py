@@ -65,11 +65,19 @@ def advise(outlook: Outlook, stock: Stock, terms: Terms, *, sku: str = "SKU", kn
     return plan({sku: {"MAIN": Place(stock, outlook)}}, known or _Nothing(), terms)[sku, "MAIN"]
 
 
-def receipt_day(today: int, location: str, supply: Supply, known: Known, terms: Terms) -> int:
-    """The day on which what is ordered or sent for at the next chance is there."""
-    if supply.central is not None and location != supply.central:
-        return _moving(today, supply, terms).arrival_day
-    return delivery(today, terms, known.supplier(supply.supplier)).arrival_day
+def receipt_day(
+    today: int, location: str, supply: Supply, known: Known, terms: Terms, centre: Stock | None = None
+) -> int:
+    """The day on which what is ordered or sent for at the next chance is there. An empty `centre` sends nothing before
+    it has got something itself; what is under way to it without a day, or late, is taken to be there."""
+    bought = delivery(today, terms, known.supplier(supply.supplier)).arrival_day
+    if supply.central is None or location == supply.central:
+        return bought
+    centre = centre or Stock()
+    later = [(day, units) for day, units in centre.arrivals if day > today]
+    there = centre.position - sum(units for _, units in later)
+    sent = today if there > 0 else min([bought, *(day for day, _ in later)])
+    return _moving(sent, supply, terms).arrival_day
 
 
 def _of_sku(places: Mapping[str, Place], supply: Supply, known: Known, terms: Terms) -> Sequence[Draft]:

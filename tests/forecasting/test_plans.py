@@ -158,7 +158,9 @@ def test_what_was_accepted_counts_as_coming_until_a_stock_level_has_seen_it(fore
     assert advise(forecaster)[KEY].position == 3, "it came, and is sold"
 
 
-@pytest.mark.parametrize(("version", "references"), [((1, 9, 0), ()), ((1, 2, 0), (("MAIN", "PO-1"),)), ((2, 2, 0), ())])
+@pytest.mark.parametrize(
+    ("version", "references"), [((1, 9, 0), ()), ((1, 2, 0), (("MAIN", "PO-1"),)), ((2, 2, 0), ())]
+)
 def test_a_level_that_has_seen_the_order_or_is_of_another_log_adds_nothing(
     version: tuple[int, int, int], references: tuple[tuple[str, str], ...]
 ):
@@ -225,6 +227,31 @@ def test_what_was_ordered_a_moment_ago_clears_no_stock_out_that_it_comes_too_lat
     forecaster.take(level("A", 10, offset=9, incoming=coming))
     advise(forecaster)
     assert list(forecaster.warn(watch)) == [], "nor does it when a level tells of it"
+
+
+def test_a_place_whose_centre_is_empty_is_warned_while_the_centre_can_still_buy(forecaster: Forecaster):
+    hub = level("A", 60, offset=2)
+
+    def until(*coming: r.IncomingLevel, units: int = 0) -> str:
+        """The receipt that MAIN, with 12 units for three days, is warned for; "": none."""
+        place = replace(hub.locations[0], location="HUB", available=units, on_hand=units, incoming=list(coming))
+        main = replace(hub.locations[0], available=12)
+        nonlocal offset
+        offset += 1
+        forecaster.take(replace(hub, locations=[main, place], version=(1, offset, 0)))
+        advise(forecaster)
+        for key, concern, raised in forecaster.warn(watch):
+            if (key, concern.kind) == (KEY, STOCKOUT):
+                stands[key] = concern.until if raised else ""
+        return stands.get(KEY, "")
+
+    offset, stands = 2, dict[SeriesKey, str]()
+    forecaster.take(terms())
+    forecaster.take(supply("A", central="HUB", transfer_days=2))
+    assert until(units=60) == "", "two days, and the units last for three"
+    assert until() == "2026-04-10", "seven to the centre, two on"
+    assert until(r.IncomingLevel("PO-1", "purchase", 90, "2026-04-05", True)) == "2026-04-07"
+    assert until(r.IncomingLevel("PO-1", "purchase", 90, "", True)) == ""
 
 
 def test_a_longer_way_to_goods_raises_the_alarm_earlier(forecaster: Forecaster):
