@@ -61,6 +61,7 @@ class Forecaster:
         self._forecasts: dict[SeriesKey, SeriesForecast] = {}
         self._open_only: set[SeriesKey] = set()
         self._advice: dict[SeriesKey, Advice] = {}
+        self._said: set[SeriesKey] = set()  # advised since the start: what comes back of it is no news
         self._today: int | None = None
         self._stale: set[SeriesKey] = set()  # the forecast no longer follows from the demand
         self._restocked: set[str] = set()  # SKUs whose stock moved since their last advice
@@ -184,16 +185,19 @@ class Forecaster:
     def advise(self, watch: Watch, *, everything: bool) -> Iterator[tuple[SeriesKey, Advice]]:
         """Recommendations for SKUs that were scored or whose stock or plans moved: news only, or `everything`."""
         moved, self._restocked = self._restocked | self.plans.moved(self._levels.keys()), set()
-        outlooks = self._outlooks()
+        outlooks, advised = self._outlooks(), self._advised()
         for group in self.plans.groups(sku for sku in moved if sku in outlooks and sku in self._levels):
             watch()
             # Nothing is known about a SKU's stock: no advice is better than "buy everything".
             places = {sku: self._places(sku, outlooks[sku]) for sku in group if sku in outlooks and sku in self._levels}
             self._to_watch |= places.keys()
-            for key, advice in plan(places, self.plans, self._terms_now()).items():
+            found = plan(places, self.plans, self._terms_now())
+            for key, advice in found.items():
                 if everything or advice.is_news_after(self._advice.get(key)):
-                    self._advice[key] = advice
-                    yield key, advice
+                    yield key, self._say(key, advice)
+            for key in [(sku, place) for sku in places for place in advised.get(sku, ())]:
+                if key not in found:  # it was the centre, and is no more
+                    yield key, self._say(key, self._advice[key].withdrawn())
 
     def warn(self, watch: Watch) -> Iterator[tuple[SeriesKey, Concern, bool]]:
         """What is news about stock to come, of SKUs advised since the last time, and whether it is raised or over."""
@@ -208,6 +212,18 @@ class Forecaster:
             found = concerns(outlook, stock, receipt, supply.shelf_life_days, self._watching.raised(key))
             for concern, raised in self._watching.renew(key, found):
                 yield key, concern, raised
+
+    def _say(self, key: SeriesKey, advice: Advice) -> Advice:
+        self._advice[key] = advice
+        self._said.add(key)
+        return advice
+
+    def _advised(self) -> dict[str, list[str]]:
+        """Per SKU the locations where something is recommended."""
+        found: dict[str, list[str]] = {}
+        for sku, location in sorted(key for key, advice in self._advice.items() if advice.quantity):
+            found.setdefault(sku, []).append(location)
+        return found
 
     def _outlooks(self) -> dict[str, dict[str, SeriesForecast]]:
         found: dict[str, dict[str, SeriesForecast]] = {}
@@ -282,12 +298,15 @@ class Forecaster:
             self._history.is_out((record.sku, place.location), place.out_since)
 
     def _take_reorder(self, record: Reorder) -> None:
-        """Our own former words: the numbers of runs go on after a restart, and what was said is not said again."""
+        """Our own former words: the numbers of runs go on after a restart, and what was said is not said again.
+
+        The newest of a key, which comes last, counts until something is said since.
+        """
         day, _, number = record.run.rpartition(".")
         if day and number.isdigit():
             self._numbers[day] = max(self._numbers.get(day, 0), int(number))
         key = (record.sku, record.location)
-        if key not in self._advice:
+        if key not in self._said:
             self._advice[key] = advice_of(record)
 
 

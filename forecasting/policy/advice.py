@@ -5,7 +5,7 @@ Pure. Guarantees: whatever changed a quantity is told in the reason, with its fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from forecasting.model import HORIZON_DAYS
 from forecasting.policy.calendar import iso
@@ -34,6 +34,13 @@ class Advice:
     needed: int = 0
     cost_cents: int = 0
     expected: str = ""
+
+    def withdrawn(self) -> Advice:
+        """For a place where nothing is bought or moved to any more."""
+        return replace(
+            self, quantity=0, needed=0, cost_cents=0, order_by="", expected="",
+            reason="Nothing is to be bought or moved here any more: the SKU is supplied in another way.",
+        )  # fmt: skip
 
     def is_news_after(self, before: Advice | None) -> bool:
         """Whether a buyer would act differently than on `before`."""

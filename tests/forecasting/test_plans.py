@@ -14,6 +14,7 @@ from forecasting.policy.alerts import STOCKOUT
 from forecasting.runs import Forecaster
 from forecasting.series import SeriesKey
 from forecasting.stock import level_of
+from forecasting.words import reorder_record
 from tables import records as r
 
 FIRST = date(2026, 3, 2)
@@ -142,6 +143,30 @@ def test_plans_renew_the_advice_of_those_concerned_alone(forecaster: Forecaster)
     again = advise(forecaster)
     assert set(again) == {("A", "MAIN"), ("B", "MAIN")}
     assert again["B", "MAIN"].order_up_to < before["B", "MAIN"].order_up_to
+
+
+def test_what_a_centre_was_to_buy_is_taken_back_when_it_is_one_no_more_also_after_a_restart(forecaster: Forecaster):
+    forecaster.take(supply("A", central="HUB"))
+    before = advise(forecaster)
+    assert before["A", "HUB"].quantity > 0
+    restarted = Forecaster(Terms())
+    for sku in "AB":
+        for ahead in range(31):
+            restarted.take(demand(sku, ahead))
+        restarted.take(level(sku, 10))
+    older = replace(reorder_record(("A", "HUB"), before["A", "HUB"], RUN, ""), quantity=0)
+    for record in (older, *(reorder_record(key, advice, RUN, "") for key, advice in before.items())):
+        restarted.take(record)
+    list(restarted.score(watch))
+    for one in (forecaster, restarted):
+        one.take(supply("A", central="CENTRE"))
+        found = advise(one)
+        assert found["A", "CENTRE"].quantity == before["A", "HUB"].quantity
+        back = found["A", "HUB"]
+        assert (back.quantity, back.needed, back.cost_cents, back.order_by, back.expected) == (0, 0, 0, "", "")
+        assert back.reason.startswith("Nothing is to be bought or moved here any more")
+        one.take(level("A", 0, offset=30))
+        assert ("A", "HUB") not in advise(one), "once"
 
 
 def test_what_was_accepted_counts_as_coming_until_a_stock_level_has_seen_it(forecaster: Forecaster):
