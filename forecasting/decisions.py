@@ -90,7 +90,9 @@ def decision_fields(
         "id": f"{decision_key(reorder.sku, reorder.location, reorder.run)}:{decision}", "sku": reorder.sku,
         "location": reorder.location, "run": reorder.run, "decision": decision, "quantity": quantity,
         "recommended": reorder.quantity, "kind": reorder.kind, "supplier": reorder.supplier or None,
-        "from_location": reorder.from_location or None, "order_by": reorder.order_by or None, "cost_cents": cents,
+        "from_location": reorder.from_location or None, "cost_cents": cents,
+        # Where nothing was recommended, that is the day on which something is expected to be: the order is of now.
+        "order_by": (reorder.order_by if reorder.quantity else "") or None,
         "by": by, "reason": reason,
         "reference": reference_of(reorder) if decision == "accepted" else None,
     }  # fmt: skip

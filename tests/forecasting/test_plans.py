@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from forecasting.decisions import decision_fields
 from forecasting.plans import Plans
-from forecasting.policy import Terms
+from forecasting.policy import Advice, Terms
 from forecasting.policy.alerts import STOCKOUT
 from forecasting.runs import Forecaster
 from forecasting.series import SeriesKey
@@ -277,6 +278,18 @@ def test_a_place_whose_centre_is_empty_is_warned_while_the_centre_can_still_buy(
     assert until() == "2026-04-10", "seven to the centre, two on"
     assert until(r.IncomingLevel("PO-1", "purchase", 90, "2026-04-05", True)) == "2026-04-07"
     assert until(r.IncomingLevel("PO-1", "purchase", 90, "", True)) == ""
+
+
+def test_what_nobody_recommended_is_spent_in_the_period_it_is_ordered_in():
+    plans = Plans()
+    plans.take(terms(budget_cents=10_000, review_days=7))
+    later = Advice(0, "2026-04-20", 5, 9, 1, 40, 7, "No purchase yet.", supplier="ACME")
+    fields = decision_fields(reorder_record(KEY, later, RUN, ""), "accepted", 12, "Ada", "", 250)
+    plans.take(r.ReorderDecision(**fields))
+    supplier = plans.supplier("ACME")
+    assert supplier is not None
+    assert plans.spent(supplier, date(2026, 4, 1).toordinal()) == 3_000, "the day after the closed one of the run"
+    assert plans.spent(supplier, date(2026, 4, 20).toordinal()) == 0
 
 
 def test_a_longer_way_to_goods_raises_the_alarm_earlier(forecaster: Forecaster):
