@@ -78,8 +78,8 @@ def advice_of(draft: Draft, terms: Terms, supplier: SupplierTerms | None) -> Adv
         position=draft.position,
         lead_days=delivery.arrival_day - delivery.order_day,
         reason=" ".join([
-            f"{_verdict(draft, terms, due_days)}: {_figures(draft.stock)}; {_need(draft, terms, supplier)};"
-            f" {outlook.level:.2f} a day lately.", *draft.notes, *doubt,
+            f"{_verdict(draft, terms, due_days)}: {_figures(draft.stock, outlook.first_day)};"
+            f" {_need(draft, terms, supplier)}; {outlook.level:.2f} a day lately.", *draft.notes, *doubt,
         ]),
         kind=draft.kind,
         supplier=(draft.supply.supplier or "") if draft.kind == "purchase" else "",
@@ -107,10 +107,12 @@ def _verdict(draft: Draft, terms: Terms, due_days: int | None) -> str:
     return f"No {draft.kind} yet, expected in {due_days} {'day' if due_days == 1 else 'days'}"
 
 
-def _figures(stock: Stock) -> str:
+def _figures(stock: Stock, today: int) -> str:
+    late = [(day, units) for day, units in stock.arrivals if day < today]
+    overdue = f" ({sum(units for _, units in late)} of it overdue, since {iso(min(late)[0])})" if late else ""
     return (
         f"position {stock.position} = {stock.available} available"
-        + (f" + {stock.incoming} incoming" if stock.incoming else "")
+        + (f" + {stock.incoming} incoming{overdue}" if stock.incoming else "")
         + (f" - {stock.owed} owed" if stock.owed else "")
     )
 

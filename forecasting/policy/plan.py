@@ -148,6 +148,7 @@ def _together(stocks: Sequence[Stock]) -> Stock:
     return Stock(
         sum(x.available for x in stocks), sum(x.shortage for x in stocks), sum(x.incoming for x in stocks),
         sum(x.backordered for x in stocks), all(x.discontinued for x in stocks),
+        tuple(sorted(arrival for x in stocks for arrival in x.arrivals)),
     )  # fmt: skip
 
 

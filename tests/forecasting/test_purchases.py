@@ -51,6 +51,14 @@ def one(plans: Plans, stock: Stock = Stock(), outlook: SeriesForecast = TEN, how
     return plan({"A": {"MAIN": Place(stock, outlook)}}, plans, how)["A", "MAIN"]
 
 
+def test_what_should_have_come_and_did_not_is_told_beside_what_is_still_to_come():
+    coming = Stock(incoming=300, arrivals=((DAY - 9, 40), (DAY - 2, 60), (DAY, 150)))
+    told = "position 300 = 0 available + 300 incoming (100 of it overdue, since 2026-02-21); "
+    assert told in one(known(), coming).reason
+    assert told in spread(known(CENTRAL), {"N": coming}, {"N": TEN})["HUB"].reason
+    assert "+ 150 incoming; " in one(known(), Stock(incoming=150, arrivals=((DAY, 150),))).reason
+
+
 # ---- one SKU: packs, minimum, shelf life
 
 
