@@ -25,13 +25,14 @@ from forecasting.runs import Forecaster
 from streams.commands.backtest_files import SEGMENT_COLUMNS, by_segment, cell, write_csv, write_page, write_plots
 from streams.commands.forecasting import partitions_of_text
 from streams.commands.output import fail, put_json, put_table, say, talk
+from streams.commands.planned import plans
 from streams.commands.published import read_partition
 from streams.commands.session import EXIT_ARGUMENTS, connected, reading
 from streams.reader import partitions_of
 from streams.settings import Settings
-from streams.topics import DEMAND, PLANNING, STOCK_LEVELS
+from streams.topics import DEMAND, STOCK_LEVELS
 from tables.codec import Unreadable
-from tables.records import Demand, PlanningRecord, StockLevels
+from tables.records import Demand, StockLevels
 
 if TYPE_CHECKING:  # what needs the extra `forecast` is imported once that is known to be there
     from forecasting.origins import Tally
@@ -187,9 +188,11 @@ def _forecaster_from_log(settings: Settings, partitions: list[int] | None) -> Fo
     """What a forecaster of these partitions would know now; what it could not read is left out."""
     forecaster = Forecaster(Terms())
     with reading():
-        for topic, kind in ((PLANNING, PlanningRecord), (DEMAND, Demand), (STOCK_LEVELS, StockLevels)):
+        for plan in plans(settings).values():
+            _take(forecaster, plan)
+        for topic, kind in ((DEMAND, Demand), (STOCK_LEVELS, StockLevels)):
             for partition in sorted(partitions_of(settings, topic.name)):
-                if partitions is not None and partition not in partitions and not topic.partitions:
+                if partitions is not None and partition not in partitions:
                     continue
                 for found in read_partition(settings, topic, kind, partition):
                     if found.record is not None:

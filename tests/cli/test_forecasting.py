@@ -194,3 +194,17 @@ def test_too_little_to_train_on_is_refused_and_leaves_nothing(shop):
     said = shop.run("forecast", "train", code=2)
     assert "3 series over 39 days: 30 series over 112 days are needed" in said.stderr
     assert not (shop.settings.home / "models").exists()
+
+
+@LEARNS
+@pytest.mark.parametrize("plan", [
+    r.PromotionPlanned(id="p", promotion="P", sku="BJ-00", first_day="2026-02-30", last_day="2026-03-01", depth=0.2),
+    r.ReorderDecision(id="d", sku="BJ-00", location="W1", run="2026-13-01.001", decision="accepted", quantity=1,
+                      supplier="ACME"),
+])  # fmt: skip
+def test_a_plan_of_a_day_that_does_not_exist_is_left_out_and_said(shop, plan: r.Record):
+    shop.send("planning", encode(plan), key=b"key")
+    sell(shop, many(3, 40))
+    said = shop.run("forecast", "train", code=2)
+    assert "planning offset 0 is unreadable and left out: " in said.stderr
+    assert "3 series over 39 days: 30 series over 112 days are needed" in said.stderr
