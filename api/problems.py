@@ -109,7 +109,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     details = {404: "There is nothing at this path; /openapi.json lists what there is.",
                405: "This path knows other methods: see the Allow header."}  # fmt: skip
     detail = details.get(error.status_code, str(error.detail))
-    return answer(request, error.status_code, "", detail, dict(error.headers or {}))
+    kind = "malformed-body" if error.status_code == 400 else ""  # bytes no parser got through; others it calls invalid
+    return answer(request, error.status_code, kind, detail, dict(error.headers or {}))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -336,13 +336,19 @@ def _first(seen: OrderedDict[str, None], identity: str, limit: int) -> bool:
 
 
 def _keep_newest_run(held: OrderedDict[tuple[str, str], Record], record: Record) -> None:
-    # Forecasts have no version: their run names sort by time, and a tombstone of an old run is not of interest here.
+    # Forecasts have no version: their runs tell their age, and a tombstone of an old run is not of interest here.
     if record.value is None:
         return
     key = (record.value.sku, record.value.location)
-    if key not in held or record.value.run >= held[key].value.run:
+    if key not in held or _run_order(record.value.run) >= _run_order(held[key].value.run):
         held[key] = record
         _drop_oldest(held, PLANS_MAX)
+
+
+def _run_order(run: str) -> tuple[str, int, str]:
+    """By day, then by number: the thousandth of a day is one digit longer."""
+    day, _, number = run.rpartition(".")
+    return day, len(number), number
 
 
 def _drop_oldest(held: OrderedDict[Any, Any], limit: int) -> None:

@@ -5,6 +5,7 @@ Does not belong here: anything a command does.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -43,14 +44,31 @@ for _name, _place in _COMMANDS.items():
     app.command(f"streams.commands.{_place}", name=_name)
 
 
+def _is_no_text(argument: str) -> bool:
+    """Whether it holds bytes that are no UTF-8: Python hands them over as halves of characters."""
+    return any("\ud800" <= c <= "\udfff" for c in argument)
+
+
 def main() -> None:
     """The entry of the installed command."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts `smokehouse up &` with it ignored
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:  # closed from the start
+                sys.stdout.flush()  # at the interpreter's own end nobody can be told that the reader has gone
     except KeyboardInterrupt:
         sys.exit(130)
+    except UnicodeEncodeError:
+        if not any(map(_is_no_text, sys.argv)):
+            raise
+        from streams.commands.output import fail
+        from streams.commands.session import EXIT_ARGUMENTS
+
+        fail("an argument is no UTF-8 text", EXIT_ARGUMENTS)
     except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail once more
         sys.stderr.close()
         sys.exit(141)
 

@@ -34,6 +34,7 @@ const clock = (time) => {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
 };
+const day = (time) => new Date(time).toLocaleDateString("sv-SE"); // YYYY-MM-DD, where the reader is, as `clock`
 
 async function load() {
   const mine = ++loads; // a later load makes an earlier one pointless
@@ -291,7 +292,7 @@ function drawPlace(place, level, most) {
   place.dataset.state = stateOf(level);
   name.textContent = name.title = level.location;
   shown.textContent = count.format(level.available);
-  shown.title = level.out_since ? `out since ${level.out_since.slice(0, 10)}, ${clock(level.out_since)}` : "";
+  shown.title = level.out_since ? `out since ${day(level.out_since)}, ${clock(level.out_since)}` : "";
   PARTS.forEach(([field], part) => { bar.children[part].style.width = `${(100 * Math.max(level[field], 0)) / most}%`; });
   const text = PARTS.filter(([field]) => level[field]).map(([field]) => `${level[field]} ${field.replace("_", " ")}`).join(", ");
   bar.setAttribute("aria-label", `${level.location}: ${text || "nothing"}`);
@@ -377,8 +378,9 @@ function drawAlerts() {
 }
 
 function entry(kind, label, title, text, time) {
-  const when = make("time", "", clock(time));
+  const shown = clock(time), when = make("time", "", shown && day(time) !== day(Date.now()) ? day(time) : shown);
   if (time) when.dateTime = time;
+  if (shown) when.title = `${day(time)}, ${shown}`;
   return item(TONE[kind], label, title, text, when);
 }
 

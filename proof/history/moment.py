@@ -52,15 +52,16 @@ def parse(text: str) -> Moment:
         if int(index) < ITEMS_MAX:
             return Moment(place=place_of(offset, int(index)) + 1, log_id=log_id)
     try:
-        time = datetime.fromisoformat(text) if "T" in text.upper() else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
+        time = datetime.fromisoformat(text.upper()) if "T" in text.upper() else None
+        utc = None if time is None or time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):  # in the first or last year a zone may lead out of the calendar
+        utc = None
+    if utc is None:
         raise ValueError(
             f"{text!r}: give a position (OFFSET, OFFSET.INDEX, LOG.OFFSET.INDEX) or a time with its zone "
             "(2026-03-01T10:00:00Z)"
         )
-    return Moment(ms=(time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND)
+    return Moment(ms=(utc - datetime(1970, 1, 1, tzinfo=UTC)) // _MILLISECOND)
 
 
 def position_text(place: int) -> str:

@@ -49,18 +49,19 @@ def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
 @contextmanager
 def _whole(path: Path) -> Iterator[BinaryIO]:
     """A file that stands under its name only if nothing went wrong."""
-    target = path.resolve()  # a link goes on pointing at it
-    if target.exists() and not target.is_file():
-        raise CannotWrite(f"{path} is no file: give one, or - for stdout")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(target)
+        target = path.resolve()  # a link goes on pointing at it
+        if target.exists() and not target.is_file():
+            raise CannotWrite(f"{path} is no file: give one, or - for stdout")
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                yield file
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)  # where no file can be, this fails too
     except OSError as error:
         raise CannotWrite(f"{path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_jsonl(file: BinaryIO, columns: Mapping[str, Column], chunks: Iterator[list[Row]]) -> int:

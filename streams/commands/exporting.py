@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from streams.commands.export_files import STDOUT, CannotWrite, Format, write_rows
 from streams.commands.export_rows import Export, Row, export_named
-from streams.commands.output import fail, put_json, say, talk
+from streams.commands.output import fail, put_json, say, some, talk
 from streams.commands.published import read_partition
 from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
 from streams.reader import ReadError, bounds
@@ -71,7 +71,7 @@ def export(
         fail(str(error), CANNOT_READ)
     except CannotWrite as error:
         fail(str(error), EXIT_ARGUMENTS)
-    say(f"{count:,} rows of {what} in {'stdout' if out == STDOUT else out}")
+    say(f"{some(count, 'row')} of {what} in {'stdout' if out == STDOUT else out}")
     if json:
         put_json({"rows": count, "out": out, "format": form})
 

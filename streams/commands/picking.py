@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from api.owed import Owing
 from streams.commands.newest import newest
-from streams.commands.output import fail, put_json, put_table, say
+from streams.commands.output import fail, put_json, put_table, say, some
 from streams.commands.pick_plan import Pick, plan
 from streams.commands.session import connected, reading
 from streams.settings import Settings
@@ -81,4 +81,4 @@ def _show(location: str, picks: list[Pick]) -> None:
                 name = ""
     put_table(f"Pick list of {location}", ("order", "sku", "units", "lot", "best before"), rows)
     missing = sum(line.missing for pick in picks for line in pick.lines)
-    say(f"{len(picks)} orders" + (f"; {missing:,} units are in no lot that may leave" if missing else ""))
+    say(some(len(picks), "order") + (f"; {some(missing, 'unit')} in no lot that may leave" if missing else ""))

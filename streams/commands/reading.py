@@ -40,7 +40,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="")]
 
 
 @stock_app.command(name="get")
-def get_stock(sku: str, /, *skus: str, location: str = "", at: str = "", json_output: Json = False) -> None:
+def get_stock(sku: str, /, *skus: str, location: str = "", at: str | None = None, json_output: Json = False) -> None:
     """Quantities of SKUs per location and lot, in whole units, each with the version it stands at.
 
     Parameters
@@ -58,7 +58,7 @@ def get_stock(sku: str, /, *skus: str, location: str = "", at: str = "", json_ou
         One JSON list on stdout, a document per SKU in the order asked.
     """
     asked = list(dict.fromkeys([sku, *skus]))
-    if at:
+    if at is not None:  # empty is no moment, and not now either
         return _get_past(asked, at, location, json_output=json_output)
     with reading():
         there = newest_of_keys(connected(), STOCK_LEVELS, StockLevels, asked)

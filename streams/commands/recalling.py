@@ -22,7 +22,7 @@ from cyclopts import App, Parameter
 
 from streams import logs
 from streams.commands import recall_report
-from streams.commands.output import fail, put_json, put_table, say
+from streams.commands.output import fail, put_json, put_table, say, some
 from streams.commands.session import EXIT_ARGUMENTS, connected, read_settings
 from streams.lot_answers import NOBODY, Answers, Workers, all_recalls, named
 from streams.settings import Settings, producer_config
@@ -261,7 +261,7 @@ def _told(
         put_table("Acknowledged", ("partition", "seconds", "units"), [
             (n, round(x.seconds, 3), sum(row.on_hand for row in x.rows.lots)) for n, x in sorted(done.items())
         ])  # fmt: skip
-        put_table(f"{total} units {what}", ("sku", "location", "units"), stock)
+        put_table(f"{some(total, 'unit')} {what}", ("sku", "location", "units"), stock)
     if missing:
         fail(f"written, but not acknowledged within {ACKNOWLEDGE_SECONDS:.0f} s by {named(missing)}. It takes effect "
              "there as soon as the partition moves on; until then see: smokehouse recall list")  # fmt: skip

@@ -16,7 +16,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from forecasting.decisions import Key, Recommended, summary, within
-from streams.commands.output import fail, put_json, put_table, say
+from streams.commands.output import fail, put_json, put_table, say, some
 from streams.commands.planned import decisions, recommendations
 from streams.commands.reorder_decisions import Decider
 from streams.commands.reorder_dial import dial
@@ -168,7 +168,7 @@ def history(*, sku: str = "", json_output: Json = False) -> None:
             for x in found
         ])  # fmt: skip
     counts = ("as_recommended", "changed", "dismissed")
-    say(f"{len(found)} decisions: " + ", ".join(f"{fared[name]} {name.replace('_', ' ')}" for name in counts))
+    say(f"{some(len(found), 'decision')}: " + ", ".join(f"{fared[name]} {name.replace('_', ' ')}" for name in counts))
 
 
 def _undecided(found: dict[Key, Recommended], sku: str, location: str, *, override: bool) -> Recommended:

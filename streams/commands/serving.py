@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from streams.commands.output import fail, say
-from streams.commands.session import connected
+from streams.commands.session import EXIT_ARGUMENTS, connected
 from streams.reader import ReadError
 from streams.settings import LOOPBACK, Settings, split_address
 from streams.topics import WAREHOUSE
@@ -24,6 +24,7 @@ from streams.turns import take_short_turns
 from tables.murmur2 import partition_of_sku
 
 BROKER_SECONDS = 60.0  # it may be started beside us
+PORT_MAX = 65_535
 GRACE_SECONDS = 1  # then what still runs is cut: with the second that the feed may take well below the three promised
 SWITCH_SECONDS = 0.0005  # 0.005 by default: so long an answer waited for the thread that feeds the view
 
@@ -38,6 +39,8 @@ def api(*, host: str = "", port: int = 0) -> None:
     port
         Port to listen on; default: the one of SMOKEHOUSE_API.
     """
+    if not 0 <= port <= PORT_MAX:
+        fail(f"--port {port}: give 1 to {PORT_MAX}", EXIT_ARGUMENTS)
     settings = connected(BROKER_SECONDS)
     known_host, known_port = split_address(settings.api)
     serve(settings, host or known_host, port or known_port)

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from api.owed import OwedIndex, Owing, Shortage, shortage_at
 from streams.commands.newest import newest
-from streams.commands.output import put_json, put_table, say
+from streams.commands.output import put_json, put_table, say, some
 from streams.commands.session import connected, reading
 from streams.settings import Settings
 from streams.topics import ORDER_STATUS, STOCK_LEVELS
@@ -75,4 +75,4 @@ def _show(items: list[Shortage]) -> None:
             head = ("", "", "")
     put_table("Shortages", columns, rows)
     short = sum(item.shortage for item in items)
-    say(f"{len(items)} to solve, {short:,} units; an item closes when its stock level says so")
+    say(f"{len(items)} to solve, {some(short, 'unit')}; an item closes when its stock level says so")

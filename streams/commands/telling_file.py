@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from connectors.outlet import DeliveryFailed
 from streams.commands import vocabulary as v
 from streams.commands.composing import Wrong, outlet_to, record_of, shown, write
-from streams.commands.output import fail, say, talk
+from streams.commands.output import fail, say, some, talk
 from streams.commands.session import EXIT_ARGUMENTS, connected
 from streams.settings import Settings
 from tables import records as r
@@ -41,7 +41,7 @@ def tell_file(name: str, kind: type[r.Record] | None, given: dict[str, str], *, 
         if dry_run:
             for record in _read(checked):
                 sys.stdout.write(shown(record).decode())
-            say(f"{count:,} records are as they should be; nothing was written")
+            say(f"{some(count, 'record')} checked and found good; nothing was written")
         else:
             _write(connected(), checked, count)
 
@@ -120,7 +120,7 @@ def _write(settings: Settings, checked: IO[bytes], count: int) -> None:
     checked.seek(0)
     for record in _read(checked):
         sys.stdout.write(f"{record.id}\n")
-    say(f"{count:,} records written, {outlet.acknowledged:,} copies acknowledged")
+    say(f"{some(count, 'record')} written, {some(outlet.acknowledged, 'acknowledgement')}")
 
 
 def _read(checked: IO[bytes]) -> Iterator[r.Record]:

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from tables import records as r
+
 SECONDS = 30_000  # playwright counts in milliseconds
 
 
@@ -147,6 +149,43 @@ def test_it_fits_and_can_be_read(opened, tmp_path):
         ink, paper = (page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
         assert (_brightness(paper) < 60) == (scheme == "dark")
         assert abs(_brightness(ink) - _brightness(paper)) > 180
+
+
+def test_the_longest_names_fit_a_phone(api, browser):
+    place, lots = "W" * 64, [r.LotLevel("L" * 20, "2027-01-31", 5, "recalled", 3)]
+    api.publish("stock-levels", api.make.level(
+        "S" * 64, 5, location=place, flavor="F" * 64, packaging="P" * 64, at_location={"lots": lots, "shortage": 5}
+    ))  # fmt: skip
+    api.publish("order-status", api.make.order("O" * 128, "partially_shipped", channel="C" * 128))
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.goto(api.url)
+    page.locator("#levels summary").click()
+    page.locator("#orders li").wait_for()
+    page.locator("#work li").first.wait_for()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert width == 390
+
+
+def test_days_are_those_of_the_reader_as_the_hours_are(api, browser):
+    """Half past eleven at night in UTC is the next morning in Tokyo. What is not of today says of which day it is."""
+    evening = "2026-01-22T23:30:00.000Z"
+    api.publish("stock-levels", api.make.level("OUT", 0, at_location={"out_since": evening}))
+    api.publish("reservations", api.make.decision("old", decided_at=evening))
+    context = browser.new_context(timezone_id="Asia/Tokyo")
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.goto(api.url)
+    shows(page, "OUT", 0)
+    since = page.locator("#levels .place .count").get_attribute("title")
+    decided = page.locator("#decisions time")
+    decided.wait_for()
+    day, whole = decided.inner_text(), decided.get_attribute("title")
+    context.close()
+    assert since == "out since 2026-01-23, 08:30:00"
+    assert (day, whole) == ("2026-01-23", "2026-01-23, 08:30:00")
 
 
 def _brightness(color):

@@ -155,6 +155,11 @@ def test_the_newest_run_of_a_plan_stands():
         assert _viewed(*arrival).reorders["A", "W1"].value.quantity == 6
 
 
+def test_the_thousandth_run_of_a_day_is_newer_than_the_one_before():
+    for arrival in itertools.permutations([_reorder("2026-11-23.999", 5), _reorder("2026-11-23.1000", 6)]):
+        assert _viewed(*arrival).reorders["A", "W1"].value.quantity == 6
+
+
 def test_a_decision_is_of_one_run_of_a_recommendation():
     first, second = ("2026-11-23.001", "2026-11-24.001")
     decided = r.ReorderDecision(id="d", sku="A", location="W1", run=first, decision="accepted", quantity=5)

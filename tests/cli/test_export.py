@@ -11,6 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 from msgspec.structs import replace
 
+from streams.commands.output import some
 from tables.codec import encode
 
 FORMATS = ("jsonl", "csv", "parquet")
@@ -25,7 +26,7 @@ def exported(shop, what: str, form: str, *more: str) -> list[dict]:
     told = shop.run("export", what, "--format", form, "--out", str(out), "--json", *more)
     rows = read(out, form)
     assert json.loads(told.stdout) == {"rows": len(rows), "out": str(out), "format": form}
-    assert f"{len(rows):,} rows of {what}" in told.stderr
+    assert f"{some(len(rows), 'row')} of {what}" in told.stderr
     return rows
 
 
@@ -128,7 +129,7 @@ def test_stdout_takes_the_rows_and_nothing_else(shop, form: str):
     exported(shop, "decisions", form)
     told = shop.run("export", "decisions", "--format", form, "--out", "-")
     assert told.stdout == (shop.settings.home / f"decisions.{form}").read_text("utf-8")
-    assert "1 rows of decisions in stdout" in told.stderr
+    assert "1 row of decisions in stdout" in told.stderr
 
 
 def test_more_rows_than_a_chunk_are_all_there_in_order_of_the_log(shop):
@@ -160,6 +161,9 @@ def test_a_file_is_replaced_only_when_the_new_one_is_whole(shop, tmp_path: Path)
         (("levels", "--format", "csv", "--out", "x.csv", "--all-runs"), "levels have no runs"),
         (("levels", "--format", "csv", "--out", "."), "is no file"),
         (("levels", "--format", "csv", "--out", "missing/x.csv"), "No such file or directory"),
+        (("levels", "--format", "csv", "--out", "/etc/passwd/x.csv"), "Not a directory"),
+        (("levels", "--format", "csv", "--out", "n" * 250), "File name too long"),
+        (("levels", "--format", "csv", "--out", "n" * 300), "File name too long"),
         (("levels", "--format", "excel", "--out", "x.xls"), "jsonl"),
         (("stocks", "--format", "csv", "--out", "x.csv"), "levels"),
     ],

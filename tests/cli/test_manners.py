@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 
@@ -80,3 +81,31 @@ def test_without_a_broker_every_reading_command_says_what_to_set(commands):
 def test_a_setting_that_cannot_be_used_is_named(commands):
     told = commands.with_settings(bootstrap="nowhere").run("tail", "orders", code=2)
     assert "SMOKEHOUSE_BOOTSTRAP='nowhere'" in told.stderr
+
+
+@pytest.mark.parametrize("command", [
+    ("stock", "get", "BJ-\udcff"), ("stock", "get", "BJ-\udcff", "--at", "7"), ("orders", "get", "\udcff"),
+    ("explain", "\udcff"), ("recall", "open", "L1", "--reason", "\udcff"),
+    ("recall", "close", "\udcff", "--reason", "x"),
+], ids=ascii)  # fmt: skip
+def test_an_argument_that_is_no_text_is_refused_in_words(shop, command: tuple[str, ...]):
+    told = shop.run(*command, code=2)
+    assert (told.stdout, told.stderr) == ("", "smokehouse: an argument is no UTF-8 text\n")
+
+
+@pytest.mark.parametrize("command", [
+    ("tell",), ("tell", "received"), ("tell", "received", "sku=A", "location=B", "quantity=1", "lot=C", "--dry-run"),
+], ids=" ".join)  # fmt: skip
+def test_output_whose_reader_has_gone_ends_a_command_quietly(commands, command: tuple[str, ...]):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as gone:
+        process = commands.start(*command, stdout=gone)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (141, b"")
+
+
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_is_none_is_refused_before_anything_is_asked(commands, port: str):
+    told = commands.run("api", "--port", port, code=2)
+    assert told.stderr == f"smokehouse: --port {port}: give 1 to 65535\n"

@@ -121,6 +121,7 @@ def test_the_command_reads_what_is_published(shop):
     }  # fmt: skip
     shown = shop.run("pick-list", "W1", "--order", "o-2")
     assert "o-2" in shown.stdout
+    assert shown.stderr == "1 order\n"
     assert "o-1" not in shown.stdout
     assert "has nothing to be picked" in shop.run("pick-list", "W1", "--order", "o-3", code=1).stderr
     told = shop.run("pick-list", "W9", code=1)

@@ -85,6 +85,14 @@ def test_an_unknown_sku_fails_and_the_known_one_beside_it_is_still_shown(shop):
     assert "'NOPE': unknown SKU" in told.stderr
 
 
+def test_a_moment_that_is_empty_is_not_now(shop):
+    """As a script gives it whose variable is not set."""
+    shop.stock("BJ-1", V1, shop.at("W1", {"L1": 7}, V1))
+    told = shop.run("stock", "get", "BJ-1", "--at", "", code=2)
+    assert "--at '': give a position" in told.stderr
+    assert told.stdout == ""
+
+
 def test_a_deleted_sku_is_unknown(shop):
     shop.stock("BJ-1", V1)
     shop.publish("stock-levels", "BJ-1", None)
@@ -114,6 +122,11 @@ def test_an_order_is_shown_as_it_stands_with_its_decision(shop):
     assert _cells(out, "payment wanted") == ["payment wanted", "capture"]
     assert _cells(out, "kits") == ["kits", "2 TRIO"]
     assert f"orders[{shop.partition('o-1')}] offset 17.3" in out
+
+
+def test_an_order_whose_id_looks_like_markup_is_shown(shop):
+    shop.order("A[/b]", "confirmed", V2, shop.line("BJ-1", 2))
+    assert "Order A[/b]" in shop.run("orders", "get", "A[/b]").stdout
 
 
 def test_an_orders_json_has_the_document_the_decision_and_what_was_given_back_once(shop):
