@@ -30,11 +30,13 @@ DECISION_IDS_MAX = 200_000  # how far back a decision that is delivered again is
 DECISIONS_MAX = 1_000
 ALERTS_MAX = 1_000  # of those about levels, and of all others
 LEVEL_KINDS = ("low", "out", "restored")
+WORK_STATUS = "paid_unallocated"  # of an order that somebody has to do something about
 SKUS_MAX = 200_000
 PLANS_MAX = 100_000  # forecasts, reorders, alerts of them and decisions about them, each
 DEMAND_MAX = 100_000  # days of demand, by last change
 RATE_SECONDS = 60
-NEWS_MAX = 60  # decisions, alerts and orders, each, between two looks
+NEWS_MAX = 60  # decisions, alerts about levels and orders, each, between two looks
+WORK_NEWS_MAX = 1_000  # other alerts, and orders that become or cease to be work: who missed one would show it for ever
 NO_VERSION = (0, 0, 0)  # older than any
 VERSIONED = ("stock-levels", "order-status", "alerts", "demand")
 
@@ -125,8 +127,10 @@ class View:
         self.demand: OrderedDict[str, Record] = OrderedDict()
         self._alert_ids: OrderedDict[str, None] = OrderedDict()
         self._changed: OrderedDict[str, None] = OrderedDict()
-        self._new_alerts: deque[Record] = deque(maxlen=NEWS_MAX)
+        self._new_alerts: deque[Record] = deque(maxlen=WORK_NEWS_MAX)
+        self._new_level_alerts: deque[Record] = deque(maxlen=NEWS_MAX)
         self._new_orders: OrderedDict[str, None] = OrderedDict()
+        self._new_work: OrderedDict[str, None] = OrderedDict()  # of the new orders
 
     def apply(self, records: list[Record]) -> None:
         with self.lock:
@@ -186,11 +190,11 @@ class View:
 
     def _news(self) -> tuple[list[Record], list[Record], list[bytes]]:
         """Decisions, alerts and orders that came since the last call."""
-        orders = [self.orders[order_id].head.raw for order_id in self._new_orders if order_id in self.orders]
-        news = list(self._new_decisions), list(self._new_alerts), orders
-        self._new_decisions.clear()
-        self._new_alerts.clear()
-        self._new_orders.clear()
+        changed = [self.orders[one] for one in self._new_work | self._new_orders if one in self.orders]
+        orders = [entry.head.raw for entry in sorted(changed, key=lambda entry: entry.sequence)]
+        news = list(self._new_decisions), [*self._new_alerts, *self._new_level_alerts], orders
+        for told in (self._new_decisions, self._new_alerts, self._new_level_alerts, self._new_orders, self._new_work):
+            told.clear()
         return news
 
     def _stock(self, record: Record) -> None:
@@ -234,9 +238,9 @@ class View:
         head = replace(record.value, lines=[])  # the index has what is owed of them; the rest is in the document
         self._sequence += 1
         self.orders[record.key] = OrderEntry(self._sequence, head, record.partition, record.offset)
-        self._new_orders[record.key] = None
-        self._new_orders.move_to_end(record.key)
-        _drop_oldest(self._new_orders, NEWS_MAX)
+        _note(self._new_orders, record.key, NEWS_MAX)
+        if WORK_STATUS in (record.value.status, held.head.status if held is not None else ""):
+            _note(self._new_work, record.key, WORK_NEWS_MAX)
         self.order_states[record.value.status] += 1
         if not self._settled:
             if len(self.orders) >= 2 * ORDERS_MAX:  # which are the oldest is only known when they are sorted
@@ -283,9 +287,9 @@ class View:
 
     def _alert(self, record: Record) -> None:
         if record.value is not None and _first(self._alert_ids, record.value.id, 20 * ALERTS_MAX):
-            kept = self.level_alerts if record.value.kind in LEVEL_KINDS else self.alerts
-            self._keep(kept, record, ALERTS_MAX)
-            self._new_alerts.append(record)
+            of_level = record.value.kind in LEVEL_KINDS
+            self._keep(self.level_alerts if of_level else self.alerts, record, ALERTS_MAX)
+            (self._new_level_alerts if of_level else self._new_alerts).append(record)
 
     def _keep(self, kept: list[Dated], record: Record, limit: int) -> None:
         self._sequence += 1
@@ -349,6 +353,13 @@ def _run_order(run: str) -> tuple[str, int, str]:
     """By day, then by number: the thousandth of a day is one digit longer."""
     day, _, number = run.rpartition(".")
     return day, len(number), number
+
+
+def _note(news: OrderedDict[str, None], key: str, limit: int) -> None:
+    """As the newest."""
+    news[key] = None
+    news.move_to_end(key)
+    _drop_oldest(news, limit)
 
 
 def _drop_oldest(held: OrderedDict[Any, Any], limit: int) -> None:

@@ -354,6 +354,21 @@ def test_what_was_there_before_the_view_settled_is_no_news():
     assert len(drained.orders) == 1
 
 
+def test_a_crowd_between_two_looks_pushes_no_work_out_of_the_news():
+    """Who listens shows work until it hears that it is over: of everything else the newest will do."""
+    view = _viewed(_order("paid_unallocated", 1, "late"))
+    view.settle()
+    crowd = [_order("confirmed", at, f"o{at}") for at in range(3, 203)]
+    lows = [_alert(f"low-{n}", kind="low") for n in range(200)]
+    view.apply([_order("confirmed", 2, "late"), *crowd, _alert("recount", kind="recount"), *lows])
+    drained = view.drain()
+    assert len(drained.orders) == limits.NEWS_MAX + 1
+    assert [record.value.id for record in drained.alerts] == ["recount", *(f"low-{n}" for n in range(140, 200))]
+    later = [_order("shipped", 203 + n, f"o{n}") for n in range(3, 103)]
+    view.apply([_order("paid_unallocated", 203, "again"), *later])
+    assert len(view.drain().orders) == limits.NEWS_MAX + 1
+
+
 def test_a_newer_log_begins_anew_in_a_settled_view_too(monkeypatch):
     monkeypatch.setattr(limits, "ORDERS_MAX", 3)
     view = _viewed(*(_order("confirmed", n, f"o{n}") for n in range(1, 9)), _alert("a"))
