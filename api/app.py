@@ -72,7 +72,7 @@ def build_app(settings: Settings, explain: Look | None = None, past: Look | None
     ):  # fmt: skip
         app.include_router(router)
     app.add_api_route("/", page, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Files(directory=STATIC), name="static")
     app.add_middleware(problems.BodyLimit)
     app.add_middleware(Quick, feed=feed)
     app.add_middleware(SafeHeaders)
@@ -86,7 +86,26 @@ def _ended(feed: Feed, task: asyncio.Task[None]) -> None:
 
 
 async def page() -> FileResponse:
-    return FileResponse(STATIC / "board.html")
+    return Page(STATIC / "board.html")
+
+
+def _whole(scope: Scope) -> Scope:
+    """The request without a wish for a range: the framework refuses a wrong one in plain text, and files are small."""
+    return scope | {"headers": [header for header in scope["headers"] if header[0] != b"range"]}
+
+
+class Page(FileResponse):
+    """A file as it is, always whole."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_whole(scope), receive, send)
+
+
+class Files(StaticFiles):
+    """The files of a folder, always whole."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_whole(scope), receive, send)
 
 
 class SafeHeaders:

@@ -30,6 +30,10 @@ SNAPSHOTS = "snapshots"  # of the home folder
 ROLES = {role.topic: role for role in wiring.ROLES.values()}  # the agents as workers run them, by the log they read
 
 
+class NoSuchMoment(ReadError):
+    """The log was read, and has no such position: asking again does not help."""
+
+
 class Bar:
     """A progress bar on stderr whose end moves as more is found to read."""
 
@@ -84,13 +88,13 @@ def logs_of(settings: Settings, tell: Callable[[str], None] = say) -> Logs:
 
 
 def fold_to(settings: Settings, topic: str, number: int, until: Moment = END, meter: Meter | None = None) -> Folded:
-    """The partition's rows as they stood. `ReadError`: it has no such moment."""
+    """The partition's rows as they stood. `ReadError`; `NoSuchMoment`, which is one: it has no such moment."""
     log = BrokerLog(settings, topic, number)
     log_id = log.log_id()
     if until.log_id and until.log_id != log_id:
-        raise ReadError(f"{topic}[{number}] is of log {log_id}; {until.log_id} is another, and its history is gone")
+        raise NoSuchMoment(f"{topic}[{number}] is of log {log_id}; {until.log_id} is another, and its history is gone")
     folded = fold(log, ROLES[topic], until, snapshots=snapshots_of(settings, log, log_id), meter=meter)
     if until.place is not None and folded.place < until.place:
         last = last_text(folded.place) if folded.place else "not there yet"
-        raise ReadError(f"{topic}[{number}] ends before that position; its last record is {last}")
+        raise NoSuchMoment(f"{topic}[{number}] ends before that position; its last record is {last}")
     return folded

@@ -96,13 +96,15 @@ def _past(settings: Settings, sku: str, at: str, advance: Callable[[], None]) ->
     from proof.history.fold import Halted
     from proof.history.logs import partitions
     from proof.history.moment import parse
-    from streams.commands.folding import fold_to
+    from streams.commands.folding import NoSuchMoment, fold_to
     from streams.commands.past_stock import stock_then
 
     moment = parse(at)
     home = partition_of_sku(sku, partitions(settings))
     try:
         return stock_then(sku, home, fold_to(settings, WAREHOUSE.name, home, moment, _Waited(advance)))
+    except NoSuchMoment as error:
+        raise ValueError(str(error)) from error
     except Halted as error:
         raise ReadError(str(error)) from error
 

@@ -46,6 +46,8 @@ def test_past_stock_is_as_documented_and_is_the_level_of_its_version(street):
 
 @pytest.mark.parametrize(("sku", "at", "status", "kind"), [
     ("JRK-BLAC-50", "yesterday", 422, "no-such-moment"),
+    ("JRK-BLAC-50", "999999999", 422, "no-such-moment"),
+    ("JRK-BLAC-50", "1.0.0", 422, "no-such-moment"),
     ("JRK-BLAC-50", "0001-01-01T00:00:00+01:00", 422, "no-such-moment"),
     ("JRK-BLAC-50", "2001-01-01T00:00:00Z", 404, "unknown-sku"),
     ("NEVER-SEEN", "0", 404, "unknown-sku"),

@@ -86,6 +86,13 @@ def test_odd_but_harmless_parameters_are_answered(shelf, path):
     assert shelf.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/static/board.js"])
+@pytest.mark.parametrize("wish", ["bytes=9-1", "bytes=99999999-", "bytes=x", "lines=1-2"])
+def test_files_come_whole_whatever_part_is_wished_for(shelf, path, wish):
+    response = shelf.get(path, headers={"range": wish})
+    assert (response.status_code, response.content) == (200, shelf.get(path).content)
+
+
 @pytest.mark.parametrize(("method", "path"), [
     ("DELETE", "/v1/stock/A"), ("PUT", "/v1/orders/x"), ("POST", "/v1/skus"), ("PATCH", "/status"),
     ("GET", "/nope/../v1/stock/query"), ("POST", "/"), ("POST", "/static/board.js"), ("PROPFIND", "/v1/skus"),
