@@ -5,6 +5,7 @@ Does not belong here: anything a command does.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -68,9 +69,21 @@ def main() -> None:
 
         fail("an argument is no UTF-8 text", EXIT_ARGUMENTS)
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail once more
+        _drop_rest()
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        from streams.commands.output import fail
+
+        _drop_rest()
+        fail(f"{error.filename or 'stdout'}: {error.strerror}")
+
+
+def _drop_rest() -> None:
+    """What could not be written would fail once more at the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

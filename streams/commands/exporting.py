@@ -7,6 +7,8 @@ Does not belong here: what the rows say (`export_rows`), how files are written (
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -22,6 +24,7 @@ from streams.reader import ReadError, bounds
 from streams.settings import Settings
 
 _flag = Parameter(negative="")
+TERMINATED = 143  # as a shell tells SIGTERM
 
 
 def export(
@@ -63,6 +66,7 @@ def export(
              "give --out FILE", EXIT_ARGUMENTS)  # fmt: skip
     if all_runs and what != "forecasts":
         fail(f"--all-runs: {what} have no runs, only forecasts have", EXIT_ARGUMENTS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # else what is half written would stay there
     chosen = export_named(what, all_runs=all_runs)
     settings = connected()
     try:

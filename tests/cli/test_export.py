@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -151,6 +152,19 @@ def test_a_file_is_replaced_only_when_the_new_one_is_whole(shop, tmp_path: Path)
     shop.run("export", "levels", "--format", "csv", "--out", str(out))
     assert out.read_text().startswith("sku,location,")
     assert [path.name for path in tmp_path.iterdir() if "levels" in path.name] == ["levels.csv"]
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_one_that_is_stopped_leaves_nothing_half_written(shop, stop: signal.Signals, code: int):
+    out = shop.settings.home / "decisions.csv"
+    said = encode(shop.decide("o-1", "confirmed", ("BJ-1", 1)))
+    shop.send_many("reservations", [said] * 40_000, key=b"o-1")  # it reads for a while
+    process = shop.start("export", "decisions", "--format", "csv", "--out", str(out))
+    shop.wait_for(lambda: list(out.parent.glob("*.part")) or process.poll() is not None)
+    process.send_signal(stop)
+    told, err = process.communicate(timeout=30)
+    assert (process.returncode, told, err) == (code, b"", b"")
+    assert not list(out.parent.glob("*decisions.csv*"))
 
 
 @pytest.mark.parametrize(

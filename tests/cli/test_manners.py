@@ -109,3 +109,13 @@ def test_output_whose_reader_has_gone_ends_a_command_quietly(commands, command: 
 def test_a_port_that_is_none_is_refused_before_anything_is_asked(commands, port: str):
     told = commands.run("api", "--port", port, code=2)
     assert told.stderr == f"smokehouse: --port {port}: give 1 to 65535\n"
+
+
+@pytest.mark.parametrize("command", [
+    ("tell",), ("tell", "received", "sku=A", "location=B", "quantity=1", "lot=C", "--dry-run"),
+], ids=" ".join)  # fmt: skip
+def test_output_that_fits_no_disk_is_said_in_words(commands, command: tuple[str, ...]):
+    with open("/dev/full", "wb") as full:
+        process = commands.start(*command, stdout=full)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, b"smokehouse: stdout: No space left on device\n")
