@@ -24,7 +24,7 @@ def picked(view: View, fact: r.Picked, at: At, log: PartitionRow) -> Decision:
     the books."""
     row = _reservation(view, fact.order_id, fact.attempt)
     m = Movements(view, at, log, order_id=fact.order_id, channel=row.channel if row else "")
-    floor = _floor(row, fact.sku, fact.location)
+    floor = _floor(row, fact.sku)
     if fact.lot:
         if fact.quantity:
             m.trace(m.lot(fact.sku, fact.location, fact.lot), fact.quantity, "picked", known="reported")
@@ -49,7 +49,7 @@ def shipped(view: View, fact: r.Shipped, at: At, log: PartitionRow) -> Decision:
         view, at, log, occurred_at=fact.occurred_at, order_id=fact.order_id,
         channel=fact.channel or (row.channel if row else ""),
     )  # fmt: skip
-    floor = _floor(row, fact.sku, fact.location)
+    floor = _floor(row, fact.sku)
     m.leave(fact.sku, fact.location, fact.quantity, fact.lot, "shipped", known=fact.known, floor=floor)
     m.add(DemandEffect(fact.sku, fact.location, utc_day(fact.occurred_at, at.ms), shipped=fact.quantity))
     if row is None or row.state != "allocated":
@@ -77,10 +77,10 @@ def _parts(row: ReservationRow, sku: str, location: str) -> list[tuple[int, Rese
     return sorted(parts, key=lambda part: part[1].location != location)  # stable: in order among the others
 
 
-def _floor(row: ReservationRow | None, sku: str, location: str) -> str:
+def _floor(row: ReservationRow | None, sku: str) -> str:
     """The best-before that a confirmed order's lots must have, where nobody names them; "": any."""
-    parts = _parts(row, sku, location) if row and row.state == "allocated" else []
-    return max((line.floor for _, line in parts), default="")
+    lines = row.lines if row and row.state == "allocated" else ()
+    return max(("", *(x.floor for x in lines if x.sku == sku and x.open and not x.back)))
 
 
 def counted(row: ReservationRow, effect: ShipEffect, at: At, log: PartitionRow) -> ReservationRow:

@@ -84,6 +84,25 @@ def test_units_leave_the_named_lot_first_and_unsaleable_ones_last(
     assert ([(x.lot, n) for x, n in found], rest) == (taken, missing)
 
 
+@pytest.mark.parametrize(
+    ("floor", "order"),
+    [
+        ("", ["SHORT", "LONG", "HELD"]), ("2026-08-01", ["SHORT", "LONG", "HELD"]),
+        ("2026-08-02", ["LONG", "SHORT", "HELD"]), ("2029-01-01", ["SHORT", "LONG", "HELD"]),
+    ],
+    ids=["nothing promised", "the day itself", "a day too short", "none lives so long"],
+)  # fmt: skip
+def test_what_lives_as_long_as_was_promised_leaves_first_and_what_may_not_leave_last(
+    floor: str, order: list[str]
+) -> None:
+    shelf = [
+        lot("HELD", best_before="2026-07-01", status="on_hold"), lot("SHORT", best_before="2026-08-01"),
+        lot("LONG", best_before="2027-08-01"),
+    ]  # fmt: skip
+    found, _ = lots.take(shelf, 30, None, "2026-06-01", floor)
+    assert [row.lot for row, _ in found] == order
+
+
 def test_room_is_what_lots_that_live_long_enough_leave_to_promises_that_need_them() -> None:
     shelf = [
         lot("MAY", 5, "2027-05-01"), lot("JUNE", 4, "2027-06-01"), lot("NONE", 50, ""),

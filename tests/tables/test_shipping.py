@@ -190,6 +190,19 @@ def test_what_a_shipped_part_needed_of_its_lots_is_needed_no_more(stock_log: Any
     assert stock_log.stock().floors == (Floor(day, 1),)
 
 
+def test_what_leaves_beyond_an_order_that_wanted_fresh_lots_is_presumed_of_the_lot_that_goes_out_first(
+    stock_log: Any,
+) -> None:
+    stock_log.append(r.ChannelSet(id="c", channel="picky", minimum_life_days=30))
+    stock_log.receive(9, best_before="2027-06-30")
+    stock_log.receive(9, lot="SHORT", best_before="2023-11-30")
+    owe(stock_log, 4, channel="picky")
+    ship(stock_log, 4)
+    assert stock_log.lots() == {"L1": 5, "SHORT": 9}
+    ship(stock_log, 1, fact_id="one more")
+    assert stock_log.lots() == {"L1": 5, "SHORT": 8}
+
+
 def test_a_reservation_that_shipped_whole_is_forgotten_in_time_and_one_that_waits_for_stock_is_not(
     stock_log: Any,
 ) -> None:
