@@ -59,13 +59,13 @@ def lots_in_hands(row: OrderRow) -> dict[tuple[str, str], dict[str, int]]:
                 lots = hands.get(place, {})
                 hands[place] = {told.lot: lots.pop(told.lot, 0) + told.quantity} | lots
             elif entry.kind == "ship" and told.attempt:  # 0: no unit of the order
-                take(hands.get(place, {}), told.quantity, told.lot)
+                take_lots(hands.get(place, {}), told.quantity, told.lot)
             elif entry.kind == "back":
                 hands.pop(place, None)
     return hands
 
 
-def take(lots: dict[str, int], units: int, named: str | None) -> list[tuple[str, int]]:
+def take_lots(lots: dict[str, int], units: int, named: str | None) -> list[tuple[str, int]]:
     """(lot, units) that leave `lots`: the named lot first, then the others in their order, at last those without a
     name."""
     taken: list[tuple[str, int]] = []

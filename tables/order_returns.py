@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from tables import records as r
-from tables.order_progress import take
+from tables.order_progress import take_lots
 from tables.order_states import TRANSITIONS, add, in_parts, late, move, noted
 from tables.outcome import At
 from tables.rows import Entry, EntryLine, OrderRow, PartitionRow, Return
@@ -52,7 +52,7 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
                     left -= units
                     lines[n] = replace(line, returned=line.returned + units)
                     where = wanted.location or line.location
-                    came = take(got.setdefault(sku, _lots_got(row, sku)), units, wanted.lot)
+                    came = take_lots(got.setdefault(sku, _lots_got(row, sku)), units, wanted.lot)
                     lots = [(wanted.lot, units)] if wanted.lot else came
                     told += [EntryLine(sku, of, where, lot, wanted.disposition) for lot, of in lots]
             if left:
@@ -73,7 +73,7 @@ def _lots_got(row: OrderRow, sku: str) -> dict[str, int]:
             if told.sku == sku and entry.kind == "ship" and told.attempt:
                 got = {told.lot: got.pop(told.lot, 0) + told.quantity} | got
             elif told.sku == sku and entry.kind == "return":
-                take(got, told.quantity, told.lot)
+                take_lots(got, told.quantity, told.lot)
     return got
 
 

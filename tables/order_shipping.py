@@ -22,7 +22,7 @@ from tables.order_progress import (
     held,
     lots_in_hands,
     owed_lines,
-    take,
+    take_lots,
     with_fulfilment,
 )
 from tables.order_states import NOWHERE, OWED, TOO_MANY, add, in_parts, late
@@ -130,7 +130,7 @@ def _with_lots(row: OrderRow, sent: list[EntryLine]) -> list[EntryLine]:
     leaving: Counter[tuple[str, str]] = Counter()
     for line in sent:
         if line.lot:
-            take(hands.get((line.sku, line.location), {}), line.quantity, line.lot)
+            take_lots(hands.get((line.sku, line.location), {}), line.quantity, line.lot)
         else:
             leaving[line.sku, line.location] += line.quantity
     sure = {
@@ -142,7 +142,7 @@ def _with_lots(row: OrderRow, sent: list[EntryLine]) -> list[EntryLine]:
         place = line.sku, line.location
         left = line.quantity
         known = "reported" if place in sure and line.attempt else "presumed"
-        for lot, units in () if line.lot else take(hands.get(place, {}), left, None):
+        for lot, units in () if line.lot else take_lots(hands.get(place, {}), left, None):
             left -= units
             found.append(replace(line, quantity=units, lot=lot, note=known if lot else ""))
         if left:
