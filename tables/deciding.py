@@ -2,7 +2,7 @@
 
 Reads rows of the SKUs, their stock, their lots, and the channel's rules; gives the reservation's row, and changes
 nothing. All lines are checked before any is taken. Refusals name the first failed check per line, in this order:
-unknown_sku, discontinued, malformed_quantity, too_old, channel_not_allowed, location_not_allowed, insufficient,
+too_old, unknown_sku, discontinued, malformed_quantity, channel_not_allowed, location_not_allowed, insufficient,
 contended (enough, but claimed by undecided orders), shelf_life (enough, but of lots that end too early). A command
 that would be spread over more parts than a record may hold is refused whole (too_many_parts).
 Does not belong here: what happens to the reservation later (`reservations`).
@@ -91,6 +91,12 @@ def decide(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Reserva
     return _row(command, at, allowed, looks, lines)
 
 
+def is_too_old(command: r.Reserve, log: PartitionRow) -> bool:
+    """Whether it was asked so long ago that its reservation may have been forgotten since."""
+    asked_ms = command.asked_ms or log.first_ms  # 0: before the order's partition was told any time
+    return bool(asked_ms) and log.state_ms - asked_ms >= log.limits.reservation_keep_seconds * 1000
+
+
 def places(command: r.Reserve, rules: ChannelRow | None) -> list[tuple[int, str]]:
     """(bit, location) the command may be served from, best first; bits count over the command's own list. A location
     named twice is one: its units are there once."""
@@ -132,6 +138,8 @@ def look(
 def _before_stock(
     view: View, command: r.Reserve, line: r.Line, allowed: list[Any], rules: ChannelRow | None, log: PartitionRow
 ) -> str:
+    if is_too_old(command, log):
+        return "too_old"
     master = view.get(sku_key(line.sku))
     if master is None:
         return "unknown_sku"
@@ -139,9 +147,6 @@ def _before_stock(
         return "discontinued"
     if not 1 <= line.quantity <= r.QUANTITY_MAX:
         return "malformed_quantity"
-    asked_ms = command.asked_ms or log.first_ms  # 0: before the order's partition was told any time
-    if asked_ms and log.state_ms - asked_ms >= log.limits.reservation_keep_seconds * 1000:
-        return "too_old"
     if (master.channels and command.channel not in master.channels) or (rules is not None and rules.closed):
         return "channel_not_allowed"
     return "" if allowed else "location_not_allowed"

@@ -19,7 +19,7 @@ from tables.availability import ring_fence, room_of, takeable
 from tables.backorders import fill_notes
 from tables.codec import instant
 from tables.counting import count_change, count_demand
-from tables.deciding import decide
+from tables.deciding import decide, is_too_old
 from tables.outcome import ORDERS, At, Outcome, Send, View
 from tables.pruning import forget_at, is_forgotten
 from tables.rows import (
@@ -49,6 +49,10 @@ def reserve(view: View, command: r.Reserve, at: At, log: PartitionRow) -> Outcom
     if len({line.sku for line in command.lines}) < len(command.lines):
         return Outcome(dead="twice: a command names each SKU once")
     now = row is None or row.asked == 0
+    if now and is_too_old(command, log):
+        # Whether it was asked before nobody knows any more. No row: it would take the place of a forgotten one, which
+        # still has to say what it counted, should a crash take the rows that counted it.
+        return Outcome(sends=[_answer(decide(view, command, at, log), log.partition)])
     if row is None:
         row = decide(view, command, at, log)
         row = row if row.state == "claimed" else _closed(row, log)
@@ -97,13 +101,15 @@ def allocate(view: View, command: r.Allocate, at: At, log: PartitionRow) -> Outc
 def release(view: View, command: r.Release, at: At, log: PartitionRow) -> Outcome:
     """Give back everything the attempt still holds, or only the units named. Before `reserve`: a tombstone."""
     key = reservation_key(command.order_id, command.attempt)
-    row = _known(view, key, at, log)
+    row: ReservationRow | None = view.get(key)
     if row is None:
         row = ReservationRow(
             at.place, command.order_id, command.attempt, 0, "", "released", 0, 0, "", "", 0, False, (), (), (), (), (),
             0, False, 0, 0,
         )  # fmt: skip
         return Outcome(rows={key: _closed(row, log)})
+    if is_forgotten(row, at, log):
+        return Outcome()  # nothing is held, and a reserve would be too old: no tombstone takes this row's place
     if command.lines:
         return _some(view, key, row, command, at, log, "released", OPEN_STATES)
     return _promote(view, command, at, log, "released", OPEN_STATES)
@@ -197,8 +203,9 @@ def _with_backordered(row: ReservationRow, amounts: tuple[int, ...]) -> tuple[Re
         if units:
             known = made.get((part.sku, part.location))
             count = units + (known.quantity if known else 0)
+            floor = max(part.floor, known.floor if known else "")  # no unit is less fresh than it was promised
             made[part.sku, part.location] = ReservedLine(
-                part.sku, count, part.location, "", 0, False, 0, True, part.floor, 0, ""
+                part.sku, count, part.location, "", 0, False, 0, True, floor, 0, ""
             )
     lines = (*row.lines, *made.values())
     return replace(row, lines=lines), (*amounts, *(x.quantity for x in made.values()))

@@ -71,16 +71,20 @@ def allowed_places(room: Room, command: r.Reserve) -> list[str]:
     return [x for x in dict.fromkeys(command.locations or own) if not own or x in own]
 
 
+def is_too_old(log: LogState, command: r.Reserve) -> bool:
+    """Whether its attempt was asked longer ago than promises are kept."""
+    asked_ms = command.asked_ms or log.first_ms
+    return asked_ms > 0 and log.state_ms - asked_ms >= log.limits.reservation_keep_seconds * 1000
+
+
 def decide(room: Room, log: LogState, command: r.Reserve) -> Verdict:
     """The answer by these books."""
     rules = room.channels.get(command.channel)
     asked = command.locations or (rules.locations if rules else [])
     allowed = allowed_places(room, command)
-    kept_ms = log.limits.reservation_keep_seconds * 1000
-    asked_ms = command.asked_ms or log.first_ms
     ask = _Ask(
         command.channel, command.policy, bool(rules and rules.closed), floor_of(room, command.channel), allowed,
-        [asked.index(x) for x in allowed], bool(asked_ms and log.state_ms - asked_ms >= kept_ms),
+        [asked.index(x) for x in allowed], is_too_old(log, command),
     )  # fmt: skip
     lines = [_look(room, ask, line) for line in command.lines]
     parts, refused = _share_out(room, ask, lines)
@@ -105,14 +109,14 @@ def _look(room: Room, ask: _Ask, line: r.Line) -> _Line:
     there = sum(fit)
     bits = sum(1 << n for n, units in enumerate(fit) if 0 < line.quantity <= units)
     reason, hard = "", True
-    if master is None:
+    if ask.too_old:
+        reason = "too_old"
+    elif master is None:
         reason = "unknown_sku"
     elif master.discontinued:
         reason = "discontinued"
     elif not 1 <= line.quantity <= r.QUANTITY_MAX:
         reason = "malformed_quantity"
-    elif ask.too_old:
-        reason = "too_old"
     elif ask.closed or (master.channels and ask.channel not in master.channels):
         reason = "channel_not_allowed"
     elif not ask.allowed:

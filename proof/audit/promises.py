@@ -31,12 +31,13 @@ class Filled(NamedTuple):
     heard: int  # commands about single lines that it had seen
 
 
-def forget(room: Room, log: LogState, command: Any) -> None:
-    """A promise that is past its time counts as never made."""
-    key = (command.order_id, command.attempt)
-    if (promise := room.promises.get(key)) is not None and (promise.deleted or log.is_past(promise.forget_ms)):
-        room.forgotten.add(command.order_id)
-        del room.promises[key]
+def is_forgotten(room: Room, log: LogState, command: Any) -> bool:
+    """Whether its promise is past its time: it counts as never made."""
+    promise = room.promises.get((command.order_id, command.attempt))
+    if promise is None or not (promise.deleted or log.is_past(promise.forget_ms)):
+        return False
+    room.forgotten.add(command.order_id)
+    return True
 
 
 def prune(room: Room, log: LogState, record: r.Prune, place: int) -> None:
@@ -159,26 +160,35 @@ def _elsewhere(promise: Promise, line: r.MoveLine) -> list[Part]:
 
 
 def backorder(room: Room, log: LogState, command: r.Backorder, place: int) -> None:
-    """Units that were not there to ship wait, at the end of the queue."""
+    """Units that were not there to ship wait, at the end of the queue: a command's units of a shelf together."""
     promise = room.promises.get((command.order_id, command.attempt))
     if promise is None or promise.state != "allocated" or command.id in promise.seen:
         return
     promise.seen.add(command.id)
     promise.at = place
+    parts = list(promise.parts)
+    lost = [0] * len(parts)
     for line in command.lines:
         left = line.quantity
-        for part in list(promise.parts):
-            shelf = room.shelf(part.sku, part.location)
-            if part.sku != line.sku or part.back or line.location not in ("", part.location) or shelf is None:
-                continue
-            units = min(part.open, left)
-            if units:
+        for n, part in enumerate(parts):
+            if part.sku == line.sku and not part.back and line.location in ("", part.location):
+                units = min(part.open - lost[n], left)
+                lost[n] += units
                 left -= units
-                part.open -= units
-                part.moved += units
-                count(shelf, part, promise.state, -units, place)
-                waiting = Part(part.sku, units, part.location, back=True, floor=part.floor)
-                _add(room, promise, waiting, place, command.attempt)
+    waiting: dict[tuple[str, str], Part] = {}
+    for part, units in zip(parts, lost, strict=True):
+        shelf = room.shelf(part.sku, part.location)
+        if not units or shelf is None:
+            continue
+        part.open -= units
+        part.moved += units
+        count(shelf, part, promise.state, -units, place)
+        known = waiting.get((part.sku, part.location))
+        units += known.quantity if known else 0
+        floor = max(part.floor, known.floor if known else "")
+        waiting[part.sku, part.location] = Part(part.sku, units, part.location, back=True, floor=floor)
+    for part in waiting.values():
+        _add(room, promise, part, place, command.attempt)
 
 
 def fill(room: Room, shelf: Shelf, place: int) -> list[Filled]:

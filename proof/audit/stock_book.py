@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proof.audit import answers, demand
-from proof.audit.decide import Verdict, decide
+from proof.audit.decide import Verdict, decide, is_too_old
 from proof.audit.findings import Findings, Spot
 from proof.audit.freezing import FREEZING, expire
 from proof.audit.intake import LogState
@@ -21,8 +21,8 @@ from proof.audit.promises import (
     backorder,
     can_move,
     fill,
-    forget,
     grant,
+    is_forgotten,
     move,
     promote,
     prune,
@@ -58,7 +58,6 @@ class StockBook:
             room.look_at_clock(log)
             expire(room, place)
         elif kind in _COMMANDS:
-            forget(room, log, record)
             return self._command(room, log, record, place, ms)
         elif kind is r.Prune:
             prune(room, log, record, place)
@@ -90,9 +89,11 @@ class StockBook:
         return ""
 
     def _command(self, room: Room, log: LogState, command: Any, place: int, ms: int) -> str:
-        kind = type(command)
+        kind, forgotten = type(command), is_forgotten(room, log, command)
         if kind is r.Reserve:
-            return self._reserve(room, log, command, place, ms)
+            return self._reserve(room, log, command, place, ms, forgotten)
+        if forgotten:
+            return ""
         if kind is r.Allocate:
             promote(room, log, command, place, "allocated", ("claimed", "held"))
         elif kind is r.Hold:
@@ -124,20 +125,27 @@ class StockBook:
 
     # ---- reserve
 
-    def _reserve(self, room: Room, log: LogState, command: r.Reserve, place: int, ms: int) -> str:
+    def _reserve(
+        self, room: Room, log: LogState, command: r.Reserve, place: int, ms: int, forgotten: bool
+    ) -> str:  # fmt: skip
         key = (command.order_id, command.attempt)
-        promise = room.promises.get(key)
+        promise = None if forgotten else room.promises.get(key)
         asked = [(x.sku, x.quantity) for x in command.lines]
         if len({sku for sku, _ in asked}) < len(asked):
             return "twice"
         if promise is not None and promise.asked:
             return "" if promise.wanted == asked else "id_conflict"
-        if promise is not None:
+        too_old = is_too_old(log, command)
+        if too_old and self._told.has_given((*key, log.number)):
+            return ""
+        if promise is None or too_old:
+            expected = decide(room, log, command)
+        else:
             refused = [r.Refusal(sku, units, "released", 0) for sku, units in asked]
             expected = Verdict([], refused, [])
-        else:
-            expected = decide(room, log, command)
         given, refusals = self._given(room, log, command, expected, place)
+        if too_old:
+            return ""  # whether it was asked before nobody knows any more: it is not kept, nor wanted once more
         parts = answers.in_line(command, given, refusals)
         if promise is None:
             promise = Promise(command.order_id, place, place, "claimed" if any(x.open for x in parts) else "refused")

@@ -35,6 +35,10 @@ class Told:
             self._taken[type(answer), key] = (hash(encode(answer)), spot.offset << INDEX_BITS | spot.index)
         return found
 
+    def has_given(self, key: Key) -> bool:
+        """Whether the answer to a reserve was taken."""
+        return (r.ReserveAnswered, key) in self._taken
+
     def hear(self, partition: int, record: Any, place: int) -> None:
         """A record that stands in its own partition of the order log; if it is an answer it is noted."""
         if type(record) not in ANSWERS:

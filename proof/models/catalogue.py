@@ -117,6 +117,8 @@ VARIANTS: tuple[Variant, ...] = (
             lambda: Pruning(LIFE[:5], _AFTER._replace(crashes=0), looks=False)),
     Variant("P4", "P, but the mark does not keep when the claim and its release were", UNSAFE,
             lambda: Pruning(LIFE[:5], _AFTER._replace(zombies=0), keeps=False)),
+    Variant("P5", "P, but what comes later for a forgotten reservation leaves a row in its place", UNSAFE,
+            lambda: Pruning((CLAIM, GIVE_BACK, TICK, GIVE_BACK), _AFTER._replace(zombies=0), replaces=True)),
     # views
     Variant("V", "views: published again by a new owner, swept, offsets wait, the highest version counts", SAFE,
             lambda: Views(zombies=2), product=True),

@@ -4,7 +4,8 @@ Modelled: a reservation that is closed, counts as forgotten when state time has 
 and is taken out of the changelog after more state time; commands for it come again afterwards. The remover is whoever
 has the row: it takes its own copy away when no other writer's copy is left.
 Abstracted: one SKU and one reservation; one step of state time stands for each keeping time. Demanded: at rest nothing
-is claimed and all units are available; no `ok` after `too_old`. Does not belong here: who looks for old rows.
+is claimed and all units are available; no `ok` after `too_old`, of which the order takes what it heard first: a claim
+that is read again says its `ok` again. Does not belong here: who looks for old rows.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ RESERVATION, STOCK, PARTITION = 0, 1, 2
 
 
 class Reservation(GivenLog):
-    """The world: the answer told last. Rows: reservation (version, state, since which state time, version of its claim,
-    version of its release), stock (version, available), partition (version, state time). The rules: see `Pruning`.
+    """The world: the answer told first. Rows: reservation (version, state, since which state time, version of its
+    claim, version of its release), stock (version, available), partition (version, state time). The rules: see
+    `Pruning`.
     """
 
     rows = (None, (0, 1), (0, 0))
     start = ("",)
 
-    def __init__(self, log: tuple[str, ...], *, at_once: bool, owed: bool, keeps: bool) -> None:
+    def __init__(self, log: tuple[str, ...], *, at_once: bool, owed: bool, keeps: bool, replaces: bool) -> None:
         super().__init__(log)
-        self._at_once, self._owed, self._keeps = at_once, owed, keeps
+        self._at_once, self._owed, self._keeps, self._replaces = at_once, owed, keeps, replaces
 
     def apply(self, world: Any, rows: Any, offset: int) -> tuple[Any, tuple[int, ...], tuple[Any, ...]]:
         version = offset + 1
@@ -40,10 +42,13 @@ class Reservation(GivenLog):
         record = self._log[offset]
         partition = (at, time) if done else (version, time + (record == TICK))
         known = row is not None and row[0] >= version
+        too_old = not known and record == RESERVE and bool(time) and (row is None or self._forgotten(row, time))
         if record == TICK or (done and not known):
             return (row, stock, partition), (PARTITION,), ()
         if not known:
-            row = self._step(row, stock, record, version, time)
+            before, row = row, self._step(row, stock, record, version, time)
+            if row is before:
+                return (row, stock, partition), (PARTITION,), (("answers", "too_old"),) if too_old else ()
         claims, releases = (row[3:] if row else (0, 0))
         change = (releases == version) - (claims == version)
         if change and stock[0] < version:
@@ -58,27 +63,32 @@ class Reservation(GivenLog):
 
     def _step(self, row: Any, stock: Any, record: str, version: int, time: int) -> Any:
         """The reservation after a record that it has not seen."""
-        past = row is not None and row[1] != CLAIMED and time > row[2]
+        forgotten = row is not None and self._forgotten(row, time)
         kept = row[3:] if row is not None and self._keeps else (0, 0)
         if record == PRUNE:
-            if row is None or not (past or self._owed) or row[1] == DELETED:
+            if row is None or not (forgotten or self._owed) or row[1] == DELETED:
                 return row
             return (version, DELETED, time, *kept)
-        if row is not None and (row[1] == DELETED or past):
+        if forgotten and not self._replaces:
+            return row
+        if forgotten:
             row = None
         if record == RELEASE:
             if row is None:
-                return (version, RELEASED, time, *kept)
+                return (version, RELEASED, time, 0, 0)
             return (version, RELEASED, time, row[3], version) if row[1] == CLAIMED else row
-        if row is not None:
+        if row is not None or (time and not self._replaces):
             return row
-        return (version, CLAIMED, time, version, 0) if time == 0 and stock[1] else (version, REFUSED, time, *kept)
+        return (version, CLAIMED, time, version, 0) if time == 0 and stock[1] else (version, REFUSED, time, 0, 0)
+
+    def _forgotten(self, row: Any, time: int) -> bool:
+        return row[1] == DELETED or (row[1] != CLAIMED and time > row[2])
 
     def hear(self, world: Any, word: Any) -> tuple[str, Any]:
         answer = word[1]
         if world == ("too_old",) and answer == "ok":
             return answer, "ok after too_old: what was given up is taken again"
-        return answer, (answer,)
+        return answer, (world[0] or answer,)
 
     def wrong_at_rest(self, world: Any, rows: Any) -> str:
         row, stock, _ = rows
@@ -96,15 +106,17 @@ class Reservation(GivenLog):
 class Pruning(Workers):
     """`looks`: before it takes its copy away, the remover looks for other writers' copies once more, when their writers
     have ended; without, it knows those that were there when it began. `at_once`: a pruned row's copy goes at once, no
-    mark stays. `owed`: what is still claimed is pruned too. `keeps`: the mark, and what replaces a forgotten row, keep
-    the versions of its claim and its release, for stock rows that have not counted them yet.
+    mark stays. `owed`: what is still claimed is pruned too. `keeps`: the mark keeps the versions of its claim and its
+    release, for stock rows that have not counted them yet. `replaces`: a command that finds a forgotten row leaves one
+    of its own in its place; without, it leaves it as it is, and a reserve that is too old leaves no row at all.
     """
 
     def __init__(
         self, log: tuple[str, ...] = LIFE, how: How | None = None, *,
-        looks: bool = True, at_once: bool = False, owed: bool = False, keeps: bool = True,
+        looks: bool = True, at_once: bool = False, owed: bool = False, keeps: bool = True, replaces: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(Reservation(log, at_once=at_once, owed=owed, keeps=keeps), how or How(deletes="after"))
+        world = Reservation(log, at_once=at_once, owed=owed, keeps=keeps, replaces=replaces)
+        super().__init__(world, how or How(deletes="after"))
         self._looks = looks
 
     def moves(self, state: Any) -> Iterator[tuple[str, Any]]:

@@ -86,7 +86,6 @@ def check(world: World, audited: bool) -> bool:
     _check_said(world, folds)
     _check_views(world, folds)
     _check_items(world, folds)
-    audited = audited and not world.swarm.forgets  # what was forgotten is refused anew, and an audit wants it each time
     if audited:
         report = audit(world.broker.read)
         if not report["ok"]:

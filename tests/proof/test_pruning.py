@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from tables import records as r
 from tables.murmur2 import partition_of
 from tables.rows import order_key, reservation_key
@@ -80,3 +82,34 @@ def test_an_order_told_again_after_it_was_forgotten_starts_anew(new_belt: Any) -
     [row] = rows(belt, order_key("o0"))
     assert row.state == "rejected"
     assert belt.agents["warehouse", partition_of("S", belt.partitions)].table.get("stock|S|W1").on_hand == 5
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["past its time", "marked"])
+def test_a_reserve_delivered_again_after_it_was_forgotten_is_answered_and_counted_by_nobody(
+    new_belt: Any, marked: bool
+) -> None:
+    belt = new_belt(limits=LIMITS)
+    belt.tick()
+    belt.place(r.Received(id="r", sku="S", location="W1", lot="L", quantity=5))
+    belt.place(r.OrderPlaced(id="o0", order_id="o0", channel="shop", locations=["W1"], lines=[r.Line("S", 2)]))
+    belt.turn()
+    belt.place(r.CancelRequested(id="c", order_id="o0"))
+    belt.turn()
+    stock = "warehouse", partition_of("S", belt.partitions)
+    told = [seen for seen in belt.source("warehouse") if seen.partition == stock[1]]
+    for _ in range(3):
+        belt.tick(60)
+        if marked:
+            prune_everything(belt, 1)
+        belt.turn()
+    before = {key: belt.agents[stock].table.get(key) for key in ("stock|S|W1", reservation_key("o0", 1))}
+    for seen in told:
+        belt.append(*stock, seen.value, seen.key)
+    belt.turn()
+    for where in belt.agents:
+        belt.take_over(*where)
+
+    assert {key: belt.agents[stock].table.get(key) for key in before} == before
+    report = belt.audit()
+    assert report["findings"] == []
+    assert belt.audit_in_rounds(random.Random(1))["findings"] == []

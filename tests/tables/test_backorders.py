@@ -136,6 +136,18 @@ def test_who_waited_gets_lots_that_live_long_enough_from_the_day_on_which_they_c
     assert queue.stock().floors == ()
 
 
+def test_units_that_wait_again_are_no_less_fresh_than_any_of_them_was_promised(queue: Any) -> None:
+    wait(queue, "o1", 3, channel="picky")
+    queue.state = replace(queue.state, state_ms=queue.state.state_ms + 2 * 86_400_000)
+    settle(queue, queue.receive(2, lot="LONG", best_before="2024-12-01"))
+    queue.append(r.ChannelSet(id="c2", channel="picky", minimum_life_days=10))
+    settle(queue, queue.receive(1, lot="LONG", best_before="2024-12-01"))
+    was = [(x.open, x.floor) for x in queue.reservation().lines if x.open]
+    assert was == [(2, "2023-12-16"), (1, "2023-12-14")]
+    queue.append(r.Backorder(id="o1:1:0:9", order_id="o1", attempt=1, lines=[r.ReleaseLine("A", 3, "W1")]))
+    assert [(x.open, x.floor) for x in queue.reservation().lines if x.open] == [(3, "2023-12-16")]
+
+
 def test_two_who_need_a_longer_life_share_the_lots_that_have_it(queue: Any) -> None:
     wait(queue, "o1", 2, channel="picky")
     wait(queue, "o2", 2, channel="picky")

@@ -146,12 +146,12 @@ def test_a_command_spread_over_too_many_parts_is_refused_whole(stock_log: Any) -
 
 PRECEDENCE = [
     # SKU, quantity, asked 8 days ago, channel, locations: each case fails this check and those that come after it
-    ("NEVER-SEEN", 0, True, "closed", ["W9"], "unknown_sku"),
-    ("RETIRED", 0, True, "closed", ["W9"], "discontinued"),
-    ("A", 0, True, "closed", ["W9"], "malformed_quantity"),
-    ("A", -1, True, "closed", ["W9"], "malformed_quantity"),
-    ("A", r.QUANTITY_MAX + 1, True, "closed", ["W9"], "malformed_quantity"),
-    ("A", r.QUANTITY_MAX, True, "closed", ["W9"], "too_old"),
+    ("NEVER-SEEN", 0, True, "closed", ["W9"], "too_old"),
+    ("NEVER-SEEN", 0, False, "closed", ["W9"], "unknown_sku"),
+    ("RETIRED", 0, False, "closed", ["W9"], "discontinued"),
+    ("A", 0, False, "closed", ["W9"], "malformed_quantity"),
+    ("A", -1, False, "closed", ["W9"], "malformed_quantity"),
+    ("A", r.QUANTITY_MAX + 1, False, "closed", ["W9"], "malformed_quantity"),
     ("A", 6, False, "closed", ["W9"], "channel_not_allowed"),
     ("SHOP-ONLY", 6, False, "picky", ["W9"], "channel_not_allowed"),
     ("A", 6, False, "picky", ["W9"], "location_not_allowed"),

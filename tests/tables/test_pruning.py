@@ -133,6 +133,49 @@ def test_a_forgotten_reserve_is_answered_too_old(stock_log: Any) -> None:
     assert [x.reason for x in answer.refused] == ["too_old"]
 
 
+@ENDS
+@pytest.mark.parametrize("later", ["reserve", "release"])
+def test_nothing_takes_the_place_of_a_forgotten_row_and_no_demand_is_counted_again(
+    stock_log: Any, end: Any, later: str
+) -> None:
+    stock_log.receive(5)
+    end(stock_log)
+    pass_time(stock_log, KEEP_MS)
+    rows = stock_log.rows()
+    assert LATER[later](stock_log).rows == {}
+    assert stock_log.rows() == rows
+
+
+def test_a_claim_whose_rows_were_lost_is_counted_again_though_it_was_asked_for_anew_after_it_was_forgotten(
+    stock_log: Any,
+) -> None:
+    """The row of the reservation landed; what counted it did not."""
+    stock_log.receive(5)
+    before = stock_log.rows()
+    stock_log.reserve(("A", 2), asked_ms=stock_log.start_ms)
+    stock_log.command(r.Release)
+    pass_time(stock_log, KEEP_MS)
+    stock_log.reserve(("A", 2), asked_ms=stock_log.start_ms)
+    stock_log.command(r.Release)
+    rows = stock_log.rows()
+    [demand] = [key for key in rows if key.startswith("demand|")]
+    del stock_log.table._recent[demand]
+    stock_log.table.put({"stock|A|W1": before["stock|A|W1"]})
+    for place in (2, 3, 4, 5):
+        stock_log.deliver(place)
+    assert stock_log.rows() == rows
+
+
+def test_a_reserve_that_is_too_old_finds_a_tombstone_as_it_is(stock_log: Any) -> None:
+    stock_log.receive(5)
+    stock_log.command(r.Release)
+    rows = stock_log.rows()
+    pass_time(stock_log, KEEP_MS - 1)
+    outcome = stock_log.reserve(("A", 2), asked_ms=stock_log.state.state_ms - KEEP_MS)
+    assert (outcome.rows, [x.reason for x in outcome.sends[0].record.refused]) == ({}, ["too_old"])
+    assert stock_log.rows() == rows
+
+
 def test_the_slower_of_both_clocks_decides(stock_log: Any) -> None:
     """A stock partition whose time lagged may not forget a promise that its order still remembers."""
     stock_log.receive(5)
