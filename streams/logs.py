@@ -1,8 +1,8 @@
 """Makes the topics and opens the logs: `topics apply`, and what `up` does first on a broker that keeps nothing.
 
-Writes topics and the first record of every partition of both logs. Guarantees: what exists is checked, never changed
-behind anybody's back; a log is opened once, and every partition by the same record; the partition count is one for all
-but the topics whose number the catalogue fixes.
+Writes topics, the first record of every partition of both logs, and which rules hold. Guarantees: what exists is
+checked, never changed behind anybody's back; a log is opened once, and every partition by the same record; the
+partition count is one for all but the topics whose number the catalogue fixes.
 Does not belong here: who reads the topics.
 """
 
@@ -19,7 +19,7 @@ from streams.settings import PARTITIONS_DEFAULT, Settings, client_config, produc
 from streams.topics import CATALOGUE, LOGS, ORDERS, Topic, topic
 from tables.codec import ORDER_LOG, Unreadable, encode
 from tables.log import LOGIC_VERSION
-from tables.records import Limits, LogOpened
+from tables.records import Limits, LogicVersionSet, LogOpened
 
 APPLY_SECONDS = 30.0
 OTHERS_SECONDS = 10.0
@@ -56,6 +56,18 @@ def apply(settings: Settings, partitions: int = 0, replication: int = 1, limits:
         _wait_until_opened(settings)  # somebody applies beside us: who makes the order log opens both
     opened = _open(settings, opening, count)
     return Applied(created, opened, count)
+
+
+def upgrade(settings: Settings) -> int:
+    """Tell every partition of both logs that the newest rules hold from here on; how many there are."""
+    there = partition_counts(settings)
+    places = [(log, partition) for log in LOGS for partition in range(there.get(log.name, 0))]
+    if not places:
+        raise TopicsWrong("there is no log here: smokehouse topics apply makes one, with the newest rules")
+    value = encode(LogicVersionSet(id=f"logic:{LOGIC_VERSION}", version=LOGIC_VERSION))
+    if failed := _write(settings, value, places):
+        raise TopicsWrong(f"not every partition could be told: {failed}; say it again, once is as good as twice")
+    return len(places)
 
 
 def partition_counts(settings: Settings, admin: AdminClient | None = None) -> dict[str, int]:
@@ -144,14 +156,19 @@ def _open(settings: Settings, opening: bytes, count: int) -> list[str]:
         return []
     if len(empty) != count * len(LOGS):
         raise TopicsWrong(f"some partitions of the logs are empty and others are not: {empty}; the log was cut")
+    if failed := _write(settings, opening, empty):
+        raise TopicsWrong(f"the logs could not be opened: {failed}")
+    return [f"{t.name}/{p}" for t, p in empty]
+
+
+def _write(settings: Settings, value: bytes, places: list[tuple[Topic, int]]) -> str:
+    """One record to each of these partitions; why that failed, empty if it did not."""
     failed: list[str] = []
     # A broker that is just up says once that its coordinator loads, and is asked again: no news.
     producer = Producer(producer_config(settings) | {"log_level": 3})
-    for log, partition in empty:
+    for log, partition in places:
         producer.produce(
-            settings.prefix + log.name, opening, partition=partition,
+            settings.prefix + log.name, value, partition=partition,
             on_delivery=lambda error, _: failed.append(error.str()) if error else None,
         )  # fmt: skip
-    if producer.flush(APPLY_SECONDS) or failed:
-        raise TopicsWrong(f"the logs could not be opened: {failed or 'no answer'}")
-    return [f"{t.name}/{p}" for t, p in empty]
+    return "no answer" if producer.flush(APPLY_SECONDS) else ", ".join(failed)

@@ -112,7 +112,7 @@ def grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
         return row
     seconds = row.payment_seconds if row.payment == "pending" else log.limits.check_seconds
     row = add(move(row, "wait"), Entry(at.place, "hold", at.ms, row.attempt, row.granted))
-    return replace(row, deadline_ms=deadline(log, seconds))
+    return replace(row, deadline_ms=deadline(log, seconds, at))
 
 
 def moved(row: OrderRow, record: r.MoveAnswered, at: At, log: PartitionRow) -> OrderRow | str:

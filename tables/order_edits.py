@@ -89,7 +89,7 @@ def _begin(view: View, row: OrderRow, wanted: WaitingEdit, at: At, log: Partitio
     )  # fmt: skip
     return replace(
         row, attempt=change.attempt, awaited=partitions, edit=change,
-        deadline_ms=deadline(log, log.limits.undecided_seconds), entries=(*row.entries, entry),
+        deadline_ms=deadline(log, log.limits.undecided_seconds, at), entries=(*row.entries, entry),
     )  # fmt: skip
 
 

@@ -38,7 +38,8 @@ def _paid(row: OrderRow, payment: str, at: At, log: PartitionRow) -> OrderRow:
         row = grant_or_wait(row, at, log)
         if row.state != "on_hold":
             return row
-        return replace(row, deadline_ms=deadline(log, log.limits.check_seconds))  # it waits for its checks alone now
+        # It waits for its checks alone now.
+        return replace(row, deadline_ms=deadline(log, log.limits.check_seconds, at))
     if row.state in (*UNDECIDED, *_LIVE):
         return row
     row = late(row, event)

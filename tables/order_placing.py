@@ -92,7 +92,7 @@ def ask(row: OrderRow, attempt: int, at: At, log: PartitionRow) -> OrderRow:
     entry = Entry(at.place, "ask", at.ms, attempt, partitions, state_ms=log.state_ms, lines=lines)
     return replace(
         row, attempt=attempt, awaited=partitions, granted=(), refused=(), could=(),
-        deadline_ms=row.deadline_ms or deadline(log, log.limits.undecided_seconds),
+        deadline_ms=row.deadline_ms or deadline(log, log.limits.undecided_seconds, at),
         entries=(*row.entries, entry),
     )  # fmt: skip
 

@@ -45,6 +45,7 @@ UNDECIDED = ("unplaced", "pending", "on_hold")
 OWED = ("confirmed", "picked", "packed")
 TOO_MANY = f"too_many_units: of one SKU a fact moves at most {r.QUANTITY_MAX}; a kit counts as its parts"
 NOWHERE = "unknown_location: where did {} of this order leave from? name the location"
+STANDSTILL_MS_MAX = 86_400_000
 LOST = ("rejected", "expired", "paid_unallocated")  # it never held anything for good
 
 
@@ -67,9 +68,16 @@ def noted(row: OrderRow, text: str) -> OrderRow:
     return replace(row, late=(*row.late, text))
 
 
-def deadline(log: PartitionRow, seconds: int) -> int:
-    """State time so many seconds from now; before the first tick negative: from that tick."""
-    return log.state_ms + seconds * 1000 if log.state_ms else -seconds * 1000
+def deadline(log: PartitionRow, seconds: int, at: At) -> int:
+    """State time so many seconds after the record at `at`; before the first tick negative: from that tick.
+
+    State time stands still while no worker runs, and then goes on by a minute a tick: what came meanwhile has the whole
+    of its time, from when the broker stamped it. A broker's clock that is ahead lengthens it by a day at most.
+    """
+    if not log.state_ms:
+        return -seconds * 1000
+    behind = at.ms - log.state_ms if log.logic_version >= 2 else 0
+    return log.state_ms + min(max(behind, 0), STANDSTILL_MS_MAX) + seconds * 1000
 
 
 def decide(row: OrderRow, event: str, reason: str, partitions: tuple[int, ...], at: At) -> OrderRow:

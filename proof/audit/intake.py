@@ -22,8 +22,8 @@ from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable
 from tables.murmur2 import partition_of, partition_of_sku
 
 HOPS = "smokehouse.hops"  # the header of a record that was forwarded once
-KNOWN_LOGIC = 1  # the newest rules this auditor knows
-TICK_MS_MAX = 60_000
+KNOWN_LOGIC = 2  # the newest rules this auditor knows
+TICK_MS_MAX, DAY_MS = 60_000, 86_400_000
 Hear = Callable[[int, Any, int], None]
 Look = Callable[[Any], None]
 _Copy = tuple[int, type, str]  # home partition, kind, id
@@ -46,13 +46,14 @@ class LogState:
     """One partition of a log: who it is, its state time, and what kits are made of there (SKU -> units in one)."""
 
     __slots__ = (
-        "first_ms", "kits", "limits", "log_id", "number", "opened", "partitions", "seen", "state_ms", "stopped",
+        "first_ms", "kits", "limits", "log_id", "logic", "number", "opened", "partitions", "seen", "state_ms",
+        "stopped",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.opened = self.stopped = False
-        self.log_id = self.partitions = self.state_ms = self.first_ms = 0
+        self.log_id = self.partitions = self.state_ms = self.first_ms = self.logic = 0
         self.limits = r.Limits()
         self.kits: dict[str, dict[str, int]] = {}
         self.seen: dict[type, set[str]] = {}
@@ -69,6 +70,11 @@ class LogState:
         """State time in so many seconds, by the later of both clocks; negative: counted from the first tick."""
         now = max(self.state_ms, other_ms)
         return now + seconds * 1000 if now else -seconds * 1000
+
+    def deadline(self, seconds: int, ms: int) -> int:
+        """As `from_now`; by rules 2 from the broker's stamp, where state time is behind that: by a day at most."""
+        late = self.state_ms > 0 and self.logic >= 2
+        return self.from_now(seconds) + (min(max(ms - self.state_ms, 0), DAY_MS) if late else 0)
 
     def is_past(self, ms: int) -> bool:
         """Whether state time has reached what `from_now` gave; 0 is never."""
@@ -254,6 +260,7 @@ class Intake:
 
     def _logic(self, log: LogState, version: int, place: int) -> None:
         self._findings.checked["log"] += 1
+        log.logic = max(log.logic, version)
         if version > KNOWN_LOGIC:
             self._findings.add(
                 "log", str(log.number), spot_of(self.topic, log.number, place), f"rules {KNOWN_LOGIC}",

@@ -225,7 +225,7 @@ def grant(order: Order, place: int, ms: int, log: LogState) -> None:
     elif order.state == "pending":
         order.state = "on_hold"
         seconds = log.limits.check_seconds if order.payment in GOOD else order.payment_seconds
-        order.deadline = log.from_now(seconds)
+        order.deadline = log.deadline(seconds, ms)
 
 
 def deadline(order: Order, record: r.DeadlineReached, place: int, ms: int, log: LogState) -> bool:

@@ -119,7 +119,7 @@ class OrderBook:
         elif order.cancelled_early:
             decide(order, "rejected", "cancelled", place, ms)
         else:
-            order.deadline = log.from_now(log.limits.undecided_seconds)
+            order.deadline = log.deadline(log.limits.undecided_seconds, ms)
             ask(order, log)
         return True
 

@@ -57,7 +57,7 @@ def _begin(order: Order, edit_id: str, wanted: dict[str, int], place: int, ms: i
         order.attempt += 1
         order.edit = Edit(edit_id, order.attempt, more, less, kits)
         order.awaited = order.partitions(more, log)
-        order.deadline = log.from_now(log.limits.undecided_seconds)
+        order.deadline = log.deadline(log.limits.undecided_seconds, ms)
     elif (less or kits) and not more:
         _take_away(order, less, kits)
         _tell(order, place, ms)

@@ -56,7 +56,7 @@ def _go_on(order: Order, place: int, ms: int, log: LogState, *, waits_anew: bool
     if order.state == "on_hold":
         grant(order, place, ms, log)
         if order.state == "on_hold" and waits_anew:  # it waits for its checks alone now
-            order.deadline = log.from_now(log.limits.check_seconds)
+            order.deadline = log.deadline(log.limits.check_seconds, ms)
 
 
 def not_paid(order: Order, record: r.PaymentFailed, place: int, ms: int, log: LogState) -> bool:

@@ -28,6 +28,7 @@ from tables.table import Table
 
 ROUNDS_MAX = 400  # of every owner: far more than any order needs
 TICKS = 8  # of 60 s each: past every deadline of the limits, one after the other
+TICKS_MOST = 1_500  # a broker's clock that was ahead puts them off, by a day at most
 
 
 def settle(world: World) -> None:
@@ -39,7 +40,9 @@ def settle(world: World) -> None:
     _drain(world)
     states = [owner.partition.state.state_ms for owner in world.owners.values() if owner.partition.state]
     world.now_ms = max(world.now_ms, world.broker.ms, *states)
-    for _ in range(TICKS):
+    for tick in range(TICKS_MOST):
+        if tick >= TICKS and not any(owner.table.next_deadline for owner in world.owners.values()):
+            break
         world.now_ms += 60_000
         world.broker.ms = world.now_ms
         for where in world.places:

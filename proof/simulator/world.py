@@ -23,6 +23,7 @@ from proof.simulator.worker import CHANGELOG, Discipline, Mark, Owner, Violation
 from streams.partition import Role
 from tables import records as r
 from tables.codec import encode
+from tables.log import LOGIC_VERSION
 from tables.murmur2 import partition_of
 from tables.outcome import INDEX_BITS
 from tables.rows import PARTITION_KEY
@@ -88,7 +89,7 @@ class World:
         self._versions: dict[tuple[str, str], int] = {}  # row key, writer -> place last written
         self._bytes: dict[Where, dict[tuple[str, int], Any]] = {where: {} for where in self.places}
         opened = encode(r.LogOpened(
-            id="open", log_id=LOG_ID, partitions=self.broker.partitions, logic_version=1,
+            id="open", log_id=LOG_ID, partitions=self.broker.partitions, logic_version=LOGIC_VERSION,
             limits=FORGETTING if self.swarm.forgets else LIMITS,
         ))  # fmt: skip
         for topic, number in self.places:

@@ -1,4 +1,4 @@
-"""`smokehouse topics apply|list`: make the topics and open the logs; show what the catalogue says and the broker has.
+"""`smokehouse topics apply|upgrade|list`: make topics and open the logs, let newer rules hold, show what there is.
 
 Does not belong here: how topics are made (`streams.logs`).
 """
@@ -13,6 +13,7 @@ from streams import logs
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected
 from streams.topics import CATALOGUE
+from tables.log import LOGIC_VERSION
 from tables.records import Limits
 
 topics_app = App(name="topics", help="The topics: create what is missing and open the logs, or list them.")
@@ -49,6 +50,22 @@ def apply_topics(
     else:
         say(f"{len(done.created)} topics created, {len(done.opened)} log partitions opened, "
             f"{done.partitions} partitions each")  # fmt: skip
+
+
+@topics_app.command(name="upgrade")
+def upgrade_topics(*, json_output: Json = False) -> None:
+    """Let the newest rules that this version knows hold from here on; older workers halt there: replace all first.
+
+    New logs have them from the start. What was decided by older rules stays as it is.
+    """
+    try:
+        told = logs.upgrade(connected())
+    except logs.TopicsWrong as error:
+        fail(str(error))
+    if json_output:
+        put_json({"rules": LOGIC_VERSION, "partitions": told})
+    else:
+        say(f"rules {LOGIC_VERSION} hold from here on in {told} partitions")
 
 
 @topics_app.command(name="list")

@@ -6,6 +6,7 @@ The clock is set by a library that is loaded before the worker (`preload/clock.c
 
 from __future__ import annotations
 
+import signal
 import struct
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ AHEAD, BEHIND = 400 * DAY_MS, -HOUR_MS
 STEPS = ((AHEAD, BEHIND), (BEHIND, AHEAD), (-AHEAD, 0), (BEHIND, BEHIND), (AHEAD, -AHEAD), (0, BEHIND))
 ORDERS_A_STEP, STEP_SECONDS = 200, 4.0
 PAYMENT_SECONDS = 3_000
+STANDSTILL_MS = 15 * 60_000
 NAMES = ("one", "two")
 
 
@@ -80,6 +82,34 @@ def test_workers_400_days_apart_whose_clocks_step_expire_nothing_and_decide_as_e
     system.flush()
     assert system.until_decided(placed + len(unpaid)) == {"confirmed": placed + len(unpaid)}
     assert not [a for a in system.read("alerts", r.Alert) if a.kind == "expiring"]
+    assert system.audit()["ok"]
+
+
+@pytest.mark.timeout(120)
+def test_who_orders_right_after_a_standstill_has_the_whole_time_to_pay(kafka_system, preloaded):
+    """State time is a quarter of an hour old when the order comes, and goes on by a minute a second."""
+    system = kafka_system
+    system.apply()
+    clock = Clock(system.settings.home / "clock", preloaded("clock"), -STANDSTILL_MS)
+    system.start("before", **clock.env)
+    system.until_ready()
+    system.receive("SKU-0", UNITS)
+    system.wait(lambda: len(_state_times(system)) == 2 * PARTITIONS and all(_state_times(system).values()))
+    assert max(_state_times(system).values()) < time.time() * 1000 - STANDSTILL_MS + 60_000
+    system.signal("before", signal.SIGTERM)
+    system.workers["before"].wait(30)
+    placed = [f"unpaid-{n}" for n in range(16)]
+    for order in placed:
+        system.place(order, {"SKU-0": 1}, payment="pending", payment_seconds=300)
+    system.flush()
+    system.start("after")
+    system.until_ready()
+    system.wait(lambda: min(_state_times(system).values()) > (time.time() - 90) * 1000)
+    assert system.decisions() == {}, "nobody's time is over"
+    for order in placed:
+        system.send("orders", order, r.PaymentAuthorized(id=f"paid-{order}", order_id=order))
+    system.flush()
+    assert system.until_decided(len(placed)) == {"confirmed": len(placed)}
     assert system.audit()["ok"]
 
 

@@ -11,6 +11,7 @@ from streams.reader import last_offsets
 from streams.topics import CATALOGUE, LOGS
 from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, encode
+from tables.log import LOGIC_VERSION
 
 
 def test_applied_twice_is_applied_once(topics):
@@ -32,6 +33,17 @@ def test_the_first_record_of_every_partition_is_the_same_one(topics):
     assert isinstance(opened, r.LogOpened)
     assert (opened.partitions, opened.limits.undecided_seconds, opened.id) == (4, 7, f"log:{opened.log_id}")
     assert {m.key() for m in topics.read("orders")} == {None}
+
+
+def test_newer_rules_are_told_to_every_partition_of_both_logs_and_once_is_as_good_as_twice(topics):
+    with pytest.raises(logs.TopicsWrong, match="there is no log here: smokehouse topics apply"):
+        logs.upgrade(topics.settings)
+    topics.apply()
+    assert (logs.upgrade(topics.settings), logs.upgrade(topics.settings)) == (8, 8)
+    for name, codec in (("orders", ORDER_LOG), ("warehouse", STOCK_LOG)):
+        for partition in range(4):
+            said = [codec.items(m.value())[0] for m in topics.read(name, partition)][1:]
+            assert [(type(x), x.version) for x in said] == 2 * [(r.LogicVersionSet, LOGIC_VERSION)]
 
 
 def test_a_later_log_has_a_higher_id(embedded_topics):

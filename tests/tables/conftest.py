@@ -12,6 +12,7 @@ import pytest
 
 from streams.agents import order, stock
 from tables import records as r
+from tables.log import LOGIC_VERSION
 from tables.murmur2 import partition_of_sku
 from tables.order_document import status
 from tables.outcome import ORDERS, RESERVATIONS, WAREHOUSE, At, Outcome, place_of
@@ -56,7 +57,7 @@ class Log:
     def __init__(self, step: Callable[..., Outcome], partitions: int = 1, limits: r.Limits | None = None) -> None:
         self.step = step
         self.table = Table()
-        self.state = PartitionRow(0, 7, 0, partitions, 1, limits or r.Limits(), START_MS, START_MS)
+        self.state = PartitionRow(0, 7, 0, partitions, LOGIC_VERSION, limits or r.Limits(), START_MS, START_MS)
         self.records: list[tuple[Any, int]] = [(None, START_MS)]
 
     def append(self, record: Any, ms: int = 0) -> Outcome:

@@ -2,8 +2,9 @@
 
 `golden/v1.jsonl` holds both logs of one small shop, a line per record as the broker has it, with its time.
 `golden/v1.json` holds what must come of them: a hash of the rows and one of all that was said, per partition.
+`v2` begins with rules 1, and goes on with rules 2 from its middle.
 A golden log is never written again: a difference is an error, or a new logic version that brings a log of its own.
-To write the first one of a version: SMOKEHOUSE_WRITE_GOLDEN=1 pytest tests/tables/test_golden.py
+To write the first one of the newest version: SMOKEHOUSE_WRITE_GOLDEN=1 pytest tests/tables/test_golden.py
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tables.rows import PARTITION_KEY
 from tables.table import Table
 
 FOLDER = Path(__file__).with_name("golden")
-LOG, EXPECTED = FOLDER / "v1.jsonl", FOLDER / "v1.json"
+VERSIONS = range(1, log_rules.LOGIC_VERSION + 1)
 PARTITIONS = 2
 START_MS = 1_700_006_370_000  # half a minute before midnight: lots expire on the way
 AGENTS = {ORDERS: (ORDER_LOG, order.step), WAREHOUSE: (STOCK_LOG, stock.step)}
@@ -94,24 +95,31 @@ def written_once() -> None:
         write_golden_log()
 
 
-def golden_lines() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in LOG.read_text(encoding="utf-8").splitlines()]
+def golden_lines(version: int) -> list[dict[str, Any]]:
+    text = (FOLDER / f"v{version}.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
-def test_the_golden_log_gives_the_rows_and_the_words_it_gave() -> None:
-    assert replay(golden_lines()) == json.loads(EXPECTED.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_golden_log_gives_the_rows_and_the_words_it_gave(version: int) -> None:
+    expected = (FOLDER / f"v{version}.json").read_text(encoding="utf-8")
+    assert replay(golden_lines(version)) == json.loads(expected)
 
 
-def test_the_golden_log_holds_every_kind_of_record_and_of_outcome() -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_golden_log_holds_every_kind_of_record_and_of_outcome(version: int) -> None:
     """Else it would prove little. Newer kinds of record belong to newer golden logs."""
-    values = [(AGENTS[line["log"]][0], line["value"].encode("latin-1")) for line in golden_lines()]
+    lines = golden_lines(version)
+    values = [(AGENTS[line["log"]][0], line["value"].encode("latin-1")) for line in lines]
     kinds = {type(item) for codec, value in values for item in codec.items(value)}
     # These need weeks, or a hundred lots.
     rare = {r.Prune, r.TickContinued, r.ReservationOverdue, r.LotsContinued, r.WindowContinued}
     assert kinds >= {*get_args(r.OrderRecord), *get_args(r.StockRecord), Unreadable} - rare
     assert any(value.startswith(b'{"type":"packed"') for _, value in values)
-    decided = {item.status for reader in read(golden_lines()).values() for item in reader.decisions}
+    readers = read(lines)
+    decided = {item.status for reader in readers.values() for item in reader.decisions}
     assert decided == {"confirmed", "rejected", "expired", "cancelled", "edited"}
+    assert {reader.table.get(PARTITION_KEY).logic_version for reader in readers.values()} == {version}
 
 
 # -- writing one -------------------------------------------------------------------------------------------------------
@@ -210,7 +218,7 @@ class Shop:
             self.write(log, partition, self.chance.choice(garbage))
 
 
-def a_day_in_the_shop(seed: int = 18) -> list[dict[str, Any]]:
+def a_day_in_the_shop(seed: int = 21) -> list[dict[str, Any]]:
     shop = Shop(seed)
     limits = r.Limits(undecided_seconds=120, payment_seconds=180, check_seconds=300, attempts=3)
     shop.everywhere(r.LogOpened(id="log:7", log_id=7, partitions=PARTITIONS, logic_version=1, limits=limits))
@@ -222,6 +230,8 @@ def a_day_in_the_shop(seed: int = 18) -> list[dict[str, Any]]:
             shop.tick(30)
         if n % 60 == 30:
             shop.rush()
+        if n == 350:
+            shop.everywhere(r.LogicVersionSet(id="logic:2", version=log_rules.LOGIC_VERSION))
         if n == 45:
             shop.moved()
         if n == 80:
@@ -241,5 +251,6 @@ def a_day_in_the_shop(seed: int = 18) -> list[dict[str, Any]]:
 def write_golden_log() -> None:
     lines = a_day_in_the_shop()
     FOLDER.mkdir(exist_ok=True)
-    LOG.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    EXPECTED.write_text(json.dumps(replay(lines), indent=2) + "\n", encoding="utf-8")
+    name = FOLDER / f"v{log_rules.LOGIC_VERSION}"
+    name.with_suffix(".jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    name.with_suffix(".json").write_text(json.dumps(replay(lines), indent=2) + "\n", encoding="utf-8")

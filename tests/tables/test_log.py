@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tables import log as log_rules
 from tables import records as r
+from tables.order_states import deadline
 from tables.outcome import ORDERS, At, InvariantBroken, NewerLogic, Outcome, place_of
 from tables.rows import PARTITION_KEY, PartitionRow
 
@@ -59,9 +60,10 @@ def test_a_log_of_newer_rules_halts_the_partition_and_says_what_helps() -> None:
 
 
 def test_the_rules_never_go_back() -> None:
+    newest = replace(FRESH, logic_version=log_rules.LOGIC_VERSION)
     for version in range(1, log_rules.LOGIC_VERSION + 1):
         record = r.LogicVersionSet(id="v", version=version)
-        assert log_rules.logic_version_set(record, At(place_of(1), T0), FRESH) == Outcome()
+        assert log_rules.logic_version_set(record, At(place_of(1), T0), newest) == Outcome()
 
 
 def test_newer_rules_that_this_worker_knows_hold_from_their_place_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +165,9 @@ def test_no_deadline_comes_before_the_log_knows_the_time(order_log: Any) -> None
 
 def test_a_tick_wakes_a_bounded_number_of_orders_and_the_rest_follow(order_log: Any) -> None:
     place(order_log, 2 * log_rules.DUE_MAX + 50)
-    for minute in range(1, 10):
+    for minute in range(1, 11):
         assert woken(tell_time(order_log, T0 + minute * MINUTE)) == []
-    outcome = tell_time(order_log, T0 + 10 * MINUTE)
+    outcome = tell_time(order_log, T0 + 11 * MINUTE)
     names = [f"o{n:03}" for n in range(2 * log_rules.DUE_MAX + 50)]
     runs = []
     while outcome.sends:
@@ -183,6 +185,37 @@ def test_a_tick_wakes_a_bounded_number_of_orders_and_the_rest_follow(order_log: 
 
 def test_exactly_the_bound_needs_no_second_look(order_log: Any) -> None:
     place(order_log, log_rules.DUE_MAX)
-    for minute in range(1, 11):
+    for minute in range(1, 12):
         outcome = tell_time(order_log, T0 + minute * MINUTE)
     assert woken(outcome) == [f"o{n:03}" for n in range(log_rules.DUE_MAX)]
+
+
+# -- deadlines ---------------------------------------------------------------------------------------------------------
+
+DAY_MS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("version", "stamped", "begins"),
+    [
+        (2, 2 * 60 * MINUTE, 2 * 60 * MINUTE), (2, 0, 0), (2, -5 * MINUTE, 0), (2, DAY_MS, DAY_MS),
+        (2, 400 * DAY_MS, DAY_MS), (1, 2 * 60 * MINUTE, 0),
+    ],
+    ids=["two hours of standstill", "none", "a broker behind", "a day", "a broker far ahead", "older rules"],
+)  # fmt: skip
+def test_who_came_while_nobody_told_the_time_has_the_whole_of_it_and_a_day_more_at_most(
+    version: int, stamped: int, begins: int
+) -> None:
+    log = replace(FRESH, logic_version=version, state_ms=T0, first_ms=T0)
+    assert deadline(log, 1_800, At(place_of(9), T0 + stamped)) == T0 + begins + 1_800_000
+    assert deadline(replace(log, state_ms=0, first_ms=0), 1_800, At(place_of(9), T0 + stamped)) == -1_800_000
+
+
+def test_an_order_that_comes_after_a_standstill_does_not_expire_while_state_time_catches_up(order_log: Any) -> None:
+    stood = 120 * MINUTE
+    placed = r.OrderPlaced(id="o1", order_id="o1", channel="web", lines=[r.Line("A", 1)], locations=["W1"])
+    order_log.append(placed, T0 + stood)
+    for minute in range(1, 130):
+        assert woken(tell_time(order_log, T0 + minute * MINUTE)) == []
+    assert order_log.order().state == "pending"
+    assert woken(tell_time(order_log, T0 + stood + 10 * MINUTE)) == ["o1"]

@@ -329,6 +329,7 @@ def test_every_document_of_an_order_is_what_the_audit_makes_of_the_same_records(
         world = lived(log, script, chance.choice(POLICIES), seed, late=chance.random() < 0.5)
         book, audited = OrderBook(DeadLetters()), LogState(0)
         audited.partitions, audited.limits = log.state.partitions, log.state.limits
+        audited.logic = log.state.logic_version
         audited.first_ms = audited.state_ms = log.state.state_ms
         for offset, (record, ms) in enumerate(log.records[1:], 1):
             book.take(audited, record, place_of(offset), ms)
