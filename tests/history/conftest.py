@@ -25,6 +25,7 @@ from streams.settings import Settings, producer_config
 from streams.topics import ORDERS, WAREHOUSE
 from tables import records as r
 from tables.codec import encode, pack
+from tables.log import LOGIC_VERSION
 from tables.murmur2 import partition_of
 from tables.table import Table
 
@@ -88,7 +89,7 @@ class Belt:
             (topic, n): Partition(role, n, Table(), self, 0)  # type: ignore[arg-type]
             for topic, role in ROLES.items() for n in range(partitions)
         }  # fmt: skip
-        opened = r.LogOpened(id="open", log_id=LOG_ID, partitions=partitions, logic_version=1)
+        opened = r.LogOpened(id="open", log_id=LOG_ID, partitions=partitions, logic_version=LOGIC_VERSION)
         for place in self.agents:
             self.append(*place, encode(opened))
 

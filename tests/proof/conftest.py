@@ -25,6 +25,7 @@ from streams.topics import CHANGELOG_OF, ORDERS, WAREHOUSE
 from tables import records as r
 from tables import rows as row_types
 from tables.codec import ORDER_LOG, STOCK_LOG, batches, encode, pack
+from tables.log import LOGIC_VERSION
 from tables.murmur2 import partition_of
 from tables.outcome import INDEX_BITS, Send
 from tables.store import version_bytes
@@ -178,7 +179,7 @@ class Belt:
         self._writers = dict.fromkeys(self.agents, 0)
         self._newest: dict[Partition, int] = {}  # highest place of the rows that an agent recovered
         opened = r.LogOpened(
-            id="open", log_id=7, partitions=partitions, logic_version=1, limits=limits or r.Limits()
+            id="open", log_id=7, partitions=partitions, logic_version=LOGIC_VERSION, limits=limits or r.Limits()
         )  # fmt: skip
         for topic, partition in self.agents:
             self.put(topic, partition, opened)
