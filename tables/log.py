@@ -12,7 +12,9 @@ from tables import records as r
 from tables.outcome import ORDERS, At, InvariantBroken, NewerLogic, Outcome, Send, View
 from tables.rows import PARTITION_KEY, PartitionRow
 
-LOGIC_VERSION = 2  # the newest rules this code knows; 2: a deadline counts from the broker's stamp (`order_states`)
+# The newest rules this code knows. Since 2 a deadline counts from the broker's stamp (`order_states`), and a partial
+# refund tells that the money was taken (`order_payments`).
+LOGIC_VERSION = 2
 TICK_MS_MAX = 60_000
 DUE_MAX = 100  # orders one tick may wake; the rest follow by `tick_continued`
 

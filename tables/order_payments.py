@@ -16,6 +16,7 @@ from tables.outcome import At
 from tables.rows import OrderRow, PartitionRow
 
 PAID_UNALLOCATED = "paid_unallocated"
+_TAKEN = ("captured", "partially_refunded", "refunded")
 _LIVE = ("confirmed", "picked", "packed", "shipped", "delivered")
 
 
@@ -26,7 +27,7 @@ def authorized(row: OrderRow, record: r.PaymentAuthorized, at: At, log: Partitio
 
 
 def captured(row: OrderRow, record: r.PaymentCaptured, at: At, log: PartitionRow) -> OrderRow:
-    if row.payment in ("captured", "partially_refunded", "refunded"):
+    if row.payment in _TAKEN:
         return row
     return _paid(row, "captured", at, log)
 
@@ -49,19 +50,21 @@ def _paid(row: OrderRow, payment: str, at: At, log: PartitionRow) -> OrderRow:
 
 
 def failed(row: OrderRow, record: r.PaymentFailed, at: At, log: PartitionRow) -> OrderRow:
-    if row.payment in ("captured", "partially_refunded", "refunded") or row.state not in UNDECIDED:
+    if row.payment in _TAKEN or row.state not in UNDECIDED:
         return late(replace(row, payment="failed") if row.payment == "authorized" else row, "payment_failed")
     return _looked_at(replace(row, payment="failed"), at, log)
 
 
 def voided(row: OrderRow, record: r.PaymentVoided, at: At, log: PartitionRow) -> OrderRow:
-    if row.payment in ("captured", "partially_refunded", "refunded"):
+    if row.payment in _TAKEN:
         return late(row, "payment_voided")
     return _looked_at(replace(row, payment="voided"), at, log)
 
 
 def refunded(row: OrderRow, record: r.PaymentRefunded, at: At, log: PartitionRow) -> OrderRow:
     if record.partial:
+        if row.payment not in _TAKEN and log.logic_version >= 2:  # it was taken, then: the word of that is under way
+            row = _paid(row, "captured", at, log)
         return row if row.payment == "refunded" else replace(row, payment="partially_refunded")
     return _looked_at(replace(row, payment="refunded"), at, log)
 

@@ -44,12 +44,16 @@ def paid(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
     payment = "captured" if type(record) is r.PaymentCaptured else "authorized"
     if order.payment in TAKEN or (payment == "authorized" and order.payment not in ("none", "pending", "failed")):
         return True
+    _have_money(order, payment, place, ms, log)
+    return True
+
+
+def _have_money(order: Order, payment: str, place: int, ms: int, log: LogState) -> None:
     order.payment = payment
     if order.state == "expired":
         order.state = "paid_unallocated"
     elif order.state == "on_hold":
         _go_on(order, place, ms, log, waits_anew=True)
-    return True
 
 
 def _go_on(order: Order, place: int, ms: int, log: LogState, *, waits_anew: bool = False) -> None:
@@ -71,6 +75,8 @@ def not_paid(order: Order, record: r.PaymentFailed, place: int, ms: int, log: Lo
 def paid_back(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
     if type(record) is r.PaymentRefunded:
         if record.partial:
+            if order.payment not in TAKEN and log.logic >= 2:  # it must have been
+                _have_money(order, "captured", place, ms, log)
             order.payment = "refunded" if order.payment == "refunded" else "partially_refunded"
             return True
         order.payment = "refunded"

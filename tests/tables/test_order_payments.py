@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import records as r
 from tables.murmur2 import partition_of_sku
@@ -175,6 +176,48 @@ def test_money_for_an_expired_order_raises_one_alert_and_says_it_again(
     assert order_log.deliver(offset).sends == outcome.sends
 
 
+@pytest.mark.parametrize("known", ["pending", "authorized"])
+@pytest.mark.parametrize("when", ["unplaced", "pending", "on_hold"])
+def test_a_partial_refund_tells_of_the_payment_that_it_overtook(order_log: Any, when: str, known: str) -> None:
+    if when == "unplaced":
+        order_log.tell(REFUNDED, partial=True)
+    asked = order_log.place(payment=known, checks=["fraud"])
+    if when == "pending":
+        order_log.tell(REFUNDED, partial=True)
+    order_log.grant(asked)
+    if when == "on_hold":
+        order_log.tell(REFUNDED, partial=True)
+    begins_ms = order_log.records[-1][1]
+    order_log.tell(CAPTURED)
+    limits, row = order_log.state.limits, order_log.order()
+    assert (row.state, row.deadline_ms) == ("on_hold", begins_ms + limits.check_seconds * 1000)
+    order_log.pass_time(limits.payment_seconds)
+    order_log.tell(r.CheckPassed, check="fraud")
+    assert (order_log.decisions(), wanted(order_log)) == (["confirmed"], ("confirmed", "partially_refunded", ""))
+    assert order_log.order().late == ()
+
+
+def test_a_partial_refund_does_not_begin_the_deadline_of_a_check_anew(order_log: Any) -> None:
+    order_log.confirm(checks=["fraud"])
+    before = order_log.order().deadline_ms
+    order_log.pass_time(60)
+    order_log.tell(REFUNDED, partial=True)
+    assert order_log.order().deadline_ms == before
+
+
+def test_a_partial_refund_of_an_order_that_expired_unpaid_tells_of_its_money(order_log: Any) -> None:
+    books = []
+    for told in ([CAPTURED, REFUNDED], [REFUNDED, CAPTURED]):
+        log = order_log.__class__(order_log.step, 4, order_log.state.limits)
+        log.confirm(payment="pending")
+        expire(log)
+        sent = [x.record.kind for kind in told for x in log.tell(
+            kind, **({"partial": True} if kind is REFUNDED else {})).sends]  # fmt: skip
+        books.append((sent, wanted(log), log.order().late))
+    late = ("payment_captured while expired",)
+    assert books == [(["paid_unallocated"], ("paid_unallocated", "partially_refunded", "refund"), late)] * 2
+
+
 @pytest.mark.parametrize(
     ("told", "known"),
     [
@@ -219,3 +262,10 @@ def test_captured_money_does_not_fail_any_more(order_log: Any, kind: type) -> No
     after = order_log.order()
     assert (after.state, after.payment, after.lines) == (before.state, "captured", before.lines)
     assert len(after.late) == 1
+
+
+def test_by_older_rules_a_partial_refund_that_overtook_its_payment_is_noted_alone(order_log: Any) -> None:
+    order_log.state = replace(order_log.state, logic_version=1)
+    order_log.confirm(payment="pending")
+    order_log.tell(REFUNDED, partial=True)
+    assert (order_log.order().state, order_log.order().payment) == ("on_hold", "partially_refunded")
