@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Depends, Path, Query, Request, Response
+from starlette.types import Scope
 
 from api.feed import Feed
 from api.problems import Problem
@@ -19,6 +20,7 @@ from tables.records import SKU_PATTERN
 
 PAGE_MAX = 500
 ENVELOPE = ("type", "id", "time")
+EXPLANATION = "/explanation"  # after an order's id: why it was decided so
 _encode = msgspec.json.Encoder().encode
 
 
@@ -58,6 +60,11 @@ def as_of(feed: Feed, topic: str, key: str | None = None) -> list[dict[str, Any]
             }
         )
     return found
+
+
+def asks_for_explanation(scope: Scope) -> bool:
+    """Whether the path ends so as it was sent. An id that ends so is asked for with its slash as %2F."""
+    return scope["raw_path"].endswith(EXPLANATION.encode())
 
 
 def plain(record: Any) -> Any:

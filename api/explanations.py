@@ -13,8 +13,11 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
-from api.asking import SkuPath
+from api.asking import EXPLANATION, SkuPath, asks_for_explanation
 from api.models import history as m
 from api.problems import Problem, responses
 from streams.reader import ReadError
@@ -25,7 +28,17 @@ Advance = Callable[[], None]  # called while it is read; raises `TimeoutError` w
 Look = Callable[..., Any]
 BY_COMMAND = "`smokehouse explain` and `smokehouse stock get --at` have no such limit."
 
-router = APIRouter(prefix="/v1", tags=["orders"])
+
+class _Route(APIRoute):
+    """Leaves an order whose id ends as the path of an explanation does to the endpoint of orders."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["path"].endswith(EXPLANATION) and not asks_for_explanation(scope):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+router = APIRouter(prefix="/v1", tags=["orders"], route_class=_Route)
 
 
 class Explainer:
@@ -90,7 +103,7 @@ async def _explainer(request: Request) -> Explainer:
 
 
 @router.get(
-    "/orders/{order_id:path}/explanation", response_model=m.ExplanationAnswer, responses=responses(404, 422, 503)
+    "/orders/{order_id:path}" + EXPLANATION, response_model=m.ExplanationAnswer, responses=responses(404, 422, 503)
 )  # fmt: skip
 def explanation(
     explainer: Annotated[Explainer, Depends(_explainer)],

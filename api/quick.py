@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.asking import as_of, bare
+from api.asking import as_of, asks_for_explanation, bare
 from api.feed import Feed
 from tables import records as r
 
@@ -32,7 +32,8 @@ class Quick:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = None
         if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(PREFIX):
-            found = None if scope["query_string"] else self._found(scope["path"])
+            framed = scope["query_string"] or asks_for_explanation(scope)
+            found = None if framed else self._found(scope["path"])
         if found is None:
             await self._app(scope, receive, send)
             return

@@ -32,6 +32,19 @@ def test_an_order_that_never_was_is_a_documented_404(street):
     street.check_documented(PATH, response)
 
 
+def test_an_order_whose_id_ends_as_an_explanations_path_is_asked_for_with_its_slash_encoded(street):
+    for name in ("twin", "twin/explanation"):
+        street.place(name, {"JRK-BLAC-50": 1})
+    street.wait(lambda: {"twin", "twin/explanation"} <= {o["order_id"] for o in street.answer("/v1/orders")["items"]})
+    for path in ("/v1/orders/twin%2Fexplanation", "/v1/orders/twin%2fexplanation?framed"):
+        assert street.answer(path)["order"]["order_id"] == "twin/explanation"
+    for path in ("twin", "twin%2Fexplanation", "twin/explanation"):
+        told = street.get(f"/v1/orders/{path}/explanation", timeout=30).json()["explanation"]
+        assert told["order_id"] == path.replace("%2F", "/")
+    unknown = street.get("/v1/orders/no%2Fexplanation")
+    assert (unknown.status_code, "'no/explanation'" in unknown.json()["detail"]) == (404, True)
+
+
 PAST = "/v1/stock/{sku}/past"
 
 
