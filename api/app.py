@@ -75,6 +75,7 @@ def build_app(settings: Settings, explain: Look | None = None, past: Look | None
     app.mount("/static", Files(directory=STATIC), name="static")
     app.add_middleware(problems.BodyLimit)
     app.add_middleware(Quick, feed=feed)
+    app.add_middleware(Heads)
     app.add_middleware(SafeHeaders)
     return app
 
@@ -106,6 +107,29 @@ class Files(StaticFiles):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().__call__(_whole(scope), receive, send)
+
+
+class Heads:
+    """A HEAD is its GET without a body. A stream ends with its first event: the server says that nobody listens."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        ended = False
+
+        async def bare(message: Message) -> None:
+            nonlocal ended
+            if message["type"] == "http.response.start":
+                await send(message)
+            elif not ended:
+                ended = True
+                await send({"type": "http.response.body"})
+
+        await self._app(scope | {"method": "GET"}, receive, bare)
 
 
 class SafeHeaders:

@@ -110,7 +110,10 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
                405: "This path knows other methods: see the Allow header."}  # fmt: skip
     detail = details.get(error.status_code, str(error.detail))
     kind = "malformed-body" if error.status_code == 400 else ""  # bytes no parser got through; others it calls invalid
-    return answer(request, error.status_code, kind, detail, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if "GET" in (allowed := headers.get("Allow", "").split(", ")) and "HEAD" not in allowed:
+        headers["Allow"] = ", ".join([*allowed, "HEAD"])  # `app.Heads` answers it wherever there is a GET
+    return answer(request, error.status_code, kind, detail, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -103,7 +103,42 @@ def test_other_methods_are_405(shelf, method, path):
         problem(response, 404, "unknown-sku")
     else:
         problem(response, 405)
-        assert response.headers["allow"]
+        allowed = response.headers["allow"].split(", ")
+        assert "HEAD" in allowed or "GET" not in allowed
+
+
+@pytest.mark.parametrize("path", [
+    "/", "/static/board.js", "/v1/stock/JRK-ORIG-50", "/v1/skus", "/v1/orders/sent", "/readyz", "/openapi.json",
+    "/v1/stock/NO-SUCH", "/v1/skus?limit=0", "/nothing",
+])  # fmt: skip
+def test_a_head_is_its_get_without_a_body(shelf, path):
+    got, head = shelf.get(path), shelf.http.head(path)
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    counted = {"date", "content-length"}  # of `as_of` the lag may have changed meanwhile
+    assert {name: head.headers[name] for name in head.headers if name not in counted} == {
+        name: got.headers[name] for name in got.headers if name not in counted
+    }
+    assert head.headers.keys() == got.headers.keys()
+
+
+def test_a_head_of_the_live_stream_ends(shelf):
+    head = shelf.http.head("/v1/live")
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    shelf.wait(lambda: shelf.answer("/status")["live_clients"] == 0)
+
+
+def test_a_kept_connection_is_good_for_more_after_a_head(shelf):
+    ask = b"%b /v1/stock/JRK-ORIG-50 HTTP/1.1\r\nHost: x\r\n%b\r\n"
+    with socket.create_connection(("127.0.0.1", int(shelf.url.rpartition(":")[2])), timeout=5) as connection:
+        connection.sendall(ask % (b"HEAD", b"") + ask % (b"GET", b"Connection: close\r\n"))
+        said = b""
+        while more := connection.recv(65_536):
+            said += more
+    first, second, body = said.split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert second.startswith(b"HTTP/1.1 200 ")
+    assert json.loads(body)["stock"]["available"] == 5
 
 
 @pytest.mark.parametrize(("body", "status"), [
