@@ -138,7 +138,8 @@ def read_policy(path: Path) -> Policy:
         raise PolicyError(f"{path}: {len(content)} bytes; a policy has at most {BYTES_MAX}")
     try:
         is_json = path.suffix.lower() == ".json"
-        document = msgspec.json.decode(content) if is_json else tomllib.loads(content.decode())
+        text = content.decode("utf-8-sig")
+        document = msgspec.json.decode(text) if is_json else tomllib.loads(text)
     except (ValueError, msgspec.MsgspecError) as error:
         raise PolicyError(f"{path}: no TOML (or, as .json, no JSON): {error}") from error
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NoReturn
@@ -84,6 +85,8 @@ def _lines(lines: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             fail(f"line {number}: over {r.RECORD_BYTES_MAX:,} bytes; nothing was written", EXIT_ARGUMENTS)
         if number > LINES_MAX:
             fail(f"over {LINES_MAX:,} lines; nothing was written: tell them in several files", EXIT_ARGUMENTS)
+        if number == 1:
+            line = line.removeprefix(BOM_UTF8)
         if line.strip():
             yield number, line
 

@@ -205,6 +205,13 @@ def test_one_wrong_line_is_named_and_none_is_written(shop, line, sentence):
     assert written(shop) == []
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(shop):
+    line = json.dumps({"sku": "BJ-1", "location": "W1", "quantity": 1, "lot": "L1", "id": "in-1"})
+    assert tell_lines(shop, f"\ufeff{line}\r\n", "received").stdout == "in-1\n"
+    assert "not one record" in tell_lines(shop, "\ufeff", "received", code=2).stderr
+    assert "line 2: no JSON" in tell_lines(shop, f"{line}\n\ufeff{line}\n", "received", code=2).stderr
+
+
 def test_stdin_is_read_to_its_end(shop):
     file = shop.settings.home / "lines"
     file.write_text("".join(json.dumps({"sku": f"BJ-{n}", "lot": "L1"}) + "\n" for n in range(300)))

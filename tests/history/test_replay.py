@@ -427,6 +427,8 @@ def test_toml_and_json_say_the_same(tmp_path):
     json.write_text('{"policy_set": [{"sku": "A", "safety_stock": 3}]}')
     assert read_policy(toml).entries == read_policy(json).entries
     for path in (toml, json):
+        path.write_text("\ufeff" + path.read_text(), encoding="utf-8")  # as some editors do
+        assert read_policy(path).entries[0].fields == {"sku": "A", "safety_stock": 3}
         path.write_text("[[[")
         with pytest.raises(PolicyError, match="no TOML"):
             read_policy(path)
