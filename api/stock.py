@@ -74,7 +74,7 @@ def _by(day: str, promises: Sequence[r.Promise]) -> int:
 @router.get("/skus", response_model=m.StockPage, responses=responses(422, 503))
 def skus(
     feed: Asked, limit: Limit = 100, after: After = None,
-    q: Annotated[str, Query(max_length=64, description="Part of SKU, flavor or packaging")] = "",
+    q: Annotated[str, Query(max_length=64, description="Part of SKU, flavor, packaging or size")] = "",
 ) -> dict:  # fmt: skip
     """All SKUs with their stock, in the order of their names."""
     view, wanted = feed.view, q.casefold()
@@ -83,7 +83,7 @@ def skus(
         found = []
         for sku in view.skus[start:]:
             level = view.stock[sku].value
-            if not wanted or wanted in f"{sku} {level.flavor} {level.packaging}".casefold():
+            if not wanted or wanted in f"{sku} {level.flavor} {level.packaging} {level.size}".casefold():
                 found.append(level)
                 if len(found) > limit:
                     break

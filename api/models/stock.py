@@ -118,7 +118,7 @@ class StockOfMany(BaseModel):
 class StockPage(BaseModel):
     items: list[SkuStock]
     next: str | None = Field(description="Give it as `after` for the next page; null: this was the last")
-    total: int
+    total: int = Field(description="SKUs there are, whatever was asked for")
     as_of: list[AsOf]
 
 

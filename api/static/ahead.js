@@ -1,12 +1,12 @@
 // What is to come: forecasts' alerts and what to order, one entry per SKU and location, the earliest day first.
 // Asked for anew when the live stream says that plans changed; a round of the forecaster changes all of them at once.
-import { askAll, count, item, make } from "./parts.js";
+import { askAll, count, item, make, moreButton } from "./parts.js";
 
-const STEP = 6, SHOWN_MAX = 200, PAGES_MAX = 10, WAIT_MS = 1000;
+const STEP = 6, MORE_STEP = 200, PAGES_MAX = 10, WAIT_MS = 1000;
 const KINDS = { stockout_predicted: ["bad", "runs out"], expiring_before_sold: ["wait", "expires unsold"], overstock: ["dull", "too much"] };
 const URGENCY = Object.keys(KINDS);
 const $ = (id) => document.getElementById(id);
-let shown = STEP, asked = null, found = [];
+let shown = STEP, asked = null, found = [], partial = false;
 
 export function plansAre(number) { // `number`: of the last change, by the live stream
   if (number === asked) return;
@@ -23,7 +23,8 @@ async function load(number) {
   try {
     const [alerts, reorders] = await Promise.all([askAll("/v1/forecast-alerts", PAGES_MAX), askAll("/v1/reorders", PAGES_MAX)]);
     if (number !== asked) return;
-    found = entries(alerts, reorders);
+    found = entries(alerts.items, reorders.items);
+    partial = alerts.more || reorders.more;
     draw();
   } catch { // the view is catching up, or the connection is gone: the next tick asks again
     if (number === asked) asked = -1;
@@ -77,9 +78,10 @@ function draw() {
     if (one.order || one.decided) line.title = (one.order || one.decided).reason;
     return line;
   }));
-  $("ahead-hint").textContent = found.length ? `${count.format(found.length)} to look at` : "";
-  $("more-ahead").hidden = found.length <= shown;
+  const more = partial ? "; there are more: only the first by name were loaded" : "";
+  $("ahead-hint").textContent = found.length ? `${count.format(found.length)} to look at${more}` : "";
+  moreButton($("more-ahead"), found.length - shown, MORE_STEP);
   $("no-ahead").hidden = found.length > 0;
 }
 
-$("more-ahead").addEventListener("click", () => { shown = SHOWN_MAX; draw(); });
+$("more-ahead").addEventListener("click", () => { shown += MORE_STEP; draw(); });

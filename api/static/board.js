@@ -1,9 +1,9 @@
 // The board: loads what is there, then listens to /v1/live. Rows are kept and changed in place, never rebuilt whole.
 // Of a SKU the highest version stands, whichever way it came. Paused, nothing is taken in; going on loads anew.
 import { forgetPlans, plansAre } from "./ahead.js";
-import { ask, askAll, count, item, make, some } from "./parts.js";
+import { ask, askAll, count, item, make, moreButton, some } from "./parts.js";
 
-const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MAX = 200, WORK_DAYS = 7, RETRY_MS = 1000, SILENT_MS = 10000, SKU_PAGES_MAX = 10, SAMPLES = 120;
+const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MORE_STEP = 200, WORK_MAX = 500, WORK_DAYS = 7, RETRY_MS = 1000, FIND_MS = 300, SILENT_MS = 10000, SKU_PAGES_MAX = 10, SAMPLES = 120;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
 const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", short: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull",
   discrepancy: "wait", expiring: "wait", recalled: "bad", paid_unallocated: "bad", on_hold: "wait", pending: "wait", picked: "good", packed: "good",
@@ -25,7 +25,7 @@ const rates = [];
 const noted = new Map(); // what alerts say is to be done, by what it is about
 const shortSince = new Map(); // sku|location -> when; whether it still is, the level tells
 const paid = new Map(); // order_id -> an order that was paid for and holds nothing
-let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
+let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], partial = false, asking = 0, counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
 let loads = 0, loading = false, loaded = false, heard = 0, meanwhile = []; // ticks since the newest load began: what is loaded may not hold them yet
 
 const plain = (code) => code.replaceAll("_", " ");
@@ -53,11 +53,12 @@ async function load() {
 async function fetchAll(wanted) {
   const found = await askAll("/v1/skus", SKU_PAGES_MAX);
   const [decided, alerted, tasks, latest, unserved, status] = await Promise.all([
-    ask(`/v1/decisions?limit=${FEED_MAX}`), ask(`/v1/alerts?limit=200&kind=${LEVEL_KINDS.join("&kind=")}`), ask("/v1/alerts?limit=500&kind=shortage&kind=recount&kind=discrepancy&kind=expiring"), ask(`/v1/orders?limit=${FEED_MAX}`), ask("/v1/orders?status=paid_unallocated&limit=200"), ask("/status"),
+    ask(`/v1/decisions?limit=${FEED_MAX}`), ask(`/v1/alerts?limit=200&kind=${LEVEL_KINDS.join("&kind=")}`), ask("/v1/alerts?limit=1000&kind=shortage&kind=recount&kind=discrepancy&kind=expiring"), ask(`/v1/orders?limit=${FEED_MAX}`), ask(`/v1/orders?status=paid_unallocated&limit=${WORK_MAX}`), ask("/status"),
   ]);
   if (!wanted()) return;
   skus.clear();
-  for (const level of found) keep(level, 0);
+  for (const level of found.items) keep(level, 0);
+  partial = found.more;
   decisions = decided.items;
   alerts = [];
   orders = [];
@@ -71,6 +72,19 @@ async function fetchAll(wanted) {
   for (const [tick, now] of meanwhile) happened(tick, now);
   loading = false;
   loaded = true;
+  find();
+}
+
+function find() { // where the page does not hold every SKU, the API knows the others
+  show();
+  clearTimeout(asking);
+  const wanted = $("find").value.trim().slice(0, 64);
+  if (partial && wanted) asking = setTimeout(() => fetchOthers(wanted), FIND_MS);
+}
+
+async function fetchOthers(wanted) {
+  const found = await ask(`/v1/skus?limit=${ROWS_MAX}&q=${encodeURIComponent(wanted)}`).catch(() => null); // the next load tries again
+  for (const level of found?.items || []) if (!skus.has(level.sku)) keep(level, 0);
   show();
 }
 
@@ -176,6 +190,7 @@ function draw() {
     for (const name of ["confirmed", "rejected", "on_hold", "expired"]) $(name).textContent = count.format(counters[name]);
   }
   drawLow();
+  drawLeftOut();
   if (source?.readyState === EventSource.OPEN && !paused && loaded) {
     if (lag === null) say("wait", "Broker does not answer");
     else if (lag > 1000) say("wait", `${count.format(lag)} records behind`);
@@ -195,6 +210,12 @@ function drawLow() {
   $("low").textContent = count.format(states.length);
   $("low-hint").textContent = urgent ? `${count.format(urgent)} urgent` : "";
   $("low-card").className = `card ${urgent ? "bad" : states.length ? "wait" : "good"}`;
+}
+
+function drawLeftOut() {
+  const left = partial && counters && counters.skus > skus.size;
+  $("left-out").hidden = !left;
+  if (left) $("held").textContent = `${count.format(skus.size)} of ${count.format(counters.skus)} SKUs`;
 }
 
 function spark() {
@@ -340,8 +361,9 @@ function notedItem(alert, begun) { // null: it is over
 function drawWork() {
   const found = workItems();
   $("work").replaceChildren(...found.slice(0, workShown).map((one) => entry(one.kind === "expired" ? "out" : one.kind, plain(one.kind), one.title, one.text, one.time)));
-  $("work-hint").textContent = found.length ? `${count.format(found.length)} to do` : "";
-  $("more-work").hidden = found.length <= workShown;
+  const full = noted.size >= WORK_MAX || paid.size >= WORK_MAX; // what came before these is not held
+  $("work-hint").textContent = found.length ? `${count.format(found.length)}${full ? " or more" : ""} to do` : "";
+  moreButton($("more-work"), found.length - workShown, WORK_MORE_STEP);
   $("no-work").hidden = found.length > 0;
 }
 
@@ -392,8 +414,8 @@ $("pause").addEventListener("click", () => {
   else load();
 });
 $("more").addEventListener("click", () => { rowsShown = Math.min(rowsShown + 4 * ROWS_STEP, ROWS_MAX); show(); });
-$("more-work").addEventListener("click", () => { workShown = WORK_MAX; show(); });
-$("find").addEventListener("input", show);
+$("more-work").addEventListener("click", () => { workShown += WORK_MORE_STEP; show(); });
+$("find").addEventListener("input", find);
 $("sort").addEventListener("change", show);
 listen();
 setInterval(notice, 1000);

@@ -15,15 +15,22 @@ export async function ask(path) {
   return answer.json();
 }
 
-export async function askAll(path, pages) { // the items of a list, page after page, at most so many
+export async function askAll(path, pages) { // the items of a list, page after page, at most so many; whether there are `more`
   const found = [];
+  let more = false;
   for (let after = ""; pages > 0; pages -= 1) {
     const answer = await ask(`${path}?limit=500${after}`);
     found.push(...answer.items);
-    if (!answer.next) break;
+    more = Boolean(answer.next);
+    if (!more) break;
     after = `&after=${encodeURIComponent(answer.next)}`;
   }
-  return found;
+  return { items: found, more };
+}
+
+export function moreButton(button, left, step) { // of a list of which so many are not shown; a click shows `step`
+  button.hidden = left <= 0;
+  button.textContent = left > step ? `Show ${step} more` : "Show all of it";
 }
 
 export function item(tone, label, title, text, when) { // of a list: a tag, what it is about, and when (an element)

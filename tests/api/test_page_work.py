@@ -116,6 +116,36 @@ def test_much_work_is_shown_in_part_until_all_of_it_is_asked_for(api, page):
     api.wait(lambda: len(work(page)) == 9)
 
 
+def test_where_there_are_more_skus_than_the_page_holds_it_says_so_and_find_asks_for_the_others(api, page):
+    many = [api.make.level(f"JRK-{n:04}", 5, at=n + 1) for n in range(5_000)]
+    api.publish("stock-levels", *many, api.make.level("LAST", 7, at=9_000), api.make.level("LOST", 8, at=9_001))
+    page.locator("#stock-hint", has_text="24 of 5,002 SKUs").wait_for()  # an open page is told of all that move
+    assert page.locator("#left-out").is_hidden()
+    page.reload()
+    page.locator("#left-out").wait_for()
+    said = page.locator("#left-out").inner_text()
+    assert "5,000 of 5,002 SKUs" in said
+    assert "24 of 5,000 SKUs" in page.locator("#stock-hint").inner_text()
+    page.locator("#find").fill("last")
+    page.locator("#levels tr", has_text="LAST").wait_for()
+    api.publish("stock-levels", api.make.level("LOST", 3, at=9_002))  # what moves comes by itself
+    page.locator("#left-out").wait_for(state="hidden")
+
+
+def test_work_of_more_than_two_hundred_items_can_all_be_seen(api, page):
+    names = [f"JRK-{n:03}" for n in range(450)]
+    api.publish("stock-levels", *(
+        api.make.level(name, 0, at=n + 1, at_location={"shortage": 1}) for n, name in enumerate(names)
+    ))  # fmt: skip
+    page.locator("#work-hint", has_text="450 to do").wait_for()
+    more = page.locator("#more-work")
+    for shown in (206, 406, 450):
+        more.click()
+        api.wait(lambda wanted=shown: len(work(page)) == wanted)
+    assert more.is_hidden()
+    assert {subject for _, subject in work(page)} == set(names)
+
+
 def test_a_row_opens_its_lots_by_keyboard_and_stays_open_when_stock_moves(api, page):
     def publish(at, units):
         api.publish("stock-levels", api.make.level("JRK-1", units, at, at_location={
