@@ -3,7 +3,7 @@
 import { forgetPlans, plansAre } from "./ahead.js";
 import { ask, askAll, count, item, make, moreButton, some } from "./parts.js";
 
-const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MORE_STEP = 200, WORK_MAX = 500, WORK_DAYS = 7, RETRY_MS = 1000, FIND_MS = 300, SILENT_MS = 10000, SKU_PAGES_MAX = 10, SAMPLES = 120;
+const ROWS_STEP = matchMedia("(max-width: 640px)").matches ? 8 : 24, ROWS_MAX = 500, FEED_MAX = 6, WORK_STEP = 6, WORK_MORE_STEP = 200, WORK_MAX = 500, WORK_DAYS = 7, RETRY_MS = 1000, FIND_MS = 300, SILENT_MS = 10000, SKU_PAGES_MAX = 10, RATES_MS = 120000;
 const PARTS = [["available", "available"], ["reserved", "reserved"], ["allocated", "allocated"], ["safety_stock", "safety"], ["unavailable", "unavailable"]];
 const TONE = { confirmed: "good", rejected: "bad", expired: "dull", cancelled: "wait", low: "wait", out: "bad", short: "bad", shortage: "bad", restored: "good", covered: "good", recount: "dull",
   discrepancy: "wait", expiring: "wait", recalled: "bad", paid_unallocated: "bad", on_hold: "wait", pending: "wait", picked: "good", packed: "good",
@@ -21,11 +21,11 @@ const LOT_TONE = { approved: "good", inspection: "wait", on_hold: "wait", recall
 const RANK = { short: 0, out: 1, low: 2, "": 3 };
 const skus = new Map(); // sku -> {level, moved, state}
 const rows = new Map(); // sku -> its row
-const rates = [];
+const rates = []; // {rate, at}: of the last two minutes, however often ticks come
 const noted = new Map(); // what alerts say is to be done, by what it is about
 const shortSince = new Map(); // sku|location -> when; whether it still is, the level tells
 const paid = new Map(); // order_id -> an order that was paid for and holds nothing
-let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], partial = false, asking = 0, counters = null, lag = null, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
+let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], partial = false, asking = 0, counters = null, lag = null, told = 0, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
 let loads = 0, loading = false, loaded = false, heard = 0, meanwhile = []; // ticks since the newest load began: what is loaded may not hold them yet
 
 const plain = (code) => code.replaceAll("_", " ");
@@ -158,9 +158,9 @@ function take(tick) {
   counters = tick.counters;
   lag = tick.lag;
   plansAre(tick.plans);
-  rates.push(counters.orders_per_second);
-  if (rates.length > SAMPLES) rates.shift();
-  const now = Date.now();
+  const now = told = Date.now();
+  rates.push({ rate: counters.orders_per_second, at: now });
+  while (rates[0].at < now - RATES_MS) rates.shift();
   if (loading) meanwhile.push([tick, now]);
   happened(tick, now);
   show();
@@ -202,7 +202,7 @@ function draw() {
   drawOrders();
   drawDecisions();
   drawAlerts();
-  $("freshness").textContent = lag === null ? "Read from the topics of the pipeline." : `Read from the topics of the pipeline; ${count.format(lag)} records behind at ${clock(new Date())}.`;
+  $("freshness").textContent = lag === null ? "Read from the topics of the pipeline." : `Read from the topics of the pipeline; ${count.format(lag)} records behind at ${clock(told)}.`;
 }
 
 function drawLow() {
@@ -221,8 +221,8 @@ function drawLeftOut() {
 function spark() {
   const [area, line] = $("spark").children;
   if (rates.length < 2) return;
-  const top = Math.max(...rates, 1) * 1.1;
-  const points = rates.map((rate, place) => `${(240 - (rates.length - 1 - place) * (240 / (SAMPLES - 1))).toFixed(1)},${(54 - (rate / top) * 50).toFixed(1)}`);
+  const top = Math.max(...rates.map(({ rate }) => rate), 1) * 1.1;
+  const points = rates.map(({ rate, at }) => `${(240 * (1 - (told - at) / RATES_MS)).toFixed(1)},${(54 - (rate / top) * 50).toFixed(1)}`);
   line.setAttribute("d", `M${points.join("L")}`);
   area.setAttribute("d", `M${points[0].split(",")[0]},56L${points.join("L")}L240,56Z`);
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 
 import pytest
 
@@ -203,6 +204,33 @@ def test_it_says_when_the_api_is_gone_and_comes_back_by_itself(api, visitor):
     api.start()
     shows(visitor, "JRK-ORIG-50", 4)
     visitor.wait_for_selector("#state[data-state=live]")
+
+
+def test_how_far_it_was_behind_is_said_with_the_time_at_which_it_was_told(api, visitor):
+    api.publish("stock-levels", api.make.level("JRK-ORIG-50", 5))
+    shows(visitor, "JRK-ORIG-50", 5)
+    visitor.locator("#freshness", has_text="0 records behind at").wait_for()
+    api.stop()
+    visitor.wait_for_selector("#state[data-state=down]")
+    said = visitor.locator("#freshness").inner_text()
+    time.sleep(1.1)
+    visitor.locator("#find").fill("orig")
+    visitor.locator("#find").fill("nothing is called so")
+    row(visitor, "JRK-ORIG-50").wait_for(state="detached")
+    assert visitor.locator("#freshness").inner_text() == said
+
+
+def test_the_curve_of_orders_is_two_minutes_wide_however_often_ticks_come(api, visitor):
+    visitor.locator("#spark .line[d]").wait_for(state="attached")
+    began = time.monotonic()
+    for at in range(1, 31):
+        api.publish("stock-levels", api.make.level("JRK-ORIG-50", 100 - at, at))
+        time.sleep(0.1)
+    shows(visitor, "JRK-ORIG-50", 70)
+    points = visitor.locator("#spark .line").get_attribute("d").removeprefix("M").split("L")
+    assert len(points) >= 6, "ticks came more often than once a second"
+    wide = 240 - float(points[0].split(",")[0])
+    assert wide <= 2 * (time.monotonic() - began + 5), "2 of 240 a second, from the page's first tick on"
 
 
 @pytest.mark.timeout(180)
