@@ -6,6 +6,7 @@ const STEP = 6, MORE_STEP = 200, PAGES_MAX = 10, WAIT_MS = 1000;
 const KINDS = { stockout_predicted: ["bad", "runs out"], expiring_before_sold: ["wait", "expires unsold"], overstock: ["dull", "too much"] };
 const URGENCY = Object.keys(KINDS);
 const $ = (id) => document.getElementById(id);
+const opened = new Set(); // reasons that somebody looks at
 let shown = STEP, asked = null, found = [], partial = false;
 
 export function plansAre(number) { // `number`: of the last change, by the live stream
@@ -68,6 +69,14 @@ function done({ decision, kind }) {
   return `${count.format(decision.quantity)} ${kind === "transfer" ? "to be moved" : "ordered"}${decision.by ? ` by ${decision.by}` : ""}.`;
 }
 
+function why(reason, key) {
+  const details = make("details", "lots");
+  details.append(make("summary", "", "Why"), make("p", "", reason));
+  details.open = opened.has(key);
+  details.addEventListener("toggle", () => { if (details.open) opened.add(key); else opened.delete(key); });
+  return details;
+}
+
 function draw() {
   $("ahead").replaceChildren(...found.slice(0, shown).map((one) => {
     const [tone, label] = KINDS[one.kind] || ["wait", one.order.kind === "transfer" ? "move" : "order"];
@@ -75,7 +84,8 @@ function draw() {
     const when = make("time", "", one.day);
     when.dateTime = one.day;
     const line = item(tone, label, one.sku, `${one.location}: ${said.join(" ")}`, when);
-    if (one.order || one.decided) line.title = (one.order || one.decided).reason;
+    const reason = (one.order || one.decided)?.reason;
+    if (reason) line.querySelector(".what").append(why(reason, `${one.sku}|${one.location}`));
     return line;
   }));
   const more = partial ? "; there are more: only the first by name were loaded" : "";

@@ -242,7 +242,7 @@ function chosen() {
 }
 
 function drawStock() {
-  const found = chosen(), body = $("levels"), wanted = new Set(found.map(({ level }) => level.sku));
+  const found = chosen(), body = $("levels"), wanted = new Set(found.map(({ level }) => level.sku)), focused = document.activeElement;
   for (const [sku, row] of rows) if (!wanted.has(sku)) { row.remove(); rows.delete(sku); }
   found.forEach(({ level, moved, state }, place) => {
     let row = rows.get(level.sku);
@@ -250,6 +250,7 @@ function drawStock() {
     if (row.version !== String(level.version)) fill(row, level, moved, state);
     if (body.children[place] !== row) body.insertBefore(row, body.children[place] || null);
   });
+  if (document.activeElement !== focused && focused?.isConnected) focused.focus({ preventScroll: true }); // a row that is moved loses it
   $("no-stock").hidden = skus.size > 0;
   body.parentElement.hidden = skus.size === 0;
 }
@@ -313,7 +314,6 @@ function drawPlace(place, level, most) {
   place.dataset.state = stateOf(level);
   name.textContent = name.title = level.location;
   shown.textContent = count.format(level.available);
-  shown.title = level.out_since ? `out since ${day(level.out_since)}, ${clock(level.out_since)}` : "";
   PARTS.forEach(([field], part) => { bar.children[part].style.width = `${(100 * Math.max(level[field], 0)) / most}%`; });
   const text = PARTS.filter(([field]) => level[field]).map(([field]) => `${level[field]} ${field.replace("_", " ")}`).join(", ");
   bar.setAttribute("aria-label", `${level.location}: ${text || "nothing"}`);
@@ -324,6 +324,7 @@ function comingText(level) {
   const units = level.incoming.reduce((sum, one) => sum + one.quantity, 0);
   const days = level.incoming.map((one) => one.expected).filter(Boolean).sort();
   const parts = [];
+  if (level.out_since) parts.push(`out since ${day(level.out_since)}, ${clock(level.out_since)}`);
   if (units) parts.push(`${count.format(units)} incoming${days.length ? `, first ${days[0]}` : ""}`);
   if (level.backordered) parts.push(`${count.format(level.backordered)} backordered`);
   if (level.shortage) parts.push(`${count.format(level.shortage)} short`);

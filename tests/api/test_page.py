@@ -180,7 +180,7 @@ def test_days_are_those_of_the_reader_as_the_hours_are(api, browser):
     page.set_default_timeout(SECONDS)
     page.goto(api.url)
     shows(page, "OUT", 0)
-    since = page.locator("#levels .place .count").get_attribute("title")
+    since = page.locator("#levels .place .coming").inner_text()
     decided = page.locator("#decisions time")
     decided.wait_for()
     day, whole = decided.inner_text(), decided.get_attribute("title")

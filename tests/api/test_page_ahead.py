@@ -34,8 +34,16 @@ def test_what_runs_out_comes_first_then_what_to_order_then_the_rest(api, page):
     said = page.locator("#ahead").inner_text()
     assert "W1: 12 there. Move 11 from RENO by 2026-11-24." in said
     assert "W1: Order 11 from ACME by 2026-11-24, there 2026-12-01." in said
-    assert page.locator("#ahead li", has_text="BUY").get_attribute("title") == "Buy 11 today."
     assert page.locator("#ahead-hint").inner_text() == "4 to look at"
+    entry = page.locator("#ahead li", has=page.get_by_text("BUY", exact=True))
+    entry.locator("summary").focus()
+    entry.locator("summary").press("Enter")
+    reason = entry.locator("details p")
+    reason.wait_for()
+    assert reason.inner_text() == "Buy 11 today."
+    api.publish("reorders", make.reorder("MORE"))
+    page.locator("#ahead li", has_text="MORE").wait_for()
+    assert reason.inner_text() == "Buy 11 today.", "what was opened stays open"
 
 
 def test_an_alert_that_is_cleared_leaves_without_a_reload(api, page):

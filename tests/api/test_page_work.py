@@ -170,6 +170,19 @@ def test_a_row_opens_its_lots_by_keyboard_and_stays_open_when_stock_moves(api, p
     assert row.locator("details").get_attribute("open") is not None
 
 
+def test_who_reads_with_the_keyboard_stays_where_he_is_when_rows_change_places(api, page):
+    low = api.make.level("A-LOW", 1, 1, reorder_point=4)
+    api.publish("stock-levels", low, api.make.level("B", 5, 2), api.make.level("C", 5, 3))
+    api.wait(lambda: page.locator("#levels .sku > b").all_inner_texts() == ["A-LOW", "B", "C"])
+    page.locator("#levels tr", has_text="C").locator("summary").focus()
+    api.publish("stock-levels", api.make.level("B", 2, 4, reorder_point=4))  # it changes its place with none
+    api.publish("stock-levels", api.make.level("A-LOW", 9, 5, reorder_point=4))
+    api.wait(lambda: page.locator("#levels .sku > b").all_inner_texts() == ["B", "A-LOW", "C"])
+    api.publish("stock-levels", api.make.level("B", 9, 6, reorder_point=4), api.make.level("C", 0, 7))
+    api.wait(lambda: page.locator("#levels .sku > b").all_inner_texts() == ["C", "A-LOW", "B"])
+    assert page.evaluate("document.activeElement.closest('tr')?.querySelector('b').textContent") == "C"
+
+
 def test_an_order_shows_where_each_part_of_it_is_and_what_comes_back(api, page):
     sent = r.FulfilmentStatus("AUSTIN", "shipped", [], ["T-77"], "in_transit")
     api.publish("order-status", api.make.order(
