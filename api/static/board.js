@@ -18,7 +18,7 @@ const $ = (id) => document.getElementById(id);
 const LEVEL_KINDS = ["low", "out", "restored"], OWED_KINDS = ["shortage", "covered"]; // the others are work
 const URGENCY = { recalled: 0, paid_unallocated: 1, short: 2, expired: 3, expiring: 4, discrepancy: 5, recount: 6 };
 const LOT_TONE = { approved: "good", inspection: "wait", on_hold: "wait", recalled: "bad", expired: "bad" };
-const RANK = { short: 0, out: 1, low: 2, "": 3 };
+const RANK = { short: 0, out: 1, low: 2, "": 3, discontinued: 4 };
 const skus = new Map(); // sku -> {level, moved, state}
 const rows = new Map(); // sku -> its row
 const rates = []; // {rate, at}: of the last two minutes, however often ticks come
@@ -92,7 +92,7 @@ function keep(level, moved) {
   const held = skus.get(level.sku);
   if (held && !newer(level.version, held.level.version)) return;
   const places = level.locations.map(stateOf);
-  const state = places.includes("short") ? "short" : level.available <= 0 ? "out" : places.some(Boolean) ? "low" : "";
+  const state = places.includes("short") ? "short" : level.discontinued ? "discontinued" : level.available <= 0 ? "out" : places.some(Boolean) ? "low" : "";
   skus.set(level.sku, { level, moved, state });
 }
 
@@ -206,7 +206,7 @@ function draw() {
 }
 
 function drawLow() {
-  const states = [...skus.values()].map((one) => one.state).filter(Boolean), urgent = states.filter((state) => state !== "low").length;
+  const states = [...skus.values()].map((one) => one.state).filter((state) => RANK[state] < RANK[""]), urgent = states.filter((state) => state !== "low").length;
   $("low").textContent = count.format(states.length);
   $("low-hint").textContent = urgent ? `${count.format(urgent)} urgent` : "";
   $("low-card").className = `card ${urgent ? "bad" : states.length ? "wait" : "good"}`;
@@ -390,13 +390,11 @@ function drawDecisions() {
 }
 
 function drawAlerts() {
-  const open = alerts.filter((one) => one.kind !== "restored");
-  const shown = [...open, ...alerts.filter((one) => one.kind === "restored")].slice(0, FEED_MAX);
+  const shown = [...alerts.filter((one) => one.kind !== "restored"), ...alerts.filter((one) => one.kind === "restored")].slice(0, FEED_MAX);
   $("alerts").replaceChildren(...shown.map((one) => {
     const text = `${count.format(one.available)} available${one.reorder_point ? `, reorder point ${count.format(one.reorder_point)}` : ""}`;
     return entry(one.kind, one.kind, one.sku, `${one.location}: ${text}`, one.time);
   }));
-  $("alerts-hint").textContent = open.length ? `${open.length} open` : "";
   $("no-alerts").hidden = shown.length > 0;
 }
 

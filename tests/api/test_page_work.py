@@ -183,6 +183,29 @@ def test_who_reads_with_the_keyboard_stays_where_he_is_when_rows_change_places(a
     assert page.evaluate("document.activeElement.closest('tr')?.querySelector('b').textContent") == "C"
 
 
+def test_a_sku_that_is_no_longer_sold_is_not_low_however_little_there_is(api, page):
+    api.publish(
+        "stock-levels", api.make.level("A-GONE", 0, 1, discontinued=True), api.make.level("B-OUT", 0, 2),
+        api.make.level("C", 5, 3), api.make.level("D-OWED", 0, 4, discontinued=True, at_location={"shortage": 2}),
+    )  # fmt: skip
+    api.wait(lambda: page.locator("#levels .sku > b").all_inner_texts() == ["D-OWED", "B-OUT", "C", "A-GONE"])
+    tags = page.locator("#levels .sku > .tag").all_inner_texts()
+    assert [tag for tag in tags if tag] == ["short", "out", "discontinued"]
+    assert page.locator("#low").inner_text() == "2"
+    assert page.locator("#low-hint").inner_text() == "2 urgent"
+
+
+def test_alerts_are_the_latest_and_no_word_is_said_of_those_that_are_not_there(api, page):
+    api.publish("stock-levels", api.make.level("LOW", 1, reorder_point=4))
+    api.wait(lambda: page.locator("#low").inner_text() == "1")
+    assert page.locator("#no-alerts").inner_text() == "No alerts of late."
+    api.publish("alerts", *(api.make.alert(f"JRK-{n}", at=n + 1) for n in range(250)))
+    api.wait(lambda: api.applied("alerts") == 250)
+    page.reload()
+    page.locator("#alerts li").first.wait_for()
+    assert page.locator("#alerts-title + .hint").inner_text() == "the latest, open ones first"
+
+
 def test_an_order_shows_where_each_part_of_it_is_and_what_comes_back(api, page):
     sent = r.FulfilmentStatus("AUSTIN", "shipped", [], ["T-77"], "in_transit")
     api.publish("order-status", api.make.order(
