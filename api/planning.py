@@ -20,7 +20,7 @@ from api.view import ALERTS_MAX
 from tables import records as r
 
 router = APIRouter(prefix="/v1", tags=["planning"])
-DEMAND_DAYS_MAX = 1_000
+DEMAND_DAYS_MAX = 1_000  # a page: of one SKU, days at a location
 ORDERS_SHOWN_MAX = 100  # of one shortage
 LocationFilter = Annotated[str | None, Query(max_length=64)]
 
@@ -101,13 +101,18 @@ def forecast_alerts(
 
 
 @router.get("/demand/{sku}", response_model=m.DemandOfSku, responses=responses(422, 503))
-def demand(feed: Asked, sku: SkuPath) -> dict:
-    """Daily demand of one SKU, newest day first; at most 1,000 days and locations."""
+def demand(
+    feed: Asked, sku: SkuPath, after: After = None,
+    limit: Annotated[int, Query(ge=1, le=DEMAND_DAYS_MAX, description="Items a page")] = DEMAND_DAYS_MAX,
+) -> dict:  # fmt: skip
+    """Daily demand of one SKU per location, newest day first."""
+    begin = tuple(after.split("|", 1)) if after else None
     with feed.view.lock:
-        found = [record.value for record in feed.view.demand.values() if record.value.sku == sku]
+        found = {(x.value.day, x.value.location): x.value for x in feed.view.demand.values() if x.value.sku == sku}
         fresh = as_of(feed, "demand", sku)
-    found.sort(key=lambda day: (day.day, day.location), reverse=True)
-    return {"items": [plain(day) for day in found[:DEMAND_DAYS_MAX]], "as_of": fresh}
+    keys = sorted((key for key in found if begin is None or key < begin), reverse=True)
+    following = "|".join(keys[limit - 1]) if len(keys) > limit else None
+    return {"items": [plain(found[key]) for key in keys[:limit]], "next": following, "as_of": fresh}
 
 
 def _plans(

@@ -153,4 +153,5 @@ class DemandDay(BaseModel):
 
 class DemandOfSku(BaseModel):
     items: list[DemandDay]
+    next: str | None = Field(description="Give it as `after` for the next page; null: this was the last")
     as_of: list[AsOf]

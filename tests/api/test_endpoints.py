@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 
 ASKED = {
     "/v1/stock": "/v1/stock?sku=JRK-ORIG-50&sku=NO-SUCH",
@@ -251,6 +252,22 @@ def test_demand_comes_newest_day_first(shelf):
     days = shelf.answer("/v1/demand/JRK-ORIG-50")["items"]
     assert [day["day"] for day in days] == ["2026-11-23", "2026-11-22"]
     assert shelf.answer("/v1/demand/NO-SUCH")["items"] == []
+
+
+def test_demand_comes_in_pages_over_days_and_locations(api):
+    days = [api.make.demand(day=f"2026-11-{day}", at=day) for day in (20, 21, 22)]
+    there = [structs.replace(one, id=one.id.replace("W1", "W2"), location="W2") for one in days]
+    api.publish("demand", *days, *there)
+    api.wait(lambda: api.applied("demand") == 6)
+    seen, after = [], {}
+    while after is not None:
+        response = api.get("/v1/demand/JRK-ORIG-50", params={"limit": 4} | after)
+        api.check_documented("/v1/demand/{sku}", response)
+        page = response.json()
+        seen += [(one["day"], one["location"]) for one in page["items"]]
+        after = {"after": page["next"]} if page["next"] else None
+    assert seen == [(f"2026-11-{day}", place) for day in (22, 21, 20) for place in ("W2", "W1")]
+    assert api.answer("/v1/demand/JRK-ORIG-50")["next"] is None
 
 
 @pytest.mark.parametrize(("path", "name", "by", "count"), [
