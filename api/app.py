@@ -41,7 +41,8 @@ HEADERS = {
 def build_app(settings: Settings, explain: Look | None = None, past: Look | None = None) -> FastAPI:
     """`explain`, `past`: how an order is explained and past stock found, if this process can read the logs itself."""
     feed = Feed(settings)
-    hub, workers = Live(feed), Workers(settings)
+    workers = Workers(settings)
+    hub = Live(feed, workers)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -1,7 +1,7 @@
 """The live stream: server-sent events of what just changed, one pace for all clients.
 
-Reads: what the view drained. Writes: `tick` events `{counters, lag, skus, decisions, alerts,
-orders}`, four a second at most.
+Reads: what the view drained, what workers say. Writes: `tick` events `{counters, lag, halted, plans, skus, decisions,
+alerts, orders}`, four a second at most.
 Guarantees: an event is encoded once, however many clients; a client that reads too slowly loses events and is told
 (`reload`), and never holds up another; so is everybody told when the view begins anew; queues and clients are bounded;
 closing ends every stream at once. Does not belong here: history (ask the other endpoints, then listen).
@@ -20,6 +20,7 @@ from api.feed import Feed
 from api.health import counters
 from api.orders import summary
 from api.problems import Problem, responses
+from api.workers import Workers
 
 TICK_SECONDS = 0.25
 QUIET_SECONDS = 1.0  # counters go out at least so often
@@ -33,8 +34,8 @@ RELOAD = b"event: reload\ndata: {}\n\n"
 class Live:
     """`run()` beside the server; `close()` ends every stream."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, feed: Feed, workers: Workers) -> None:
+        self._feed, self._workers = feed, workers
         self._queues: set[asyncio.Queue[bytes | None]] = set()
         self._closing = False
         self._number = 0
@@ -68,6 +69,7 @@ class Live:
         data = {
             "counters": counters(self._feed).model_dump(),
             "lag": _lag(self._feed),
+            "halted": len(self._workers.halted),
             "plans": self._feed.view.plans,
             "skus": changed[0],
             "decisions": [record.value for record in changed[1]],

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from threading import Event
 
+import pytest
+from confluent_kafka import Producer
+
+from streams.settings import producer_config
 from tables import records as r
+from tables.codec import encode
 
 
 def work(page):
@@ -204,6 +209,17 @@ def test_alerts_are_the_latest_and_no_word_is_said_of_those_that_are_not_there(a
     page.reload()
     page.locator("#alerts li").first.wait_for()
     assert page.locator("#alerts-title + .hint").inner_text() == "the latest, open ones first"
+
+
+@pytest.mark.timeout(180)
+def test_a_partition_that_stands_still_is_said_while_the_others_are_live(api, page):
+    api.start_worker()
+    newer = r.LogicVersionSet(id="newer", version=99)
+    producer = Producer(producer_config(api.settings))
+    producer.produce(f"{api.settings.prefix}warehouse", encode(newer), partition=2)
+    assert producer.flush(30) == 0
+    page.locator("#state-text", has_text="1 partition stands still").wait_for()
+    assert page.locator("#state").get_attribute("data-state") == "down"
 
 
 def test_an_order_shows_where_each_part_of_it_is_and_what_comes_back(api, page):
