@@ -253,7 +253,7 @@ function drawStock() {
     if (body.children[place] !== row) body.insertBefore(row, body.children[place] || null);
   });
   if (document.activeElement !== focused && focused?.isConnected) focused.focus({ preventScroll: true }); // a row that is moved loses it
-  $("no-stock").hidden = skus.size > 0;
+  $("no-stock").hidden = !loaded || skus.size > 0;
   body.parentElement.hidden = skus.size === 0;
 }
 
@@ -367,7 +367,7 @@ function drawWork() {
   const full = noted.size >= WORK_MAX || paid.size >= WORK_MAX; // what came before these is not held
   $("work-hint").textContent = found.length ? `${count.format(found.length)}${full ? " or more" : ""} to do` : "";
   moreButton($("more-work"), found.length - workShown, WORK_MORE_STEP);
-  $("no-work").hidden = found.length > 0;
+  $("no-work").hidden = !loaded || found.length > 0;
 }
 
 function drawOrders() {
@@ -378,7 +378,7 @@ function drawOrders() {
     if (one.payment_wanted) parts.push(`${one.payment_wanted} the payment`);
     return entry(one.status, plain(one.status), one.order_id, parts.join("; "), one.time);
   }));
-  $("no-orders").hidden = orders.length > 0;
+  $("no-orders").hidden = !loaded || orders.length > 0;
 }
 
 function drawDecisions() {
@@ -388,7 +388,7 @@ function drawDecisions() {
     const why = one.reason && one.status !== "confirmed" ? `: ${words(one.reason)}` : "";
     return entry(one.status, one.status, one.order_id, `${one.channel}, ${lines}${why}`, one.decided_at);
   }));
-  $("no-decisions").hidden = decisions.length > 0;
+  $("no-decisions").hidden = !loaded || decisions.length > 0;
 }
 
 function drawAlerts() {
@@ -397,7 +397,7 @@ function drawAlerts() {
     const text = `${count.format(one.available)} available${one.reorder_point ? `, reorder point ${count.format(one.reorder_point)}` : ""}`;
     return entry(one.kind, one.kind, one.sku, `${one.location}: ${text}`, one.time);
   }));
-  $("no-alerts").hidden = shown.length > 0;
+  $("no-alerts").hidden = !loaded || shown.length > 0;
 }
 
 function entry(kind, label, title, text, time) {

@@ -41,6 +41,19 @@ def test_a_shortage_is_work_until_the_level_says_it_is_over(api, page):
     page.locator("#no-work").wait_for()
 
 
+def test_nothing_is_said_not_to_be_there_before_it_was_loaded(api, page):
+    empty = ["no-work", "no-ahead", "no-stock", "no-orders", "no-decisions", "no-alerts"]
+    shown = f"{empty}.filter((name) => !document.getElementById(name).hidden)"
+    api.wait(lambda: page.evaluate(shown) == empty)
+    page.route(re.compile(r"/v1/(skus|forecast-alerts)\?"), lambda route: route.fulfill(status=204))  # no answer yet
+    page.reload()
+    page.locator("#state-text", has_text="Catching up").wait_for()
+    page.locator("#rate", has_text="0").wait_for()  # a tick was shown
+    assert page.evaluate(shown) == []
+    page.unroute_all()
+    api.wait(lambda: page.evaluate(shown) == empty)
+
+
 def test_recalled_lots_come_first_and_leave_with_their_units(api, page):
     lots = [lot("L1", "recalled"), lot("L2"), lot("L3", "expired")]
     api.publish("stock-levels", api.make.level("JRK-1", 5, at_location={"lots": lots}))
