@@ -1,23 +1,26 @@
-"""The row of its file that a record came from, carried in the record's id: `online-retail:536365@0000000042`.
+"""The row of its file that a record came from, carried in a header beside it: `smokehouse.file-row: 42`.
 
-Pure. A log has partitions, a file has one order: whoever reads the log back sorts by this. The id alone carries it,
-because an id survives whatever a record goes through, and the same row of the same file gives the same id.
-Guarantees: `row_of` undoes `with_row`; an id that no importer made has no row. Does not belong here: what is in a row.
+Pure. A log has partitions, a file has one order: whoever reads the log back sorts by this. It is no part of the record:
+the same order stands at another row of a longer file, and is the same record all the same.
+Guarantees: `row_of` undoes `with_row`; a record that no importer sent has no row. Does not belong here: what is in a
+row.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 
-_ROW = re.compile(r"@(\d{10})$", re.ASCII)
+ROW_HEADER = "smokehouse.file-row"
 
-
-def with_row(name: str, row: int) -> str:
-    """The id of the record that row `row` (the first is 0) of a file became."""
-    return f"{name}@{row:010d}"
+Headers = Iterable[tuple[str, bytes]]
 
 
-def row_of(record_id: str) -> int | None:
+def with_row(row: int) -> list[tuple[str, bytes]]:
+    """The headers of the record that row `row` (the first is 0) of a file became."""
+    return [(ROW_HEADER, b"%d" % row)]
+
+
+def row_of(headers: Headers | None) -> int | None:
     """The row of a record's file, or None: it came from no file."""
-    found = _ROW.search(record_id)
-    return int(found[1]) if found else None
+    found = dict(headers or ()).get(ROW_HEADER, b"")
+    return int(found) if found.isdigit() else None

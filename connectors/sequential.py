@@ -4,8 +4,8 @@ Pure: records in, counts out; no clock, no broker. An order is confirmed when it
 else it is rejected and takes nothing; where its units come from follows the rules of sourcing (fewest shipments, then
 rank). A cancellation gives back what the order still holds. Payments, checks and deadlines play no part: imported
 orders count as paid; nor do the policies of channels and of stock, which no file tells.
-How to get the order of the file back from the logs: `file_order(record)` is the sort key. It reads the row number at
-the end of the record's id; receipts of an import (and SKU definitions) come before its rows; a record that no importer
+How to get the order of the file back from the logs: `file_order(record, headers)` is the sort key. It reads the row
+number among the headers; receipts of an import (and SKU definitions) come before its rows; a record that no importer
 wrote has no place (None) and is to be left out. Rows of two files of one preset share their numbers: import them into
 logs of their own to compare them. Does not belong here: reading topics.
 """
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.file_order import row_of
+from connectors.file_order import Headers, row_of
 from tables import records as r
 from tables.sourcing import best, fewest
 
@@ -26,14 +26,14 @@ FileOrder = tuple[str, int, str]  # preset, row (-1: before the first), id
 Held = dict[str, dict[str, int]]  # SKU -> location -> units an order still holds there
 
 
-def file_order(record: Any) -> FileOrder | None:
+def file_order(record: Any, headers: Headers | None) -> FileOrder | None:
     """Where the record stands in its file; None for a record that came from no file."""
     if isinstance(record, r.Received | r.SkuDefined):
         if not record.id.startswith(IMPORT_PREFIX):
             return None
         return record.id.split(":")[1], -1, record.id
     if isinstance(record, r.OrderPlaced | r.CancelRequested):
-        row = row_of(record.id)
+        row = row_of(headers)
         return None if row is None else (record.order_id.partition(":")[0], row, record.id)
     return None
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CancelledRow:
-    """A cancellation as it stands in the file. `place`: number of the row within its invoice, from 1."""
+    """A cancellation as it stands in the file. `place`: its number among the rows of its invoice that give back as many
+    of the same SKU, from 1."""
 
     row: int
     invoice: str

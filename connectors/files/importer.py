@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from connectors.file_order import with_row
 from connectors.files import speech
 from connectors.files.decisions import Decisions
 from connectors.files.known_skus import known_skus
@@ -81,7 +82,7 @@ def run_import(
         outlet.flush()
         run = _Run(outlet, decisions, len(wanted), stall_seconds, on_decided)
         for event in _paced(speech.events(plan), speed, run):
-            run.send(event.record)
+            run.send(event.record, with_row(event.row))
         run.finish()
     return Imported(
         len(wanted), run.sent_orders, {name: decisions.statuses[name] for name in ("confirmed", "rejected", "expired")},
@@ -110,7 +111,7 @@ class _Run:
         self._cancelled: Counter[str] = Counter()
         self._last_news = time.monotonic()
 
-    def send(self, record: r.OrderPlaced | r.CancelRequested) -> None:
+    def send(self, record: r.OrderPlaced | r.CancelRequested, headers: list[tuple[str, bytes]]) -> None:
         """Send it, when fewer than 1,000 orders are undecided; an order that is decided is not sent again."""
         if isinstance(record, r.CancelRequested):
             self._cancelled[record.order_id] += 1
@@ -123,7 +124,7 @@ class _Run:
                 self._last_news = time.monotonic()
             self._open.add(record.order_id)
             self.sent_orders += 1
-        self._outlet.send(ORDERS, record.order_id.encode(), encode(record))
+        self._outlet.send(ORDERS, record.order_id.encode(), encode(record), headers)
 
     def listen(self, seconds: float) -> None:
         """Take in decisions; `ImportStalled` if there were none for too long and orders wait for them."""

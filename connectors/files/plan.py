@@ -8,8 +8,9 @@ Does not belong here: records and their bytes (`speech`), sending (`importer`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
 from itertools import pairwise
@@ -45,12 +46,16 @@ class PlannedCancel:
 
 @dataclass(frozen=True, slots=True)
 class DeadRow:
-    """A row that became no record, and why. Of its content what tells the row: not who the customer is."""
+    """A row that became no record, and why. Of its content what tells the row: not who the customer is.
+
+    `place`: its number among the dead rows of the same content, from 1.
+    """
 
     row: int
     invoice: str
     reason: str
     content: dict[str, object]
+    place: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def plan_import(
         classes={name: sifted.counts[n] for n, name in enumerate(CLASSES) if sifted.counts[n] or name != "unreadable"},
         import_id=hashed.hexdigest(), flavors=sifted.flavors, receipts=lines.receipts(stock_share),
         invoices=lines.placed_invoices(), cancels=cancels, unmatched=unmatched,
-        dead=sorted((*sifted.dead, *lines.too_long()), key=lambda dead: dead.row), _lines=lines,
+        dead=_numbered((*sifted.dead, *lines.too_long())), _lines=lines,
     )  # fmt: skip
 
 
@@ -113,7 +118,7 @@ class _Sifted:
         self.cancelled: list[CancelledRow] = []
         self.dead: list[DeadRow] = []
         self._preset = preset
-        self._places: dict[str, int] = {}  # rows of a cancelling invoice so far
+        self._places: Counter[tuple[str, str, int]] = Counter()  # equal rows of a cancelling invoice so far
         self._parts: list[pa.Table] = []
 
     def add(self, rows: pa.RecordBatch) -> None:
@@ -125,10 +130,9 @@ class _Sifted:
         lines = numbered.filter(pc.equal(kinds, LINE))
         self._note_flavors(lines)
         kept = ["invoice", "sku", "quantity", "time", "row"]
-        if prefix := self._preset.cancellation_prefix:
+        if self._preset.cancellation_prefix:
             kept.append("customer")
-            cancels = numbered.append_column("kind", kinds).filter(pc.starts_with(numbered["invoice"], prefix))
-            self._note_cancellations(cancels)
+            self._note_cancellations(numbered.filter(pc.equal(kinds, CANCELLATION)))
         self._parts.append(pa.table({name: _compact(lines[name]) for name in kept}))
         for kind, reason in DEAD.items():
             self._note_dead(numbered.filter(pc.equal(kinds, kind)), reason)
@@ -148,13 +152,11 @@ class _Sifted:
 
     def _note_cancellations(self, cancels: pa.RecordBatch) -> None:
         for cell in cancels.to_pylist():
-            invoice = cell["invoice"]
-            place = self._places[invoice] = self._places.get(invoice, 0) + 1
-            if cell["kind"] == CANCELLATION:
-                units = -(cell["quantity"] or 0)
-                self.cancelled.append(
-                    CancelledRow(cell["row"], invoice, place, cell["customer"], cell["sku"], units, cell["time"])
-                )
+            equal = invoice, sku, units = cell["invoice"], cell["sku"], -(cell["quantity"] or 0)
+            self._places[equal] += 1
+            self.cancelled.append(
+                CancelledRow(cell["row"], invoice, self._places[equal], cell["customer"], sku, units, cell["time"])
+            )
 
     def _note_dead(self, rows: pa.RecordBatch, reason: str) -> None:
         for cell in rows.drop_columns("customer").to_pylist():
@@ -250,6 +252,17 @@ def _matched(sifted: _Sifted, lines: _Lines) -> tuple[list[PlannedCancel], int]:
     found = match(rows, cancelled)
     pairs = [PlannedCancel(c, invoice) for c, invoice in zip(cancelled, found, strict=True) if invoice is not None]
     return pairs, len(cancelled) - len(pairs)
+
+
+def _numbered(dead: Iterable[DeadRow]) -> list[DeadRow]:
+    """In row order, equal ones told apart by their number."""
+    places: Counter[tuple[object, ...]] = Counter()
+    found = []
+    for one in sorted(dead, key=lambda dead: dead.row):
+        equal = tuple(one.content.values())
+        places[equal] += 1
+        found.append(replace(one, place=places[equal]))
+    return found
 
 
 def _compact(column: pa.Array) -> pa.Array:

@@ -1,9 +1,10 @@
 """What a planned import says: its records, byte for byte the same each time the same rows are imported.
 
 Pure. Writes nothing; the importer sends what is made here. Records carry no `time` (when we wrote them would differ
-from run to run); `occurred_at` is the file's. Ids: `PRESET:INVOICE` is the order; the id of its record adds the row it
-stands at (`connectors.file_order`); a cancellation names the number of its row within its invoice; receipts and SKU
-definitions carry a hash of the file's rows. Does not belong here: when anything is sent.
+from run to run); `occurred_at` is the file's. Ids follow what a row says, never where it stands, so that it is the same
+record in a longer file: `PRESET:INVOICE` is the order and its record; a cancellation names its invoice, SKU, units and
+which of such rows it is, a dead letter a hash of its content and the same. Receipts carry a hash of the file's rows.
+Does not belong here: when anything is sent.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import merge
 
-from connectors.file_order import with_row
 from connectors.files.plan import DeadRow, Plan, PlannedCancel, PlannedOrder
 from connectors.sequential import IMPORT_PREFIX
 from tables import records as r
@@ -78,14 +78,15 @@ def dead_letter(plan: Plan, dead: DeadRow) -> tuple[bytes, bytes, list[tuple[str
 
 
 def dead_letter_id(plan: Plan, dead: DeadRow) -> str:
-    """The same for the same row of the same rows, whatever the file is called."""
-    return with_row(f"{IMPORT_PREFIX}{plan.preset.name}:{plan.import_id}", dead.row)
+    """The same for the same row, whatever the file is called and wherever it stands in it."""
+    content = blake2b(encode(dead.content), digest_size=12).hexdigest()
+    return f"{IMPORT_PREFIX}{plan.preset.name}:dead:{content}:{dead.place}"
 
 
 def _placed(plan: Plan, order: PlannedOrder) -> Event:
     name = order_id(plan, order.invoice)
     record = r.OrderPlaced(
-        id=with_row(name, order.row), order_id=name, channel=plan.preset.name, locations=[LOCATION], payment="paid",
+        id=name, order_id=name, channel=plan.preset.name, locations=[LOCATION], payment="paid",
         lines=[r.Line(sku, units) for sku, units in order.lines], occurred_at=_occurred(order.time_ms),
     )  # fmt: skip
     return Event(order.row, order.time_ms, record)
@@ -94,7 +95,7 @@ def _placed(plan: Plan, order: PlannedOrder) -> Event:
 def _cancelled(plan: Plan, planned: PlannedCancel) -> Event:
     cancel = planned.cancel
     record = r.CancelRequested(
-        id=with_row(f"{plan.preset.name}:{cancel.invoice}:{cancel.place}", cancel.row),
+        id=f"{plan.preset.name}:{cancel.invoice}:{cancel.sku}:{cancel.units}:{cancel.place}",
         order_id=order_id(plan, planned.invoice), reason="returned", lines=[r.CancelLine(cancel.sku, cancel.units)],
         occurred_at=_occurred(cancel.time_ms),
     )  # fmt: skip

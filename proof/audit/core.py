@@ -42,6 +42,7 @@ from proof.audit.seen import (
     STOCK_LEVELS,
     WAREHOUSE,
     Cut,
+    Headers,
     Seen,
     spot_of,
 )
@@ -56,8 +57,8 @@ _ALL = Cut()
 class Look(Protocol):
     """Who looks on: for another count of the same records."""
 
-    def record(self, record: Any) -> None:
-        """A record that stands in its own partition of a log."""
+    def record(self, record: Any, headers: Headers | None) -> None:
+        """A record that stands in its own partition of a log, and what was written beside it."""
 
     def decision(self, order_id: str, status: str) -> None:
         """What an order's decision had to be, by the order log."""
@@ -90,9 +91,9 @@ class Audit:
         self._looked: dict[int, int] = {}  # partition of the stock log -> place up to which SKUs were looked at
         self._stock_book.compare = self._compare
 
-    def _order_record(self, record: Any) -> None:
+    def _order_record(self, record: Any, headers: Headers | None) -> None:
         if self._look is not None and type(record) not in ANSWERS:
-            self._look.record(record)
+            self._look.record(record, headers)
 
     def _compare(self, room: Room, log: LogState, place: int) -> None:
         self._rows.compare(room, log, place)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from proof.audit.findings import Findings
-from proof.audit.seen import INDEX_BITS, ORDERS, Cut, Seen, spot_of
+from proof.audit.seen import INDEX_BITS, ORDERS, Cut, Headers, Seen, spot_of
 from proof.audit.told import ANSWERS
 from tables import records as r
 from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable
@@ -25,7 +25,7 @@ HOPS = "smokehouse.hops"  # the header of a record that was forwarded once
 KNOWN_LOGIC = 2  # the newest rules this auditor knows
 TICK_MS_MAX, DAY_MS = 60_000, 86_400_000
 Hear = Callable[[int, Any, int], None]
-Look = Callable[[Any], None]
+Look = Callable[[Any, Headers | None], None]
 _Copy = tuple[int, type, str]  # home partition, kind, id
 # Written to an explicit partition by an agent.
 _TO_A_PARTITION = (r.Hold, r.Allocate, r.Release, r.Move, r.Backorder, r.LotsContinued)
@@ -229,7 +229,7 @@ class Intake:
             if hops:
                 self._arrived.add((home, kind, record.id))
             if self._look is not None:
-                self._look(record)
+                self._look(record, message.headers)
             dead = self._book.take(log, record, place, message.ms)
             if dead:
                 return self._is_dead(log, place, dead)

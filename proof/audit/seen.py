@@ -18,6 +18,9 @@ STOCK_LEVELS, DEMAND, DEAD_LETTERS = "stock-levels", "demand", "dead-letters"
 ORDER_CHANGELOG, STOCK_CHANGELOG = "order-changelog", "stock-changelog"
 
 
+Headers = list[tuple[str, bytes]]
+
+
 class Seen(NamedTuple):
     """One record of a topic."""
 
@@ -27,7 +30,7 @@ class Seen(NamedTuple):
     ms: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]] | None
+    headers: Headers | None
 
 
 def spot_of(topic: str, partition: int, place: int) -> Spot:

@@ -96,8 +96,8 @@ class _OneAtATime:
         self._orders: set[str] = set()
         self._confirmed = 0
 
-    def record(self, record: Any) -> None:
-        place = file_order(record)
+    def record(self, record: Any, headers: list[tuple[str, bytes]] | None) -> None:
+        place = file_order(record, headers)
         if place is not None:
             self._events.append((place, record))
             if isinstance(record, r.OrderPlaced):

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.file_order import with_row
 from connectors.files import canonical, speech
 from connectors.files.plan import Plan, plan_import
 from connectors.files.presets import PRESETS, FileRefused
@@ -121,7 +122,7 @@ def test_a_cancellation_whose_invoice_no_record_may_carry_is_unreadable_and_coun
             "line": 1, "not_a_product": 0, "cancellation": 1, "impossible_quantity": 0, "unreadable": 1,
         }  # fmt: skip
         assert [dead.row for dead in plan.dead] == [1]
-        assert [x.id for x in cancels(plan)] == [f"online-retail:{names[1]}:1@0000000002"]
+        assert [x.id for x in cancels(plan)] == [f"online-retail:{names[1]}:85123A:4:1"]
         read = [x for event in speech.events(plan) for x in ORDER_LOG.items(encode(event.record))]
         assert not [x for x in read if isinstance(x, Unreadable)]
 
@@ -173,7 +174,7 @@ def test_an_order_is_paid_keeps_its_time_and_is_named_by_preset_and_invoice(writ
     for path in written([sale("536365", "85123A", 6)]):
         (order,) = orders(planned(path))
         assert order == r.OrderPlaced(
-            id="online-retail:536365@0000000000", order_id="online-retail:536365", channel="online-retail",
+            id="online-retail:536365", order_id="online-retail:536365", channel="online-retail",
             lines=[r.Line("85123A", 6)], locations=["MAIN"], payment="paid", occurred_at="2011-01-03T12:00:00.000Z",
         )  # fmt: skip
 
@@ -285,7 +286,7 @@ def test_74_215_pieces_are_cancelled_16_minutes_later(written: Any) -> None:
     for path in written(rows):
         (cancel,) = cancels(planned(path))
         assert cancel == r.CancelRequested(
-            id="online-retail:C541433:1@0000000001", order_id="online-retail:541431", reason="returned",
+            id="online-retail:C541433:23166:74215:1", order_id="online-retail:541431", reason="returned",
             lines=[r.CancelLine("23166", 74_215)], occurred_at="2011-01-03T12:00:00.000Z",
         )  # fmt: skip
 
@@ -297,10 +298,39 @@ def test_a_cancellation_without_customer_or_without_units_is_unmatched(written: 
         assert (cancels(planned(path)), planned(path).unmatched) == ([], 2)
 
 
-def test_cancelling_rows_are_numbered_within_their_invoice_whatever_they_are(written: Any) -> None:
-    rows = [sale("1", "85123A", 5), sale("C3", "POST", -1), sale("C3", "85123A", -1), sale("C3", "85123A", -1)]
+def test_equal_rows_of_a_cancelling_invoice_are_told_apart_by_their_number(written: Any) -> None:
+    rows = [sale("1", "85123A", 5), sale("C3", "POST", -1), sale("C3", "85123A", -1), sale("C3", "85123A", -2),
+            sale("C3", "85123A", -1)]  # fmt: skip
     for path in written(rows):
-        assert [x.id.partition("@")[0] for x in cancels(planned(path))] == ["online-retail:C3:2", "online-retail:C3:3"]
+        assert [x.id for x in cancels(planned(path))] == [
+            "online-retail:C3:85123A:1:1", "online-retail:C3:85123A:2:1", "online-retail:C3:85123A:1:2",
+        ]  # fmt: skip
+
+
+LATER = [
+    sale(invoice, sku, units, customer=1) for invoice, sku, units in (
+        ("8", "85123A", 4), ("9", "85123A", 0), ("C10", "85123A", -1), ("11", "85123A", -3), ("9", "85123A", 0),
+        ("C10", "85123A", -1), ("8", "71053", 1),
+    )
+]  # fmt: skip
+EARLIER = [sale("1", "85123A", 7), sale("2", "71053", 0), sale("C3", "85123A", -2), sale("4", "71053", 2)]
+
+
+@pytest.mark.parametrize(
+    "longer", [EARLIER + LATER, LATER + EARLIER, EARLIER[:2] + LATER[:4] + EARLIER[2:] + LATER[4:]]
+)
+def test_what_a_row_says_it_says_in_a_longer_export_too(written: Any, longer: list[dict[str, Any]]) -> None:
+    """By its row an order placed again was another record, and units came back once more."""
+
+    def ids(rows: list[dict[str, Any]]) -> tuple[set[bytes], set[str]]:
+        plan = planned(written(rows)[1])
+        return {encode(e.record) for e in speech.events(plan)}, {speech.dead_letter_id(plan, x) for x in plan.dead}
+
+    for part in (EARLIER, LATER):
+        (said_first, dead_first), (said_then, dead_then) = ids(part), ids(longer)
+        assert said_first <= said_then
+        assert dead_first <= dead_then
+    assert (len(ids(longer)[0]), len(ids(longer)[1])) == (3 + 3, 4)
 
 
 # -- stock first -------------------------------------------------------------------------------------------------------
@@ -478,7 +508,9 @@ def test_on_real_orders_the_classes_add_up_and_one_at_a_time_confirms_a_known_nu
     plan = planned(Path(folder) / name, preset)
     assert (plan.rows, plan.classes) == (rows, classes)
     assert sum(plan.classes.values()) == plan.rows
-    records = [*speech.receipts(plan), *(event.record for event in speech.events(plan))]
-    assert replay(records).confirmed == confirmed
-    assert sorted(records, key=file_order) != records  # receipts come by SKU, not by name ...
-    assert replay(sorted(records, key=file_order)).confirmed == confirmed  # ... and that changes nothing
+    beside = [(record, None) for record in speech.receipts(plan)]
+    beside += [(event.record, with_row(event.row)) for event in speech.events(plan)]
+    assert replay(record for record, _ in beside).confirmed == confirmed
+    by_file = sorted(beside, key=lambda one: file_order(*one))
+    assert by_file != beside  # receipts come by SKU, not by name ...
+    assert replay(record for record, _ in by_file).confirmed == confirmed  # ... and that changes nothing

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.file_order import row_of, with_row
+from connectors.file_order import ROW_HEADER, row_of, with_row
 from connectors.sequential import Replayed, file_order, replay
 from tables import records as r
 
@@ -76,19 +79,20 @@ def test_units_of_a_split_line_go_back_to_where_they_were() -> None:
 
 
 @settings(derandomize=True, deadline=None)
-@given(st.text(max_size=20), st.integers(0, 10**10 - 1))
-def test_the_row_comes_back_from_the_id(name: str, row: int) -> None:
-    assert row_of(with_row(name, row)) == row
+@given(st.integers(0, 1 << 62), st.lists(st.tuples(st.text(max_size=5), st.binary(max_size=5))))
+def test_the_row_comes_back_from_the_headers(row: int, others: list[tuple[str, bytes]]) -> None:
+    assert row_of([*others, *with_row(row)]) == row
 
 
 @settings(derandomize=True, deadline=None)
-@given(st.lists(st.integers(0, 10**10 - 1), unique=True))
-def test_ids_of_one_file_sort_as_its_rows(rows: list[int]) -> None:
-    records = [
-        r.OrderPlaced(id=with_row("p:1", row), order_id="p:1", channel="p", lines=[], locations=[]) for row in rows
-    ]
-    assert [row_of(x.id) for x in sorted(records, key=file_order)] == sorted(rows)
+@given(st.lists(st.integers(0, 1 << 62), unique=True))
+def test_records_of_one_file_sort_as_its_rows(rows: list[int]) -> None:
+    order = r.OrderPlaced(id="p:1", order_id="p:1", channel="p", lines=[], locations=[])
+    beside = [with_row(row) for row in rows]
+    assert [row_of(x) for x in sorted(beside, key=lambda headers: file_order(order, headers))] == sorted(rows)
 
 
-def test_a_record_that_no_importer_wrote_has_no_place_in_a_file() -> None:
-    assert [file_order(x) for x in (placed("1", a=1), received("a", 1), r.Tick(id="t", now_ms=1))] == [None] * 3
+@pytest.mark.parametrize("headers", [None, [], [("trace", b"7")], [(ROW_HEADER, b"x")], [(ROW_HEADER, b"")]])
+def test_a_record_that_no_importer_sent_has_no_place_in_a_file(headers: Any) -> None:
+    assert file_order(placed("1", a=1), headers) is None
+    assert [file_order(x, with_row(1)) for x in (received("a", 1), r.Tick(id="t", now_ms=1))] == [None] * 2
