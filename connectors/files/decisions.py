@@ -14,11 +14,13 @@ from collections.abc import Iterable
 import msgspec
 
 from streams.reader import Follower
+from tables import records as r
 
 DECIDED = ("confirmed", "rejected", "expired")
 
 
 class _Units(msgspec.Struct):
+    sku: str
     quantity: int
 
 
@@ -48,6 +50,7 @@ class Decisions:
         self._undecided = set(wanted)
         self._wanted = frozenset(self._undecided)
         self._given_back: set[str] = set()
+        self._lines: dict[str, int] = {}  # order -> hash of the units it was decided with
 
     @property
     def undecided(self) -> int:
@@ -55,6 +58,14 @@ class Decisions:
 
     def is_decided(self, order_id: str) -> bool:
         return order_id not in self._undecided
+
+    def decided(self) -> set[str]:
+        """Orders of ours that are decided."""
+        return set(self._wanted - self._undecided)
+
+    def is_other(self, order: r.OrderPlaced) -> bool:
+        """Whether it was decided with other lines, or (of kits, or less than it asked for) may have been."""
+        return self._lines.get(order.order_id) != _hash(order.lines)
 
     def catch_up(self) -> None:
         """Read what is there already."""
@@ -77,6 +88,7 @@ class Decisions:
 
     def _note_decided(self, said: _Said) -> None:
         self._undecided.discard(said.order_id)
+        self._lines[said.order_id] = _hash(said.lines)
         self.statuses[said.status] += 1
         if said.status == "confirmed":
             self.confirmed.add(said.order_id)
@@ -88,3 +100,10 @@ class Decisions:
             self._given_back.add(said.id)
             self.cancellations[said.order_id] += 1
             self.units_given_back += sum(line.quantity for line in said.lines)
+
+
+def _hash(lines: Iterable[_Units | r.Line]) -> int:
+    units: Counter[str] = Counter()
+    for line in lines:  # of several locations
+        units[line.sku] += line.quantity
+    return hash(frozenset(units.items()))

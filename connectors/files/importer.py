@@ -1,9 +1,11 @@
 """Runs a planned import: stock first, then the orders in file order, until every order is decided.
 
-Reads: `reservations`, `stock-levels` for SKUs that are defined already, and `dead-letters` for what an earlier run put
-there. Writes: `warehouse`, `orders`, `dead-letters`. Guarantee: at least once with the same bytes under the same ids,
-so that running it again, after a crash or on purpose, changes nothing. Resume point: the log itself (`decisions`):
-orders that are decided are not sent again.
+Reads: `reservations`, `stock-levels` for SKUs that are defined already, `dead-letters` for what an earlier run put
+there, and both logs once some of its orders are decided (`earlier`). Writes: `warehouse`, `orders`, `dead-letters`.
+Guarantee: at least once with the same bytes under the same ids, so that running it again, after a crash or on purpose,
+changes nothing, and a longer file adds what is new in it. Resume point: the log itself (`decisions`): orders that are
+decided are not sent again, and receive nothing again. One that was decided with other lines is: the order agent then
+says `id_conflict`, because an order that grew is for somebody to edit.
 Back-pressure: at most 1,000 orders are undecided at one time, because units claimed by orders that are refused a
 moment later refuse others meanwhile.
 Stock comes first without waiting for it to be applied: every receipt is acknowledged before the first order is sent,
@@ -17,11 +19,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.file_order import with_row
-from connectors.files import speech
+from connectors.files import earlier, speech
 from connectors.files.decisions import Decisions
 from connectors.files.known_skus import known_skus
 from connectors.files.plan import Plan
@@ -45,13 +47,17 @@ class ImportStalled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of an import. `sent_orders`: of them, in this run; the others were decided before."""
+    """What became of an import. `sent_orders`: of them, in this run; the others were decided before, `otherwise` of
+    them perhaps with other lines. `units_received`: for this import, by an earlier run of it too.
+    """
 
     placed: int
     sent_orders: int
     statuses: dict[str, int]
     reasons: dict[str, int]
+    units_received: int
     units_given_back: int
+    otherwise: int
     seconds: float
 
 
@@ -62,11 +68,11 @@ def run_import(
     speed: float | None = None,
     stall_seconds: float = STALL_SECONDS,
     on_decided: Callable[[int], None] = lambda total: None,
-    on_levels: Callable[[int], None] = lambda records: None,
+    on_read: Callable[[int], None] = lambda records: None,
 ) -> Imported:
     """Import `plan`. `speed`: times the pace at which the orders came; None: as fast as they are decided.
 
-    `on_decided` is told how many orders are, `on_levels` of stock levels as they are read to see which SKUs are known.
+    `on_decided` is told how many orders are, `on_read` of records as they are read to see what is known.
     `ImportStalled`, `DeliveryFailed` and `ReadError` end it; run again, it goes on where the log ends.
     """
     require_open_logs(settings)
@@ -77,16 +83,27 @@ def run_import(
         decisions = Decisions(follower, wanted)
         decisions.catch_up()
         on_decided(len(wanted) - decisions.undecided)
-        _send_receipts(outlet, plan, known_skus(settings, plan.receipts, on_levels))
+        known = known_skus(settings, plan.receipts, on_read)
+        units, cancelled = plan.receipts, {}
+        received = sum(units.values())
+        if decided := decisions.decided():  # of an earlier run, or of a shorter file
+            before = earlier.received(settings, plan, on_read)
+            cancelled = earlier.cancelled(settings, plan, on_read)
+            left = plan.receipts_without({x for x in plan.invoices if speech.order_id(plan, x) in decided})
+            units = {sku: n for sku, n in left.items() if sku not in before}
+            received = sum(units.values()) + sum(before.values())
+        for record in speech.receipts(plan, known, units):
+            outlet.send(WAREHOUSE, record.sku.encode(), encode(record))
         _send_dead_letters(outlet, settings, plan)
         outlet.flush()
-        run = _Run(outlet, decisions, len(wanted), stall_seconds, on_decided)
+        run = _Run(outlet, decisions, cancelled, len(wanted), stall_seconds, on_decided)
         for event in _paced(speech.events(plan), speed, run):
             run.send(event.record, with_row(event.row))
         run.finish()
     return Imported(
         len(wanted), run.sent_orders, {name: decisions.statuses[name] for name in ("confirmed", "rejected", "expired")},
-        dict(decisions.reasons.most_common()), decisions.units_given_back, time.monotonic() - started,
+        dict(decisions.reasons.most_common()), received, decisions.units_given_back, run.otherwise,
+        time.monotonic() - started,
     )  # fmt: skip
 
 
@@ -97,13 +114,17 @@ class _Run:
         self,
         outlet: Outlet,
         decisions: Decisions,
+        cancelled: Mapping[str, str],
         orders: int,
         stall_seconds: float,
         on_decided: Callable[[int], None],
     ) -> None:
+        """`cancelled`: of an earlier import, cancellation -> the order it was said of."""
         self.sent_orders = 0
+        self.otherwise = 0
         self._outlet = outlet
         self._decisions = decisions
+        self._said = cancelled
         self._orders = orders
         self._stall_seconds = stall_seconds
         self._on_decided = on_decided
@@ -114,10 +135,14 @@ class _Run:
     def send(self, record: r.OrderPlaced | r.CancelRequested, headers: list[tuple[str, bytes]]) -> None:
         """Send it, when fewer than 1,000 orders are undecided; an order that is decided is not sent again."""
         if isinstance(record, r.CancelRequested):
+            if self._said.get(record.id, record.order_id) != record.order_id:
+                return  # more rows make another order the latest; the units came back to the one of then
             self._cancelled[record.order_id] += 1
-        else:
-            if self._decisions.is_decided(record.order_id):
+        elif self._decisions.is_decided(record.order_id):
+            if not self._decisions.is_other(record):
                 return
+            self.otherwise += 1
+        else:
             while len(self._open) >= UNDECIDED_MAX:
                 self.listen(POLL_SECONDS)
             if not self._open:
@@ -169,11 +194,6 @@ def _paced(events: Iterator[speech.Event], speed: float | None, run: _Run) -> It
             while (left := due - time.monotonic()) > 0:
                 run.listen(min(left, POLL_SECONDS))
         yield event
-
-
-def _send_receipts(outlet: Outlet, plan: Plan, known: set[str]) -> None:
-    for record in speech.receipts(plan, known):
-        outlet.send(WAREHOUSE, record.sku.encode(), encode(record))
 
 
 def _send_dead_letters(outlet: Outlet, settings: Settings, plan: Plan) -> None:

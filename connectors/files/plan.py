@@ -9,7 +9,7 @@ Does not belong here: records and their bytes (`speech`), sending (`importer`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
@@ -60,7 +60,9 @@ class DeadRow:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`import_id`: a hash of the canonical rows. `receipts`: units received per SKU, before the first order."""
+    """`import_id`: a hash of the canonical rows. `receipts`: units to receive per SKU, before the first order, where no
+    earlier import placed any.
+    """
 
     preset: Preset
     name: str
@@ -73,11 +75,20 @@ class Plan:
     cancels: list[PlannedCancel]
     unmatched: int
     dead: list[DeadRow]
+    stock_share: Fraction
     _lines: _Lines
 
     def orders(self) -> Iterator[PlannedOrder]:
         """The orders in file order, made a slice at a time."""
         return self._lines.orders()
+
+    def receipts_without(self, invoices: Collection[str]) -> dict[str, int]:
+        """Units to receive per SKU where the orders of these invoices have theirs already.
+
+        What both imports receive is what one of everything does, to the unit: the share of all less that of these.
+        """
+        theirs = self._lines.receipts(self.stock_share, invoices)
+        return {sku: units - theirs.get(sku, 0) for sku, units in self.receipts.items()}
 
 
 def plan_import(
@@ -104,7 +115,7 @@ def plan_import(
         classes={name: sifted.counts[n] for n, name in enumerate(CLASSES) if sifted.counts[n] or name != "unreadable"},
         import_id=hashed.hexdigest(), flavors=sifted.flavors, receipts=lines.receipts(stock_share),
         invoices=lines.placed_invoices(), cancels=cancels, unmatched=unmatched,
-        dead=_numbered((*sifted.dead, *lines.too_long())), _lines=lines,
+        dead=_numbered((*sifted.dead, *lines.too_long())), stock_share=stock_share, _lines=lines,
     )  # fmt: skip
 
 
@@ -173,6 +184,7 @@ class _Lines:
     rows: list[int]
     times: list[int | None]
     starts: list[int]  # one more than orders
+    order: pa.Array  # of each line
     skus: list[str]
     sku: pa.Array
     units: pa.Array
@@ -192,7 +204,8 @@ class _Lines:
         ends = pc.cumulative_sum(counts).to_pylist()
         return cls(
             _texts(table["invoice"]), orders["row_min"].to_pylist(), orders["time_first"].to_pylist(), [0, *ends],
-            _texts(table["sku"]), _whole(summed["sku"]), _whole(summed["quantity_sum"]), table,
+            _whole(summed["invoice"]), _texts(table["sku"]), _whole(summed["sku"]), _whole(summed["quantity_sum"]),
+            table,
         )  # fmt: skip
 
     def orders(self) -> Iterator[PlannedOrder]:
@@ -224,9 +237,16 @@ class _Lines:
             for n, placed in enumerate(self._is_placed()) if not placed
         ]  # fmt: skip
 
-    def receipts(self, share: Fraction) -> dict[str, int]:
-        """Units to receive per SKU: share of the units ordered, rounded up, in whole numbers throughout."""
-        totals = pa.table({"sku": self.sku, "units": self.units}).group_by("sku").aggregate([("units", "sum")])
+    def receipts(self, share: Fraction, invoices: Collection[str] | None = None) -> dict[str, int]:
+        """Units to receive per SKU: share of the units ordered, rounded up, in whole numbers throughout.
+
+        Of the orders that are placed, or those of `invoices` among them.
+        """
+        meant = self._is_placed()
+        if invoices is not None:
+            meant = [placed and invoice in invoices for placed, invoice in zip(meant, self.invoices, strict=True)]
+        lines = pa.table({"sku": self.sku, "units": self.units}).filter(pa.array(meant, pa.bool_()).take(self.order))
+        totals = lines.group_by("sku").aggregate([("units", "sum")])
         ordered = dict(zip(totals["sku"].to_pylist(), totals["units_sum"].to_pylist(), strict=True))
         received = {
             self.skus[n]: -(-units * share.numerator // share.denominator) for n, units in sorted(ordered.items())

@@ -9,11 +9,12 @@ Does not belong here: when anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import merge
 
+from connectors.files.cancellations import CancelledRow
 from connectors.files.plan import DeadRow, Plan, PlannedCancel, PlannedOrder
 from connectors.sequential import IMPORT_PREFIX
 from tables import records as r
@@ -33,21 +34,25 @@ class Event:
     record: r.OrderPlaced | r.CancelRequested
 
 
-def receipts(plan: Plan, known: Collection[str] = frozenset()) -> Iterator[r.SkuDefined | r.Received]:
+def receipts(
+    plan: Plan, known: Collection[str] = frozenset(), received: Mapping[str, int] | None = None
+) -> Iterator[r.SkuDefined | r.Received]:
     """What there is to sell: each SKU and the units that came in, before the first order.
 
     SKUs in `known` are not defined: a definition replaces the whole master, and a file of orders knows a name at most.
+    `received`: the units of each SKU; None: the share of all that the file orders.
     """
     name = plan.preset.name
     for sku, units in plan.receipts.items():
+        units = units if received is None else received.get(sku, 0)
         if sku not in known:
             flavor = plan.flavors.get(sku, "")
             content = blake2b(f"{sku}\n{flavor}".encode(), digest_size=6).hexdigest()
             yield r.SkuDefined(id=f"{IMPORT_PREFIX}{name}:{sku}:{content}", sku=sku, flavor=flavor)
         if units:
             yield r.Received(
-                id=f"{IMPORT_PREFIX}{name}:{sku}:received:{plan.import_id}", sku=sku, location=LOCATION,
-                quantity=units, lot=LOT, reference=f"import {plan.import_id}",
+                id=receipt_id(plan, sku), sku=sku, location=LOCATION, quantity=units, lot=LOT,
+                reference=f"import {plan.import_id}",
             )  # fmt: skip
 
 
@@ -60,6 +65,14 @@ def events(plan: Plan) -> Iterator[Event]:
 
 def order_id(plan: Plan, invoice: str) -> str:
     return f"{plan.preset.name}:{invoice}"
+
+
+def receipt_id(plan: Plan, sku: str) -> str:
+    return f"{IMPORT_PREFIX}{plan.preset.name}:{sku}:received:{plan.import_id}"
+
+
+def cancel_id(plan: Plan, cancel: CancelledRow) -> str:
+    return f"{plan.preset.name}:{cancel.invoice}:{cancel.sku}:{cancel.units}:{cancel.place}"
 
 
 def dead_letter(plan: Plan, dead: DeadRow) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
@@ -95,9 +108,8 @@ def _placed(plan: Plan, order: PlannedOrder) -> Event:
 def _cancelled(plan: Plan, planned: PlannedCancel) -> Event:
     cancel = planned.cancel
     record = r.CancelRequested(
-        id=f"{plan.preset.name}:{cancel.invoice}:{cancel.sku}:{cancel.units}:{cancel.place}",
-        order_id=order_id(plan, planned.invoice), reason="returned", lines=[r.CancelLine(cancel.sku, cancel.units)],
-        occurred_at=_occurred(cancel.time_ms),
+        id=cancel_id(plan, cancel), order_id=order_id(plan, planned.invoice), reason="returned",
+        lines=[r.CancelLine(cancel.sku, cancel.units)], occurred_at=_occurred(cancel.time_ms),
     )  # fmt: skip
     return Event(cancel.row, cancel.time_ms, record)
 

@@ -47,7 +47,7 @@ def orders(
     Parameters
     ----------
     file
-        The order file. The same file again, as CSV or as parquet, changes nothing.
+        The order file. The same file again, as CSV or as parquet, changes nothing; a longer one adds what is new in it.
     preset
         What the file looks like: online-retail or complete-journey.
     map
@@ -69,10 +69,10 @@ def orders(
             task = bar.add_task("reading rows", total=None)
             plan = plan_import(opened, known, map, share, on_rows=lambda n: bar.advance(task, n))
             bar.reset(task, description="orders decided", total=len(plan.invoices))
-            levels = bar.add_task("stock levels read", total=None, visible=False)
+            levels = bar.add_task("records read", total=None, visible=False)
             done = run_import(
                 settings, plan, speed=pace, on_decided=lambda total: bar.update(task, completed=total),
-                on_levels=lambda n: bar.update(levels, advance=n, visible=True),
+                on_read=lambda n: bar.update(levels, advance=n, visible=True),
             )  # fmt: skip
     except FileRefused as error:
         fail(str(error), REFUSED)
