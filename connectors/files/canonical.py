@@ -2,13 +2,15 @@
 
 Pure, by column. Codes are trimmed, upper-cased text (17850, 17850.0 and "17850.0 " are one code), quantities are whole
 numbers or nothing, times are milliseconds since 1970 in UTC or nothing (a time without a zone is taken as UTC; one with
-slashes as month/day/year). Does not belong here: which rows are orders.
+slashes as month/day/year, one with dots as day.month.year). What could mean two things is not read.
+Does not belong here: which rows are orders.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,30 +19,42 @@ DESCRIPTION_CHARACTERS_MAX = 500
 DESCRIPTION_COLUMN = "description"
 COLUMNS = ("invoice", "sku", "quantity", "time", "customer", DESCRIPTION_COLUMN)
 _WHOLE = r"^([+-]?[0-9]{1,15})(?:\.0*)?$"  # beyond 15 digits a float cell is not exact, and no quantity is that large
-_SLASHED = ("%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y")
+_TIME = re.compile(
+    r"(?:(?P<day>(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2}))"
+    r"|(?P<slashed>(?P<sm>\d{1,2})/(?P<sd>\d{1,2})/(?P<sy>\d{4}))"
+    r"|(?P<dotted>(?P<dd>\d{1,2})\.(?P<dm>\d{1,2})\.(?P<dy>\d{4})))"
+    r"(?:(?:T|,?\s+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?:\s*(?P<half>[AP])\.?M\.?)?(?:\s*(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<zh>\d{2}):?(?P<zm>\d{2})))?)?",
+    re.IGNORECASE | re.ASCII,
+)
+TIME_EXPECTED = (
+    "a time was expected: 2011-01-31 13:00, 2011-01-31T13:00:00.5+01:00, 1/31/2011 1:00 PM (the month first), "
+    "31.1.2011 13:00, or nothing"
+)
+_NO_TIME = ("", "nat", "nan", "null", "none", "na", "n/a", "0000-00-00", "0000-00-00 00:00:00")  # as tools write it
 
 
 def canonical(batch: pa.RecordBatch, columns: Mapping[str, str]) -> pa.RecordBatch:
     """The fields of `COLUMNS`; one that the file does not have is empty. `columns`: field -> column."""
-    rows = batch.num_rows
-
-    def cells(field: str) -> pa.Array:
-        if field not in columns:
-            return pa.nulls(rows, pa.string())
-        found = batch.column(columns[field])
-        return found.cast(found.type.value_type) if pa.types.is_dictionary(found.type) else found
-
     return pa.RecordBatch.from_arrays(
         [
-            codes(cells("invoice")),
-            codes(cells("sku")),
-            quantities(cells("quantity")),
-            times(cells("time")),
-            codes(cells("customer")),
-            descriptions(cells(DESCRIPTION_COLUMN)),
+            codes(cells(batch, columns, "invoice")),
+            codes(cells(batch, columns, "sku")),
+            quantities(cells(batch, columns, "quantity")),
+            times(cells(batch, columns, "time")),
+            codes(cells(batch, columns, "customer")),
+            descriptions(cells(batch, columns, DESCRIPTION_COLUMN)),
         ],
         names=list(COLUMNS),
     )
+
+
+def cells(batch: pa.RecordBatch, columns: Mapping[str, str], field: str) -> pa.Array:
+    """A field as it stands in the file."""
+    if field not in columns:
+        return pa.nulls(batch.num_rows, pa.string())
+    found = batch.column(columns[field])
+    return found.cast(found.type.value_type) if pa.types.is_dictionary(found.type) else found
 
 
 def codes(cells: pa.Array) -> pa.Array:
@@ -78,6 +92,14 @@ def times(cells: pa.Array) -> pa.Array:
     once = pc.dictionary_encode(cells.cast(pa.string()))  # times repeat over the lines of an order
     parsed = pa.array([_ms(text) for text in once.dictionary.to_pylist()], pa.int64())
     return parsed.take(once.indices)
+
+
+def unread_times(found: pa.Array, read: pa.Array) -> pa.Array:
+    """Where something is `found` that is no time: `times` has read nothing, and not because nothing was there."""
+    if read.null_count == 0:
+        return pc.is_null(read)
+    text = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(found.cast(pa.string()), "")))
+    return pc.and_(pc.is_null(read), pc.invert(pc.is_in(text, value_set=pa.array(_NO_TIME))))
 
 
 def with_told_times(rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -121,12 +143,35 @@ _TIME_MS_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(millisec
 
 def _parsed(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(text)
+        if len(text) <= 8 or not text.isdigit():  # a count of seconds, say, whatever ISO would make of it
+            return datetime.fromisoformat(text)
     except ValueError:
         pass
-    for shape in _SLASHED:
-        try:
-            return datetime.strptime(text, shape)
-        except ValueError:
-            continue
-    return None
+    found = _TIME.fullmatch(text)
+    try:
+        return _composed(found) if found else None
+    except ValueError:  # no such day, or no such hour
+        return None
+
+
+def is_day_first(text: str) -> bool:
+    """Whether the day can only stand before the month: then nobody knows what 3/1/2011 means beside it."""
+    found = _TIME.fullmatch(text.strip())
+    return bool(found and found["slashed"] and int(found["sm"]) > 12 >= int(found["sd"]))
+
+
+def _composed(found: re.Match[str]) -> datetime:
+    day = ("y", "m", "d") if found["day"] else ("sy", "sm", "sd") if found["slashed"] else ("dy", "dm", "dd")
+    hour = int(found["hour"] or 0)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"{hour} o'clock is in neither half of a day")
+        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
+    zone = None
+    if found["sign"]:
+        away = timedelta(hours=int(found["zh"]), minutes=int(found["zm"]))
+        zone = timezone(-away if found["sign"] == "-" else away)
+    return datetime(
+        *(int(found[name]) for name in day), hour, int(found["minute"] or 0), int(found["second"] or 0),
+        int((found["fraction"] or "").ljust(6, "0")[:6]), tzinfo=zone,
+    )  # fmt: skip

@@ -8,7 +8,8 @@ Does not belong here: what becomes of the rows of a class.
    `unreadable`.
 3. `impossible_quantity`: not a whole number of at least 1 (damaged goods written off as sales, coupons without goods).
 4. `unreadable`: no invoice, or one that no record may carry: there is no order to put the line in.
-5. `line`: anything else. Equal rows are lines like any other.
+5. `unreadable_time`: something stands where a time belongs, and is none. It comes after 2, too.
+6. `line`: anything else. Equal rows are lines like any other.
 """
 
 from __future__ import annotations
@@ -16,28 +17,39 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.files.canonical import TIME_EXPECTED
 from connectors.files.presets import Preset
 from tables.records import QUANTITY_MAX
 
-CLASSES = ("line", "not_a_product", "cancellation", "impossible_quantity", "unreadable")
-LINE, NOT_A_PRODUCT, CANCELLATION, IMPOSSIBLE_QUANTITY, UNREADABLE = range(len(CLASSES))
-DEAD = {
-    IMPOSSIBLE_QUANTITY: f"impossible_quantity: not a whole number from 1 to {QUANTITY_MAX}",
-    UNREADABLE: "unreadable: the invoice number is empty or longer than 64 characters",
-}
+CLASSES = ("line", "not_a_product", "cancellation", "impossible_quantity", "unreadable", "unreadable_time")
+LINE, NOT_A_PRODUCT, CANCELLATION, IMPOSSIBLE_QUANTITY, UNREADABLE, UNREADABLE_TIME = range(len(CLASSES))
+SHOWN_IF_ANY = ("unreadable", "unreadable_time")
 INVOICE_CHARACTERS_MAX = 64  # with the preset's name in front it must fit into an order id
+DEAD = {  # class -> the field it is about, what was expected there
+    IMPOSSIBLE_QUANTITY: ("quantity", f"a whole number from 1 to {QUANTITY_MAX} was expected"),
+    UNREADABLE: ("invoice", f"an invoice number of 1 to {INVOICE_CHARACTERS_MAX} characters was expected"),
+    UNREADABLE_TIME: ("time", TIME_EXPECTED),
+}
+FOUND_CHARACTERS_MAX = 100  # of a cell that is told
 
 
-def classify(rows: pa.RecordBatch, preset: Preset) -> pa.Array:
-    """The class of each canonical row, as an index into `CLASSES`."""
+def classify(rows: pa.RecordBatch, preset: Preset, unread_times: pa.Array) -> pa.Array:
+    """The class of each canonical row, as an index into `CLASSES`. `unread_times`: cells that are no time."""
     product = pc.match_substring_regex(rows["sku"], preset.product_pattern)
     invoice, quantity = rows["invoice"], rows["quantity"]
     possible = pc.fill_null(pc.and_(pc.greater(quantity, 0), pc.less_equal(quantity, QUANTITY_MAX)), False)
     length = pc.utf8_length(invoice)
     readable = pc.and_(pc.greater(length, 0), pc.less_equal(length, INVOICE_CHARACTERS_MAX))
-    found = pc.if_else(readable, LINE, UNREADABLE)
+    found = pc.if_else(readable, pc.if_else(unread_times, UNREADABLE_TIME, LINE), UNREADABLE)
     found = pc.if_else(possible, found, IMPOSSIBLE_QUANTITY)
     if preset.cancellation_prefix:
         cancels = pc.starts_with(invoice, preset.cancellation_prefix)
-        found = pc.if_else(cancels, pc.if_else(readable, CANCELLATION, UNREADABLE), found)
+        cancellation = pc.if_else(unread_times, UNREADABLE_TIME, CANCELLATION)
+        found = pc.if_else(cancels, pc.if_else(readable, cancellation, UNREADABLE), found)
     return pc.if_else(product, found, NOT_A_PRODUCT).cast(pa.int8())
+
+
+def reason(kind: int, row: int, column: str, found: str) -> str:
+    """Why a row is dead, for who looks at the file: `row` 1 is the first below the heads of the columns."""
+    _, expected = DEAD[kind]
+    return f"{CLASSES[kind]}: row {row + 1}, column {column}: {found[:FOUND_CHARACTERS_MAX]!r} stands where {expected}"

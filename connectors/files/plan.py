@@ -9,7 +9,7 @@ Does not belong here: records and their bytes (`speech`), sending (`importer`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
@@ -19,13 +19,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.files.cancellations import CancelledRow, match
-from connectors.files.canonical import canonical, fingerprint, with_told_times
-from connectors.files.dirt import CANCELLATION, CLASSES, DEAD, INVOICE_CHARACTERS_MAX, LINE, classify
+from connectors.files.canonical import canonical, cells, fingerprint, is_day_first, unread_times, with_told_times
+from connectors.files.dirt import (
+    CANCELLATION,
+    CLASSES,
+    DEAD,
+    FOUND_CHARACTERS_MAX,
+    INVOICE_CHARACTERS_MAX,
+    LINE,
+    SHOWN_IF_ANY,
+    UNREADABLE_TIME,
+    classify,
+    reason,
+)
 from connectors.files.presets import FileRefused, Preset, choose_columns
 from connectors.files.reading import OrderFile, refusing
 from tables.records import LINES_MAX, QUANTITY_MAX
 
 SLICE_ORDERS = 4_096  # orders whose lines are Python objects at one time
+DEAD_ROWS_MAX = 100_000  # each is an object and a dead letter: beyond it is the file that is not understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +113,19 @@ def plan_import(
     """Read `file` and plan its import. `on_rows` is told of rows as they are read; `FileRefused` if it cannot be."""
     columns = choose_columns(preset, file.columns, mapped)
     hashed = blake2b(preset.name.encode(), digest_size=6)
-    sifted = _Sifted(preset)
+    sifted = _Sifted(preset, columns)
     for batch in file.batches(list(dict.fromkeys(columns.values()))):
         with refusing(file.path):  # a column of lists, say
             rows = canonical(batch, columns)
+            unread = unread_times(cells(batch, columns, "time"), rows["time"])
         hashed.update(fingerprint(rows))
-        sifted.add(with_told_times(rows))
+        sifted.add(with_told_times(rows), unread, lambda field, batch=batch: cells(batch, columns, field))
         on_rows(rows.num_rows)
     lines = _Lines.grouped(sifted.lines())
     cancels, unmatched = _matched(sifted, lines)
     return Plan(
         preset=preset, name=file.path.name, rows=sifted.rows,
-        classes={name: sifted.counts[n] for n, name in enumerate(CLASSES) if sifted.counts[n] or name != "unreadable"},
+        classes={name: n for name, n in zip(CLASSES, sifted.counts, strict=True) if n or name not in SHOWN_IF_ANY},
         import_id=hashed.hexdigest(), flavors=sifted.flavors, receipts=lines.receipts(stock_share),
         invoices=lines.placed_invoices(), cancels=cancels, unmatched=unmatched,
         dead=_numbered((*sifted.dead, *lines.too_long())), stock_share=stock_share, _lines=lines,
@@ -122,20 +135,21 @@ def plan_import(
 class _Sifted:
     """Rows by class: lines as compact columns, cancellations and dead rows (few) as objects."""
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, columns: Mapping[str, str]) -> None:
         self.rows = 0
         self.counts = [0] * len(CLASSES)
         self.flavors: dict[str, str] = {}
         self.cancelled: list[CancelledRow] = []
         self.dead: list[DeadRow] = []
-        self._preset = preset
+        self._preset, self._columns = preset, columns
         self._places: Counter[tuple[str, str, int]] = Counter()  # equal rows of a cancelling invoice so far
         self._parts: list[pa.Table] = []
 
-    def add(self, rows: pa.RecordBatch) -> None:
-        kinds = classify(rows, self._preset)
-        for found in pc.value_counts(kinds).to_pylist():
-            self.counts[found["values"]] += found["counts"]
+    def add(self, rows: pa.RecordBatch, unread_times: pa.Array, found: Callable[[str], pa.Array]) -> None:
+        """Canonical rows. `unread_times`: which have a cell that is no time; `found`: a field as the file has it."""
+        kinds = classify(rows, self._preset, unread_times)
+        for kind in pc.value_counts(kinds).to_pylist():
+            self.counts[kind["values"]] += kind["counts"]
         numbered = rows.append_column("row", pa.array(range(self.rows, self.rows + rows.num_rows), pa.int32()))
         self.rows += rows.num_rows
         lines = numbered.filter(pc.equal(kinds, LINE))
@@ -145,8 +159,9 @@ class _Sifted:
             kept.append("customer")
             self._note_cancellations(numbered.filter(pc.equal(kinds, CANCELLATION)))
         self._parts.append(pa.table({name: _compact(lines[name]) for name in kept}))
-        for kind, reason in DEAD.items():
-            self._note_dead(numbered.filter(pc.equal(kinds, kind)), reason)
+        for kind, (field, _) in DEAD.items():
+            dead = pc.equal(kinds, kind)
+            self._note_dead(kind, numbered.filter(dead), found(field).filter(dead).cast(pa.string()))
 
     def lines(self) -> pa.Table:
         """All order lines; texts as dictionaries whose entries stand in order of appearance."""
@@ -169,11 +184,20 @@ class _Sifted:
                 CancelledRow(cell["row"], invoice, self._places[equal], cell["customer"], sku, units, cell["time"])
             )
 
-    def _note_dead(self, rows: pa.RecordBatch, reason: str) -> None:
-        for cell in rows.drop_columns("customer").to_pylist():
+    def _note_dead(self, kind: int, rows: pa.RecordBatch, found: pa.Array) -> None:
+        field, _ = DEAD[kind]
+        column = self._columns.get(field, field)
+        for cell, text in zip(rows.drop_columns("customer").to_pylist(), found.to_pylist(), strict=True):
             row = cell.pop("row")
             invoice = cell["invoice"] = cell["invoice"][:INVOICE_CHARACTERS_MAX]
-            self.dead.append(DeadRow(row, invoice, reason, cell))
+            if cell[field] is None:  # what cannot be read is told as it stands
+                cell[field] = (text or "")[:FOUND_CHARACTERS_MAX]
+            why = reason(kind, row, column, text or "")
+            if kind == UNREADABLE_TIME and is_day_first(text):
+                raise FileRefused(f"{why}; its day comes first, so 3/1/2011 would be taken for March: write 2011-01-31")
+            self.dead.append(DeadRow(row, invoice, why, cell))
+        if len(self.dead) > DEAD_ROWS_MAX:
+            raise FileRefused(f"more than {DEAD_ROWS_MAX:,} rows cannot be read, the first: {self.dead[0].reason}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from connectors.file_order import with_row
 from connectors.files import canonical, speech
+from connectors.files import plan as plan_module
 from connectors.files.plan import Plan, plan_import
 from connectors.files.presets import PRESETS, FileRefused
 from connectors.files.reading import CSV_BLOCK_BYTES, open_file
@@ -217,9 +218,7 @@ TIME_CELLS = ANY_TIME.map(str) | ANY_TIME.map(lambda at: at.isoformat()) | st.te
 
 
 @pytest.mark.parametrize("time", NO_TIMES)
-def test_a_time_of_no_year_that_a_record_can_say_is_left_out_as_one_that_cannot_be_read(
-    tmp_path: Path, time: str
-) -> None:
+def test_a_time_of_no_year_that_a_record_can_say_is_left_out(tmp_path: Path, time: str) -> None:
     rows = [sale(name, "85123A", n, InvoiceDate=time) for name, n in (("1", 6), ("C2", -6), ("3", 1))]
     rows.append(sale("3", "71053", 1, InvoiceDate="2011-01-03 12:00:00"))
     csv.write_csv(pa.Table.from_pylist(rows), tmp_path / "a.csv")
@@ -260,8 +259,10 @@ def test_every_time_that_a_row_may_have_gives_records_that_can_be_read(texts: li
             })  # fmt: skip
             path = Path(folder) / "a.parquet"
             parquet.write_table(table, path)
-            found = list(speech.events(planned(path)))
-            assert len(found) == len(names)
+            plan = planned(path)
+            found = list(speech.events(plan))
+            assert len(found) + len(plan.dead) == len(names)
+            assert cells is as_text or not plan.dead
             assert not [x for e in found for x in ORDER_LOG.items(encode(e.record)) if isinstance(x, Unreadable)]
 
 
@@ -421,10 +422,69 @@ def test_a_quantity_that_is_no_whole_number_is_none(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["2011-01-03T12:00:00Z", "2011-01-03 12:00", "2011-01-03 12:00:00.000000000", "1/3/2011 12:00",
-     "2011-01-03T13:00:00+01:00"],
+     "2011-01-03T13:00:00+01:00", "1/3/2011 12:00 PM", "01/03/2011 12:00:00.0009 p.m.", "1/3/2011  12:00:00pm",
+     "1/3/2011, 12:00:00 PM", "2011-01-03 12:00 PM", "2011/1/3 12:00", "2011-1-3 12:00:00,000", "3.1.2011 12:00",
+     "2011-01-03 13:00:00 +0100", "2011-01-03 12:00:00 UTC", "1/3/2011 7:00 AM -05:00", " 1/3/2011 12:00Z "],
 )  # fmt: skip
 def test_times_in_every_usual_shape_are_one_time(text: str) -> None:
     assert canonical.times(pa.array([text, "soon"])).to_pylist() == [1_294_056_000_000, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1/3/2011 12:05 AM", "2011-01-03T00:05:00.000Z"), ("1/3/2011 1:05:07.25 PM", "2011-01-03T13:05:07.250Z"),
+     ("20110103", "2011-01-03T00:00:00.000Z"), ("2011-01-03T23:00:00.5-02:00", "2011-01-04T01:00:00.500Z")],
+)  # fmt: skip
+def test_halves_of_days_fractions_and_offsets_are_kept(tmp_path: Path, text: str, expected: str) -> None:
+    csv.write_csv(pa.Table.from_pylist([sale("1", "85123A", 1, InvoiceDate=text)]), tmp_path / "a.csv")
+    assert [order.occurred_at for order in orders(planned(tmp_path / "a.csv"))] == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["soon", "13:00 PM", "1/3/2011 13:00 PM", "1/3/2011 0:30 AM", "1/3/11 9:00", "2011-01-03 12:00 EST", "2011-02-30",
+     "2/30/2011", "1294056000", "1294051213000", "1/3/2011 24:00", "32/13/2011", "2011-01-03T12:00:00+99:00"],
+)  # fmt: skip
+def test_what_could_be_another_time_or_none_is_a_dead_letter_that_says_where_and_what_was_expected(
+    tmp_path: Path, text: str
+) -> None:
+    rows = [sale("1", "85123A", 6, InvoiceDate="1/3/2011 9:00")]
+    rows += [sale(name, "85123A", units, InvoiceDate=text) for name, units in (("1", 4), ("C2", -6))]
+    csv.write_csv(pa.Table.from_pylist(rows), tmp_path / "a.csv")
+    plan = planned(tmp_path / "a.csv")
+    assert plan.classes == {
+        "line": 1, "not_a_product": 0, "cancellation": 0, "impossible_quantity": 0, "unreadable_time": 2,
+    }  # fmt: skip
+    assert [(dead.row, dead.content["time"]) for dead in plan.dead] == [(1, text), (2, text)]
+    assert plan.dead[0].reason.startswith(f"unreadable_time: row 2, column InvoiceDate: {text!r} stands where a time")
+    assert sum(line.quantity for order in orders(plan) for line in order.lines) == 6
+    assert plan.receipts == {"85123A": 5}
+
+
+@pytest.mark.parametrize("text", ["", " ", "NaT", "NULL", "n/a", "0000-00-00 00:00:00"])
+def test_what_tools_write_for_no_time_is_none(tmp_path: Path, text: str) -> None:
+    csv.write_csv(pa.Table.from_pylist([sale("1", "85123A", 6, InvoiceDate=text)]), tmp_path / "a.csv")
+    plan = planned(tmp_path / "a.csv")
+    assert (plan.dead, [order.occurred_at for order in orders(plan)]) == ([], [None])
+
+
+def test_a_file_whose_days_come_first_is_refused_because_half_of_them_would_be_other_days(tmp_path: Path) -> None:
+    rows = [sale(str(n), "85123A", 6, InvoiceDate=f"{n}/1/2011 9:00") for n in (3, 13)]
+    csv.write_csv(pa.Table.from_pylist(rows), tmp_path / "a.csv")
+    with pytest.raises(FileRefused, match=r"row 2, column InvoiceDate: '13/1/2011 9:00' .*: write 2011-01-31"):
+        planned(tmp_path / "a.csv")
+
+
+def test_a_file_that_is_not_understood_is_refused_before_each_row_is_a_dead_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "DEAD_ROWS_MAX", 3)
+    rows = [sale(str(n), "85123A", 6, InvoiceDate="Monday" if n else "") for n in range(5)]
+    csv.write_csv(pa.Table.from_pylist(rows[:4]), tmp_path / "a.csv")
+    assert len(planned(tmp_path / "a.csv").dead) == 3
+    csv.write_csv(pa.Table.from_pylist(rows), tmp_path / "a.csv")
+    with pytest.raises(FileRefused, match=r"more than 3 rows cannot be read, the first: unreadable_time: row 2, "):
+        planned(tmp_path / "a.csv")
 
 
 # -- what the person at the terminal is told ---------------------------------------------------------------------------
