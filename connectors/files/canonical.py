@@ -18,7 +18,10 @@ import pyarrow.compute as pc
 DESCRIPTION_CHARACTERS_MAX = 500
 DESCRIPTION_COLUMN = "description"
 COLUMNS = ("invoice", "sku", "quantity", "time", "customer", DESCRIPTION_COLUMN)
-_WHOLE = r"^([+-]?[0-9]{1,15})(?:\.0*)?$"  # beyond 15 digits a float cell is not exact, and no quantity is that large
+# Beyond 15 digits a float cell is not exact, and no quantity is that large. Three noughts behind a dot or a comma are
+# decimals to some, thousands to others.
+_WHOLE = r"^([+-]?[0-9]{1,15})(?:\.|[.,](?:0{1,2}|0{4,}))?$"
+_NOBODY = ("NAN", "NULL", "NONE", "NA", "N/A")  # what tools write into an empty cell
 _TIME = re.compile(
     r"(?:(?P<day>(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2}))"
     r"|(?P<slashed>(?P<sm>\d{1,2})/(?P<sd>\d{1,2})/(?P<sy>\d{4}))"
@@ -38,11 +41,11 @@ def canonical(batch: pa.RecordBatch, columns: Mapping[str, str]) -> pa.RecordBat
     """The fields of `COLUMNS`; one that the file does not have is empty. `columns`: field -> column."""
     return pa.RecordBatch.from_arrays(
         [
-            codes(cells(batch, columns, "invoice")),
+            filled(codes(cells(batch, columns, "invoice"))),
             codes(cells(batch, columns, "sku")),
             quantities(cells(batch, columns, "quantity")),
             times(cells(batch, columns, "time")),
-            codes(cells(batch, columns, "customer")),
+            filled(codes(cells(batch, columns, "customer"))),
             descriptions(cells(batch, columns, DESCRIPTION_COLUMN)),
         ],
         names=list(COLUMNS),
@@ -59,6 +62,8 @@ def cells(batch: pa.RecordBatch, columns: Mapping[str, str], field: str) -> pa.A
 
 def codes(cells: pa.Array) -> pa.Array:
     """Identifiers as text, never missing: an empty cell is the empty text."""
+    if pa.types.is_integer(cells.type):  # as they are: nothing to trim
+        return pc.fill_null(cells.cast(pa.string()), "")
     if pa.types.is_floating(cells.type):  # integers with gaps, as some writers store them
         whole = pc.and_(pc.equal(pc.round(cells), cells), pc.less(pc.abs(cells), 1e15))
         as_integer = pc.if_else(whole, cells, None).cast(pa.int64()).cast(pa.string())
@@ -68,17 +73,24 @@ def codes(cells: pa.Array) -> pa.Array:
     return pc.fill_null(text, "")
 
 
+def filled(codes: pa.Array) -> pa.Array:
+    """Codes, empty where a tool wrote that there is none: those rows are not one customer's, nor one order."""
+    return pc.if_else(pc.is_in(codes, value_set=pa.array(_NOBODY)), "", codes)
+
+
 def quantities(cells: pa.Array) -> pa.Array:
     """Whole numbers; what is none is missing."""
     kind = cells.type
     if pa.types.is_integer(kind):
         return cells.cast(pa.int64(), safe=False)  # what 64 bits cannot hold turns negative: impossible all the same
+    if pa.types.is_decimal(kind):
+        cells, kind = cells.cast(pa.float64()), pa.float64()
     if pa.types.is_floating(kind):
         whole = pc.and_(pc.equal(pc.round(cells), cells), pc.less(pc.abs(cells), 1e15))
         return pc.if_else(whole, cells, None).cast(pa.int64())
     text = pc.utf8_trim_whitespace(cells.cast(pa.string()))
     whole = pc.match_substring_regex(text, _WHOLE)
-    digits = pc.replace_substring_regex(text, r"^\+|\.0*$", "")
+    digits = pc.replace_substring_regex(text, r"^\+|[.,]0*$", "")
     return pc.if_else(whole, digits, None).cast(pa.int64())
 
 

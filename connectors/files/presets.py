@@ -80,4 +80,7 @@ def choose_columns(preset: Preset, found: Sequence[str], mapped: Iterable[str] =
             f"the file has no column {wanted}; it has: {', '.join(found)}. "
             f"Name the right one with --map COLUMN={missing[0]}"
         )
-    return {field: column for field, column in columns.items() if column in found}
+    used = {field: column for field, column in columns.items() if column in found}
+    if twice := [column for column in used.values() if found.count(column) > 1]:
+        raise FileRefused(f"the file has more than one column {twice[0]}: give each a name of its own")
+    return used

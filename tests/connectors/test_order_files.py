@@ -6,6 +6,7 @@ import math
 import os
 import zipfile
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +32,7 @@ from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable, encode
 NOON = datetime(2011, 1, 3, 12)
 
 
-def sale(invoice: str, code: str, quantity: int, customer: int | None = 17850, **more: Any) -> dict[str, Any]:
+def sale(invoice: str, code: str, quantity: Any, customer: Any = 17850, **more: Any) -> dict[str, Any]:
     """A row of an online-retail file."""
     row = {
         "InvoiceNo": invoice, "StockCode": code, "Description": "JERKY", "Quantity": quantity,
@@ -396,6 +397,30 @@ def test_a_csv_in_the_western_code_page_is_read_like_one_in_utf_8(tmp_path: Path
     assert said(planned(tmp_path / "utf8.csv")) == said(planned(tmp_path / "western.csv"))
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_csv_of_any_spreadsheet_says_the_same(tmp_path: Path, delimiter: str, encoding: str, end: str) -> None:
+    lines = ['InvoiceNo|StockCode|"Description; or, name"|Quantity', '1|85123A|"CAFÉ; big, black"|"1,0"', "2|71053||2"]
+    mapped = ["Description; or, name=description"]
+    (tmp_path / "plain.csv").write_text("\n".join(lines).replace("|", ","), encoding="utf-8")
+    text = end.join(lines).replace("|", delimiter)
+    (tmp_path / "other.csv").write_text(text, encoding=encoding, newline="")
+    other = planned(tmp_path / "other.csv", mapped=mapped)
+    assert said(other) == said(planned(tmp_path / "plain.csv", mapped=mapped))
+    assert (len(said(other)), other.flavors) == (6, {"85123A": "CAFÉ; big, black"})
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_of_two_columns_of_one_name_none_is_taken(tmp_path: Path, ending: str) -> None:
+    cells = [pa.array(["1"]), pa.array(["85123A"]), pa.array(["1"]), pa.array(["2"])]
+    table = pa.Table.from_arrays(cells, names=["InvoiceNo", "StockCode", "Quantity", "Quantity"])
+    path = tmp_path / f"a.{ending}"
+    (csv.write_csv if ending == "csv" else parquet.write_table)(table, path)
+    with pytest.raises(FileRefused, match="more than one column Quantity"):
+        planned(path)
+
+
 def test_how_the_file_was_cut_into_batches_does_not_show(tmp_path: Path) -> None:
     rows = pa.Table.from_pylist([sale(str(n // 3), f"{10_000 + n % 7}", 1 + n % 5) for n in range(1_000)])
     parquet.write_table(rows, tmp_path / "one.parquet")
@@ -414,9 +439,58 @@ def test_quantities_mean_the_same_as_integers_floats_and_text(numbers: list[int 
     assert canonical.quantities(pa.array([None if n is None else f"{n}.0" for n in numbers])).to_pylist() == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "1.5", "1e3", "99999999999999999999", "--1"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "1.5", "1,5", "1e3", "99999999999999999999", "--1", "1 000", "1.000.000", "1,000,000", "1.000,0"],
+)
 def test_a_quantity_that_is_no_whole_number_is_none(text: str) -> None:
     assert canonical.quantities(pa.array([text])).to_pylist() == [None]
+
+
+@pytest.mark.parametrize("text", ["1.000", "1,000", "-12.000"])
+def test_a_quantity_that_is_one_to_some_and_a_thousand_to_others_is_none(text: str) -> None:
+    assert canonical.quantities(pa.array([text])).to_pylist() == [None]
+
+
+@pytest.mark.parametrize("text", ["6", "6.", "6.0", "6,0", "6,00", "6.0000", "+6,0", " 6.0 ", "6.00\u00a0"])
+def test_a_whole_number_may_be_written_with_decimals_of_either_kind(text: str) -> None:
+    assert canonical.quantities(pa.array([text])).to_pylist() == [6]
+
+
+def test_decimals_of_a_parquet_file_have_a_scale_and_leave_no_doubt() -> None:
+    cells = pa.array([Decimal("6.000"), Decimal("1000.000"), Decimal("1.500"), None], pa.decimal128(12, 3))
+    assert canonical.quantities(cells).to_pylist() == [6, 1000, None, None]
+
+
+def test_a_cancellation_of_no_number_of_units_is_a_dead_letter_as_any_other_row(written: Any) -> None:
+    for path in written([sale("1", "85123A", "9"), sale("C2", "85123A", "-2,5"), sale("C3", "85123A", "0")]):
+        plan = planned(path)
+        assert (plan.classes["cancellation"], plan.classes["impossible_quantity"], plan.unmatched) == (1, 1, 1)
+        assert "row 2, column Quantity: '-2,5' stands where" in plan.dead[0].reason
+
+
+@pytest.mark.parametrize("invoice", ["3.11984E+10", "3.1e+10", "4E+15"])
+def test_an_invoice_that_a_spreadsheet_rounded_is_no_order_of_many_others_rows(written: Any, invoice: str) -> None:
+    for path in written([sale("1", "85123A", 6), sale(invoice, "85123A", 6), sale(invoice, "71053", 6)]):
+        plan = planned(path)
+        assert (plan.invoices, plan.classes["unreadable"]) == (["1"], 2)
+        assert f"row 2, column InvoiceNo: {invoice!r} stands where an invoice number" in plan.dead[0].reason
+
+
+@pytest.mark.parametrize("nobody", ["", "NA", "nan", "NULL"])
+def test_what_tools_write_into_an_empty_cell_is_neither_a_customer_nor_an_order(written: Any, nobody: str) -> None:
+    """All of them were one customer: what one gave back came back to another's order."""
+    rows = [sale("1", "85123A", 5, customer=nobody), sale("C2", "85123A", -5, customer=nobody),
+            sale(nobody, "85123A", 1, customer=nobody)]  # fmt: skip
+    for path in written(rows):
+        plan = planned(path)
+        assert (plan.unmatched, plan.invoices, plan.classes["unreadable"]) == (1, ["1"], 1)
+
+
+@pytest.mark.parametrize("invoice", ["00123", "112-1 2", "#1001", "DE 0042/1"])
+def test_ids_keep_their_leading_noughts_and_inner_spaces(written: Any, invoice: str) -> None:
+    for path in written([sale(f" {invoice} ", "85123A", 1)]):
+        assert planned(path).invoices == [invoice]
 
 
 @pytest.mark.parametrize(
