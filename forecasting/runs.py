@@ -96,6 +96,12 @@ class Forecaster:
         else:
             self.plans.take(record)
 
+    def take_run(self, run: str) -> None:
+        """A run that has been: the numbers of its day go on behind it."""
+        day, _, number = run.rpartition(".")
+        if day and number.isdigit():
+            self._numbers[day] = max(self._numbers.get(day, 0), int(number))
+
     @property
     def closed_day(self) -> int | None:
         """The last closed day, by demand's own dates; `None` before the first record."""
@@ -302,9 +308,7 @@ class Forecaster:
 
         The newest of a key, which comes last, counts until something is said since.
         """
-        day, _, number = record.run.rpartition(".")
-        if day and number.isdigit():
-            self._numbers[day] = max(self._numbers.get(day, 0), int(number))
+        self.take_run(record.run)
         key = (record.sku, record.location)
         if key not in self._said:
             self._advice[key] = advice_of(record)

@@ -1,9 +1,10 @@
 """A shift: the time during which our partitions stay the same. Records in, runs when they are due, words out.
 
 Reads `demand` from its intake, and beside it `stock-levels`, `reorders`, `forecast-alerts` of the same partitions and
-all of `planning`, each from the beginning. Publishes what the forecaster says. Guarantees: nothing is scored before all
-that was there at the begin is read; a run that was broken off is not resumed, and what was sent of it is valid as it
-is; a record that cannot be read is a dead letter, acknowledged before it is noted as reported.
+all of `planning`, each from the beginning; of `forecasts` the last run. Publishes what the forecaster says. Guarantees:
+nothing is scored before all that was there at the begin is read; a run that was broken off is not resumed, and what was
+sent of it is valid as it is; a record that cannot be read is a dead letter, acknowledged before it is noted as
+reported.
 Does not belong here: figures (`runs`), records (`words`), which partitions (`intake`), when to train (`learning`),
 bytes (`publish`).
 """
@@ -24,7 +25,7 @@ from forecasting.policy import Terms
 from forecasting.publish import Publisher, now
 from forecasting.reported import Reported
 from forecasting.runs import Forecaster, Watch
-from forecasting.sources import BESIDE, PLANS, holds_nothing
+from forecasting.sources import BESIDE, PLANS, holds_nothing, last_runs
 from forecasting.words import alert_record, forecast_record, read, reorder_record
 from streams.reader import Follower, Place, bounds, is_contiguous
 from streams.settings import Settings
@@ -93,6 +94,8 @@ class Shift:
             self._reporting.expect_broker()
 
         try:
+            for run in last_runs(self._settings, self._intake.owned, watch):
+                self._forecaster.take_run(run)
             while True:
                 watch()
                 for message in self._arrived():

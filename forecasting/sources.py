@@ -1,20 +1,20 @@
 """What a forecaster reads: which topics, whether they are there, and whether anything is left in one.
 
-Reads metadata, and records only to see that there are any. Writes nothing. Guarantees: `wait_for_topics` ends with an
-answer, with `NotThere`, or when it is asked to stop. Does not belong here: what records mean, who has which
-partition.
+Reads metadata, and records only to see that there are any, or which run spoke last. Writes nothing. Guarantees:
+`wait_for_topics` ends with an answer, with `NotThere`, or when it is asked to stop. Does not belong here: what records
+mean, who has which partition.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Event
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.reader import Follower, Place
+from streams.reader import Follower, Place, bounds, is_contiguous
 from streams.settings import Settings, client_config
 from streams.topics import DEMAND, FORECAST_ALERTS, FORECASTS, PLANNING, REORDERS, STOCK_LEVELS
 
@@ -54,6 +54,30 @@ def wait_for_topics(settings: Settings, stop: Event) -> int:
     if len(set(counts.values())) > 1:
         raise NotThere(f"these topics must have the same number of partitions: {counts}")
     return counts[shared[0]]
+
+
+def last_runs(settings: Settings, partitions: Collection[int], watch: Callable[[], None]) -> list[str]:
+    """The run of the last record of each of these partitions of `forecasts`: a run may have given no advice at all.
+
+    It waits until it knows, or `watch` ends it: a run of a number that was given before would overwrite that run.
+    """
+    found: list[str] = []
+    ends = {
+        (FORECASTS.name, p): high for p, (low, high) in bounds(settings, FORECASTS.name, sorted(partitions)).items()
+        if high > low
+    }  # fmt: skip
+    if not ends:
+        return found
+    starts = {place: high - 1 for place, high in ends.items()}
+    follower = Follower(settings, starts, {FORECASTS.name: is_contiguous(settings, FORECASTS.name)})
+    try:
+        while any(follower.positions()[place] < end for place, end in ends.items()):
+            watch()
+            keys = [message.key() or b"" for message in follower.poll(0.1)]
+            found += [key.decode(errors="replace").rpartition("|")[2] for key in keys]
+    finally:
+        follower.close()
+    return found
 
 
 def holds_nothing(settings: Settings, place: Place, start: int, end: int, watch: Callable[[], None]) -> bool:
