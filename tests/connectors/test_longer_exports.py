@@ -164,7 +164,10 @@ def test_each_import_receives_its_share_of_what_is_new_in_it_and_together_that_o
     one = shop("one")
     one.bring(["1,85123A,1,1/1/2011 9:00,7"])
     one.bring(["1,85123A,1,1/1/2011 9:00,7", "2,85123A,4,1/1/2011 9:00,7", "3,71053,1,1/1/2011 9:00,7"])
-    one.bring(["3,71053,1,1/1/2011 9:00,7", "4,71053,9,1/1/2011 9:00,7"])
+    for _ in range(2):
+        account = one.bring(["3,71053,1,1/1/2011 9:00,7", "4,71053,9,1/1/2011 9:00,7"])
+        assert (account["orders"]["rejected"], account["units_received"]) == (1, 7)
+        assert account["orders_decided_otherwise"] == 0, "what was refused was refused with these lines"
     assert sorted((x.sku, x.quantity) for x in one.sent(Received)) == [
         ("71053", 1), ("71053", 7), ("85123A", 1), ("85123A", 3),
     ]  # fmt: skip
