@@ -40,9 +40,12 @@ def _alert(row: OrderRow, kind: str, at: At, log: PartitionRow) -> Send:
 
 def settled(row: OrderRow | None, record: r.ReservationOverdue, at: At, log: PartitionRow) -> list[Send]:
     """Once more, to a partition that still holds units of the attempt: what was decided about them. Nothing while the
-    attempt is undecided."""
+    attempt is undecided; nor where the order has gone on since, as one reads that after a crash: what it said when it
+    came first was of another state, and whoever still holds units asks anew."""
     owed = False
     if row is not None:
+        if row.at > at.place:
+            return []
         undecided = row.state in ("pending", "on_hold") and row.attempt == record.attempt
         if undecided or (row.edit is not None and row.edit.attempt == record.attempt):
             return []

@@ -119,6 +119,16 @@ def test_an_order_says_again_what_became_of_a_reservation(order_log: Any, state:
     assert overdue(order_log) == said
 
 
+def test_a_question_that_is_read_again_after_the_order_went_on_says_nothing_of_the_later_state(order_log: Any) -> None:
+    order_log.confirm()
+    assert overdue(order_log) == [r.Allocate]
+    asked = order_log.end
+    assert [type(x.record) for x in order_log.deliver(asked).sends] == [r.Allocate]
+    order_log.tell(r.CancelRequested)
+    assert order_log.deliver(asked).sends == []
+    assert overdue(order_log) == [r.Release]
+
+
 def test_units_of_an_earlier_attempt_or_of_no_order_are_released(order_log: Any) -> None:
     assert overdue(order_log) == [r.Release]
     order_log.confirm()
