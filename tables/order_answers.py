@@ -15,7 +15,7 @@ from tables.order_cancels import give_back_named
 from tables.order_kits import whole_kits
 from tables.order_placing import ask_later
 from tables.order_sourcing import NO_COMMON_PLACE, after_moves, as_told, fewer_shipments, shipments
-from tables.order_states import add, deadline, decide, move
+from tables.order_states import add, deadline, decide, move, open_checks
 from tables.outcome import At
 from tables.rows import Cover, Entry, OrderLine, OrderRow, PartitionRow, RefusedLine
 
@@ -100,7 +100,7 @@ def grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
     """Everything is reserved: confirmed, unless a payment or a check is missing."""
     if row.check_failed or row.payment in UNPAID:
         return decide(row, "refuse", UNPAID.get(row.payment, "check_failed"), row.granted, at)
-    if row.payment in PAID and not row.checks:
+    if row.payment in PAID and not open_checks(row):
         waiting = row.waiting
         row = decide(row, "grant", "", row.granted, at)
         if waiting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tables import records as r
 from tables.codec import instant
 from tables.order_progress import STEPS, at_location, held, in_hands, owed_lines
-from tables.order_states import LOST, OWED
+from tables.order_states import LOST, OWED, open_checks
 from tables.outcome import version_of
 from tables.rows import Fulfilment, OrderLine, OrderRow, PartitionRow
 
@@ -26,7 +26,7 @@ def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
     return r.OrderStatus(
         id=f"{row.order_id}:{row.at}", time=instant(row.entries[-1].ms) if row.entries else "", order_id=row.order_id,
         channel=row.channel, status=_state(row, places), reason=row.reason, payment=row.payment,
-        payment_wanted=payment_wanted(row), policy=row.policy, sourcing=row.sourcing, checks=list(row.checks),
+        payment_wanted=payment_wanted(row), policy=row.policy, sourcing=row.sourcing, checks=list(open_checks(row)),
         lines=[_line(row, x, picked.get(n, 0)) for n, x in enumerate(row.lines)],
         fulfilments=[
             r.FulfilmentStatus(x.location, x.state, list(x.cartons), [n for n, _ in x.tracking], _parcels(x))

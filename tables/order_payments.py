@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tables import records as r
 from tables.order_answers import grant_or_wait
-from tables.order_states import TRANSITIONS, UNDECIDED, deadline, late, move
+from tables.order_states import TRANSITIONS, UNDECIDED, check_closed, checks_opened, deadline, late, move, open_checks
 from tables.outcome import At
 from tables.rows import OrderRow, PartitionRow
 
@@ -72,13 +72,15 @@ def refunded(row: OrderRow, record: r.PaymentRefunded, at: At, log: PartitionRow
 def check_opened(row: OrderRow, record: r.CheckOpened, at: At, log: PartitionRow) -> OrderRow:
     if row.state not in UNDECIDED:
         return late(row, f"check_opened {record.check}")
-    return row if record.check in row.checks else replace(row, checks=(*row.checks, record.check))
+    return replace(row, checks=checks_opened(row, [record.check]))
 
 
 def check_passed(row: OrderRow, record: r.CheckPassed, at: At, log: PartitionRow) -> OrderRow:
-    if record.check not in row.checks:
+    # Where it is not open yet, the word that opens it may still be under way.
+    awaits_it = row.state in UNDECIDED and log.logic_version >= 3
+    if record.check not in open_checks(row) and not awaits_it:
         return late(row, f"check_passed {record.check}")
-    return _looked_at(replace(row, checks=tuple(x for x in row.checks if x != record.check)), at, log)
+    return _looked_at(replace(row, checks=check_closed(row, record.check)), at, log)
 
 
 def check_failed(row: OrderRow, record: r.CheckFailed, at: At, log: PartitionRow) -> OrderRow:

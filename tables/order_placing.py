@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tables import records as r
 from tables.codec import digest, utc
 from tables.murmur2 import murmur2, partition_of_sku
-from tables.order_states import TRANSITIONS, deadline, decide, whole
+from tables.order_states import TRANSITIONS, checks_opened, deadline, decide, whole
 from tables.outcome import At, View
 from tables.rows import (
     ChannelRow,
@@ -51,7 +51,7 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
         row, state=TRANSITIONS[row.state, "place"], channel=record.channel, digest=content,
         payment=_payment(row.payment, record.payment),
         payment_seconds=record.payment_seconds or log.limits.payment_seconds,
-        checks=tuple(dict.fromkeys((*row.checks, *record.checks))), occurred_at=utc(record.occurred_at),
+        checks=checks_opened(row, record.checks), occurred_at=utc(record.occurred_at),
         policy=record.policy or (rules.policy if rules else "all_or_nothing"),
         locations=tuple(dict.fromkeys(record.locations)) or (rules.locations if rules else ()),
         kits=tuple(kits.values()), exchange_of=record.exchange_of or "",

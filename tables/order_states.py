@@ -6,6 +6,8 @@ Does not belong here: what a record means (`orders` names who handles it), what 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from tables import records as r
@@ -66,6 +68,39 @@ def late(row: OrderRow, event: str) -> OrderRow:
 
 def noted(row: OrderRow, text: str) -> OrderRow:
     return replace(row, late=(*row.late, text))
+
+
+def open_checks(row: OrderRow) -> tuple[str, ...]:
+    """The checks that this order waits for."""
+    return _parted(row.checks)[0]
+
+
+def checks_opened(row: OrderRow, told: Iterable[str]) -> tuple[str, ...]:
+    """The row's checks with these opened too; one that was passed already has been waited for."""
+    waits, passed = _parted(row.checks)
+    told = dict.fromkeys(told)
+    waits = tuple(dict.fromkeys((*waits, *(x for x in told if x not in passed))))
+    return _joined(waits, tuple(x for x in passed if x not in told))
+
+
+def check_closed(row: OrderRow, check: str) -> tuple[str, ...]:
+    """The row's checks without this one; if it is not open yet, with the note that it was passed."""
+    waits, passed = _parted(row.checks)
+    if check in waits:
+        return _joined(tuple(x for x in waits if x != check), passed)
+    return _joined(waits, tuple(dict.fromkeys((*passed, check))))
+
+
+def _parted(checks: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(open, passed before they were opened)"""
+    if "" not in checks:
+        return checks, ()
+    n = checks.index("")
+    return checks[:n], checks[n + 1 :]
+
+
+def _joined(waits: tuple[str, ...], passed: tuple[str, ...]) -> tuple[str, ...]:
+    return (*waits, "", *passed) if passed else waits
 
 
 def deadline(log: PartitionRow, seconds: int, at: At) -> int:

@@ -117,9 +117,9 @@ class Order:
     __slots__ = (
         "ahead", "alone", "at", "attempt", "awaited", "boxed", "cancelled_early", "channel", "check_failed", "checks",
         "could", "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id",
-        "kits", "later", "lines", "lines_told", "locations", "moving", "partition", "payment", "payment_seconds",
-        "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state", "trimmed",
-        "turns", "waiting", "wanted", "whole",
+        "kits", "later", "lines", "lines_told", "locations", "moving", "partition", "passed", "payment",
+        "payment_seconds", "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state",
+        "trimmed", "turns", "waiting", "wanted", "whole",
     )  # fmt: skip
 
     def __init__(self, partition: int, order_id: str) -> None:
@@ -130,6 +130,7 @@ class Order:
         self.cancelled_early = self.check_failed = self.deleted = False
         self.forget_ms = 0  # state time from which it counts as never there
         self.checks: list[str] = []
+        self.passed: list[str] = []  # checks that nobody had opened by then
         self.wanted: dict[str, int] = {}  # units per SKU, kits exploded
         self.alone: dict[str, int] = {}  # of them, units that are in no kit
         self.kits: Kits = {}  # as they were asked for
@@ -171,6 +172,12 @@ class Order:
         if self.state not in OWED:
             return {}
         return {(x.attempt, x.sku): None for x in self.lines if x.open > 0 and x.attempt}
+
+    def open_check(self, check: str) -> None:
+        if check in self.passed:
+            self.passed.remove(check)
+        elif check not in self.checks:
+            self.checks.append(check)
 
     def reset_lines(self) -> None:
         """One line per SKU, nowhere: nothing is granted (any more)."""

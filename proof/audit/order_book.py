@@ -110,7 +110,8 @@ class OrderBook:
         elif order.payment == "none":
             order.payment = record.payment
         order.payment_seconds = record.payment_seconds or log.limits.payment_seconds
-        order.checks += [x for x in dict.fromkeys(record.checks) if x not in order.checks]
+        for check in dict.fromkeys(record.checks):
+            order.open_check(check)
         self._explode(order, record, log)
         order.state = "pending"
         if len(order.wanted) > r.LINES_MAX:

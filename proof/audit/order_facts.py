@@ -104,12 +104,14 @@ def wanted_payment(order: Order) -> str:
 def checked(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
     kind = type(record)
     if kind is r.CheckOpened:
-        if order.state in OPEN and record.check not in order.checks:
-            order.checks.append(record.check)
+        if order.state in OPEN:
+            order.open_check(record.check)
     elif kind is r.CheckPassed:
         if record.check in order.checks:
             order.checks.remove(record.check)
             _go_on(order, place, ms, log)
+        elif order.state in OPEN and log.logic >= 3 and record.check not in order.passed:
+            order.passed.append(record.check)
     elif order.state in OPEN:
         order.check_failed = True
         _go_on(order, place, ms, log)

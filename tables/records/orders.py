@@ -120,6 +120,8 @@ class CheckOpened(Record, tag="check_opened"):
 
 
 class CheckPassed(Record, tag="check_passed"):
+    """The order waits no longer for this check; the word that opens it may come later."""
+
     order_id: Short
     check: Short
 

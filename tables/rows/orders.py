@@ -130,7 +130,7 @@ class OrderRow(Row):
     channel: str
     payment: str  # none, pending, authorized, captured, failed, partially_refunded, refunded, voided
     payment_seconds: int
-    checks: tuple[str, ...]
+    checks: tuple[str, ...]  # open ones; then, behind "", those that were passed before they were opened
     check_failed: bool
     occurred_at: str
     digest: bytes

@@ -2,7 +2,7 @@
 
 `golden/v1.jsonl` holds both logs of one small shop, a line per record as the broker has it, with its time.
 `golden/v1.json` holds what must come of them: a hash of the rows and one of all that was said, per partition.
-`v2` begins with rules 1, and goes on with rules 2 from its middle.
+`v2` begins with rules 1, and goes on with rules 2 from its middle; `v3` so with rules 3.
 A golden log is never written again: a difference is an error, or a new logic version that brings a log of its own.
 To write the first one of the newest version: SMOKEHOUSE_WRITE_GOLDEN=1 pytest tests/tables/test_golden.py
 """
@@ -204,6 +204,18 @@ class Shop:
             id=f"{order_id}:short", order_id=order_id, lines=[r.ShippedLine("E", 2)], final=True
         ))  # fmt: skip
 
+    def passed_early(self) -> None:
+        """Checks of an order that are passed before it comes with one of them, and before the other is opened."""
+        self.orders += 1
+        order_id = f"early{self.orders}"
+        for check in ("fraud", "address"):
+            self.tell(r.CheckPassed(id=f"{order_id}:{check}", order_id=order_id, check=check))
+        self.tell(r.OrderPlaced(
+            id=order_id, order_id=order_id, channel="web", lines=[r.Line("C", 1)], locations=["W1"], checks=["fraud"],
+        ))  # fmt: skip
+        self.tell(r.CheckOpened(id=f"{order_id}:opened", order_id=order_id, check="address"))
+        self.tell(r.PaymentCaptured(id=f"{order_id}:paid", order_id=order_id))
+
     def happen(self) -> None:
         roll = self.chance.random()
         if roll < 0.3:
@@ -232,6 +244,8 @@ def a_day_in_the_shop(seed: int = 21) -> list[dict[str, Any]]:
             shop.rush()
         if n == 350:
             shop.everywhere(r.LogicVersionSet(id="logic:2", version=log_rules.LOGIC_VERSION))
+        if n == 400:
+            shop.passed_early()
         if n == 45:
             shop.moved()
         if n == 80:

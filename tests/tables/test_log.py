@@ -67,10 +67,11 @@ def test_the_rules_never_go_back() -> None:
 
 
 def test_newer_rules_that_this_worker_knows_hold_from_their_place_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_rules, "LOGIC_VERSION", 3)
-    record = r.LogicVersionSet(id="v", version=3)
+    newer = log_rules.LOGIC_VERSION + 1
+    monkeypatch.setattr(log_rules, "LOGIC_VERSION", newer)
+    record = r.LogicVersionSet(id="v", version=newer)
     outcome = log_rules.logic_version_set(record, At(place_of(1), T0), FRESH)
-    after = replace(FRESH, at=place_of(1), logic_version=3)
+    after = replace(FRESH, at=place_of(1), logic_version=newer)
     assert outcome.rows == {PARTITION_KEY: after}
     assert log_rules.logic_version_set(record, At(place_of(1), T0), after) == Outcome()
 

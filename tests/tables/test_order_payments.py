@@ -83,6 +83,67 @@ def test_a_check_opened_while_undecided_holds_the_order(order_log: Any) -> None:
     assert order_log.order().state == "on_hold"
 
 
+PASSED, OPENED = r.CheckPassed(id="p", order_id="o1", check="fraud"), r.CheckOpened(id="c", order_id="o1", check="fraud")
+
+
+@pytest.mark.parametrize("told", [[PASSED, OPENED], [OPENED, PASSED]])
+@pytest.mark.parametrize("when", ["before it is placed", "before the answers", "on hold"])
+def test_a_check_holds_no_order_once_it_is_passed_whichever_word_comes_first(
+    order_log: Any, told: list[Any], when: str
+) -> None:
+    if when == "before it is placed":
+        for fact in told:
+            order_log.append(fact)
+    asked = order_log.place(payment="pending")
+    if when == "before the answers":
+        for fact in told:
+            order_log.append(fact)
+    order_log.grant(asked)
+    if when == "on hold":
+        for fact in told:
+            order_log.append(fact)
+    assert (order_log.order().state, order_log.order().checks, order_log.order().late) == ("on_hold", (), ())
+    order_log.tell(CAPTURED)
+    assert order_log.decisions() == ["confirmed"]
+
+
+def test_a_check_that_was_passed_before_the_order_came_with_it_does_not_hold_the_order(order_log: Any) -> None:
+    order_log.append(PASSED)
+    order_log.confirm(checks=["address", "fraud", "fraud"])
+    assert (order_log.order().checks, order_log.document().checks) == (("address",), ["address"])
+    order_log.tell(r.CheckPassed, "p2", check="address")
+    assert order_log.decisions() == ["confirmed"]
+
+
+def test_a_check_that_was_passed_early_is_not_shown_and_waits_only_for_its_own_opening(order_log: Any) -> None:
+    order_log.place(payment="pending", checks=["address"])
+    for n in range(2):
+        order_log.tell(r.CheckPassed, f"early{n}", check="fraud")
+    order_log.tell(r.CheckPassed, "vip", check="vip")
+    assert order_log.document().checks == ["address"]
+    order_log.tell(r.CheckOpened, "other", check="credit")
+    order_log.tell(r.CheckOpened, "first", check="fraud")
+    assert order_log.document().checks == ["address", "credit"]
+    order_log.tell(r.CheckOpened, "again", check="fraud")
+    assert order_log.document().checks == ["address", "credit", "fraud"]
+    order_log.tell(r.CheckOpened, "vips", check="vip")
+    assert order_log.order().checks == ("address", "credit", "fraud")
+
+
+def test_by_rules_2_a_check_that_was_passed_before_it_was_opened_is_noted_alone(order_log: Any) -> None:
+    order_log.state = replace(order_log.state, logic_version=2)
+    order_log.append(PASSED)
+    order_log.confirm(checks=["fraud"])
+    row = order_log.order()
+    assert (row.state, row.checks, row.late) == ("on_hold", ("fraud",), ("check_passed fraud while unplaced",))
+
+
+def test_a_check_that_was_passed_after_the_decision_is_noted_alone(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.append(PASSED)
+    assert (order_log.order().checks, order_log.order().late) == ((), ("check_passed fraud while confirmed",))
+
+
 def test_a_payment_after_the_order_expired_is_noted_raises_an_alert_and_decides_nothing(order_log: Any) -> None:
     order_log.confirm(payment="pending", payment_seconds=60)
     order_log.pass_time(120)
