@@ -76,11 +76,11 @@ def open_checks(row: OrderRow) -> tuple[str, ...]:
 
 
 def checks_opened(row: OrderRow, told: Iterable[str]) -> tuple[str, ...]:
-    """The row's checks with these opened too; one that was passed already has been waited for."""
+    """The row's checks with these opened too; one that was passed before holds nothing, once."""
     waits, passed = _parted(row.checks)
-    told = dict.fromkeys(told)
-    waits = tuple(dict.fromkeys((*waits, *(x for x in told if x not in passed))))
-    return _joined(waits, tuple(x for x in passed if x not in told))
+    opened = dict.fromkeys(told)
+    waits = tuple(dict.fromkeys((*waits, *(x for x in opened if x not in passed))))
+    return _joined(waits, tuple(x for x in passed if x not in opened))
 
 
 def check_closed(row: OrderRow, check: str) -> tuple[str, ...]:

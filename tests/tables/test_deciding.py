@@ -155,6 +155,7 @@ PRECEDENCE = [
     ("A", 6, False, "closed", ["W9"], "channel_not_allowed"),
     ("SHOP-ONLY", 6, False, "picky", ["W9"], "channel_not_allowed"),
     ("A", 6, False, "picky", ["W9"], "location_not_allowed"),
+    ("A", r.QUANTITY_MAX, False, "picky", ["W1"], "insufficient"),
     ("A", 6, False, "picky", ["W1"], "insufficient"),
     ("A", 3, False, "picky", ["W1"], "contended"),
     ("A", 2, False, "picky", ["W1"], "shelf_life"),
