@@ -1,6 +1,7 @@
 """Shows: a drill, then a real recall of one lot that customers have, opened and closed again.
 
-Pure: which lot is chosen from published levels when it is due: of a best seller, the one that is being sold. Does not
+Pure: which lot is chosen from published levels when it is due: of those of best sellers that are being sold the one
+with most units left (the last units may be gone before the recall is heard of, and then it shows nothing). Does not
 belong here: what a recall does (the pipeline).
 """
 
@@ -33,14 +34,14 @@ def _recall(demo: Demo, name: str, due: float, lasts: float) -> Errand:
 
 
 def _open(world: World, name: str, lasts: float) -> Iterator[Action | Errand]:
-    demo, dice = world.demo, world.dice(name)
+    demo = world.demo
     mock = name == "drill"
     oldest = [found for sku in _BEST_SELLERS if (found := _oldest(world, sku))]
     if not oldest:
         if not world.closing:
             yield _recall(demo, name, world.now + demo.soon(LOOK_AGAIN_SECONDS), lasts)
         return
-    lot, sku = dice.choice(oldest)
+    _, lot, sku = max(oldest)
     yield everywhere(world.now, WAREHOUSE, r.RecallOpened(
         id=f"{demo.run}:{name}:opened", lot=lot, skus=[sku], mock=mock,
         reason="quarterly drill" if mock else "a customer found a piece of film",
@@ -50,9 +51,9 @@ def _open(world: World, name: str, lasts: float) -> Iterator[Action | Errand]:
     ))  # fmt: skip
 
 
-def _oldest(world: World, sku: str) -> tuple[str, str] | None:
-    """(lot, SKU): what goes out first of those that have not gone."""
+def _oldest(world: World, sku: str) -> tuple[int, str, str] | None:
+    """(units, lot, SKU): what goes out first of those that have not gone."""
     place = world.place(sku, COUNTER)
     lots = [x for x in place.lots if x.status == "approved" and x.on_hand] if place else []
     first = min(lots, key=lambda x: (x.best_before or "9999", x.lot), default=None)
-    return (first.lot, sku) if first else None
+    return (first.on_hand, first.lot, sku) if first else None

@@ -262,6 +262,19 @@ def test_a_drill_and_a_recall_freeze_a_lot_that_is_there_and_end(people: World) 
         assert closed.due_seconds > opened.due_seconds
 
 
+@pytest.mark.parametrize(("most", "few"), [(SKU, OTHER), (OTHER, SKU)])
+def test_a_recall_is_of_the_lot_with_most_units_left_of_those_that_are_being_sold(
+    people: World, most: str, few: str
+) -> None:
+    people.learn_level(level(few, 2, AUSTIN=[replace(LOT, lot="LAST", on_hand=2)]))
+    later = replace(LOT, lot="NEXT", best_before="2099-01-01", on_hand=90)
+    people.learn_level(level(most, 2, AUSTIN=[later, replace(LOT, lot="SOLD", on_hand=40)]))
+    for errand in recalls.planned(DEMO):
+        opened, _ = errand.do(people)
+        assert isinstance(opened, Action)
+        assert (opened.record.lot, opened.record.skus) == ("SOLD", [most])
+
+
 def test_without_a_lot_a_recall_waits_unless_the_day_is_over() -> None:
     empty = World(DEMO)
     drill = next(iter(recalls.planned(DEMO)))
