@@ -13,8 +13,9 @@ from tables.outcome import ORDERS, At, InvariantBroken, NewerLogic, Outcome, Sen
 from tables.rows import PARTITION_KEY, PartitionRow
 
 # The newest rules this code knows. Since 2 a deadline counts from the broker's stamp (`order_states`), and a partial
-# refund tells that the money was taken; since 3 a check may be passed before it is opened (`order_payments`).
-LOGIC_VERSION = 3
+# refund tells that the money was taken; since 3 a check may be passed before it is opened (`order_payments`); since 4
+# what is told of an order's goods waits for its decision (`order_early`).
+LOGIC_VERSION = 4
 TICK_MS_MAX = 60_000
 DUE_MAX = 100  # orders one tick may wake; the rest follow by `tick_continued`
 

@@ -12,6 +12,7 @@ from tables import order_edits
 from tables import records as r
 from tables.murmur2 import partition_of_sku
 from tables.order_cancels import give_back_named
+from tables.order_early import has_left
 from tables.order_kits import whole_kits
 from tables.order_placing import ask_later
 from tables.order_sourcing import NO_COMMON_PLACE, after_moves, as_told, fewer_shipments, shipments
@@ -97,22 +98,27 @@ def _settle(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
 
 
 def grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
-    """Everything is reserved: confirmed, unless a payment or a check is missing."""
+    """Everything is reserved: confirmed, unless a payment or a check is missing. A parcel that left tells of both."""
     if row.check_failed or row.payment in UNPAID:
         return decide(row, "refuse", UNPAID.get(row.payment, "check_failed"), row.granted, at)
-    if row.payment in PAID and not open_checks(row):
-        waiting = row.waiting
-        row = decide(row, "grant", "", row.granted, at)
-        if waiting:
-            row = replace(row, waiting=())
-            for cancel in waiting:
-                row = give_back_named(row, cancel.reason, cancel.lines, at)
-        return row
+    if (row.payment in PAID and not open_checks(row)) or has_left(row):
+        return granted(row, at)
     if row.state == "on_hold":
         return row
     seconds = row.payment_seconds if row.payment == "pending" else log.limits.check_seconds
     row = add(move(row, "wait"), Entry(at.place, "hold", at.ms, row.attempt, row.granted))
     return replace(row, deadline_ms=deadline(log, seconds, at))
+
+
+def granted(row: OrderRow, at: At) -> OrderRow:
+    """Confirmed, and what was cancelled of it meanwhile is given back."""
+    waiting = row.waiting
+    row = decide(row, "grant", "", row.granted, at)
+    if waiting:
+        row = replace(row, waiting=())
+        for cancel in waiting:
+            row = give_back_named(row, cancel.reason, cancel.lines, at)
+    return row
 
 
 def moved(row: OrderRow, record: r.MoveAnswered, at: At, log: PartitionRow) -> OrderRow | str:

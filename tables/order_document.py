@@ -24,8 +24,8 @@ def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
     places = _places(row) if row.state in _GRANTED else []
     picked = _picked(row) if row.state in OWED else {}
     return r.OrderStatus(
-        id=f"{row.order_id}:{row.at}", time=instant(row.entries[-1].ms) if row.entries else "", order_id=row.order_id,
-        channel=row.channel, status=_state(row, places), reason=row.reason, payment=row.payment,
+        id=f"{row.order_id}:{row.at}", time=_time(row), order_id=row.order_id, channel=row.channel,
+        status=_state(row, places), reason=row.reason, payment=row.payment,
         payment_wanted=payment_wanted(row), policy=row.policy, sourcing=row.sourcing, checks=list(open_checks(row)),
         lines=[_line(row, x, picked.get(n, 0)) for n, x in enumerate(row.lines)],
         fulfilments=[
@@ -37,6 +37,11 @@ def status(row: OrderRow, log: PartitionRow) -> r.OrderStatus:
         attempt=row.attempt, occurred_at=row.occurred_at, decided_at=instant(row.decided_ms) if row.decided_ms else "",
         late=list(row.late), version=version_of(log.log_id, row.at),
     )  # fmt: skip
+
+
+def _time(row: OrderRow) -> str:
+    """Of the last thing said. What was told before the decision and waited for it is older, and stands behind it."""
+    return instant(max(row.entries[-1].ms, row.decided_ms)) if row.entries else ""
 
 
 def payment_wanted(row: OrderRow) -> str:

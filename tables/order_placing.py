@@ -54,7 +54,7 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
         checks=checks_opened(row, record.checks), occurred_at=utc(record.occurred_at),
         policy=record.policy or (rules.policy if rules else "all_or_nothing"),
         locations=tuple(dict.fromkeys(record.locations)) or (rules.locations if rules else ()),
-        kits=tuple(kits.values()), exchange_of=record.exchange_of or "",
+        kits=tuple(kits.values()), exchange_of=record.exchange_of or "", deadline_ms=0,
         lines=tuple([OrderLine(sku, bounded(n), "", 0, 0, 0, 0, "", 0) for sku, n in summed.items()]),
     )  # fmt: skip
     if row.reason == "cancelled":  # its cancellation came first

@@ -61,6 +61,11 @@ def settled(row: OrderRow | None, record: r.ReservationOverdue, at: At, log: Par
     return [Send(WAREHOUSE, record.partition, None, command)]
 
 
+def _nothing(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
+    """What waits is said by what becomes of it."""
+    return []
+
+
 def _later(row: OrderRow, entry: Entry, number: int, log: PartitionRow) -> list[Send]:
     record = r.AskAgain(
         id=f"{row.order_id}:{entry.attempt}:again:{entry.hops}", time=instant(entry.ms), order_id=row.order_id,
@@ -116,5 +121,5 @@ def _decision(row: OrderRow, entry: Entry, decision_id: str, lines: list[r.Decid
 _SAY = {
     "ask": commands.ask, "give_back": commands.give_back, "later": _later, "hold": commands.hold, "decide": _decide,
     "cancel": _cancel, "ship": commands.ship, "move": commands.move, "pick": commands.pick, "trim": commands.trim,
-    "edit": _edit, "back": commands.back, "return": commands.returned,
+    "edit": _edit, "back": commands.back, "return": commands.returned, "early": _nothing,
 }  # fmt: skip

@@ -3,8 +3,8 @@
 Reads and gives the order's row; everything it says is derived from the row's entries (`order_speech`), so that a record
 delivered again says the same again. Facts are never refused: one that comes too late is noted (`late`), and changes
 nothing else. The rules stand by topic: `order_states` (the table), `order_placing`, `order_answers`, `order_payments`,
-`order_cancels`, `order_edits`, `order_fulfilment`, `order_shipping`, `order_returns`. Does not belong here: stock,
-other orders, what the entries turn into.
+`order_cancels`, `order_edits`, `order_fulfilment`, `order_shipping`, `order_returns`; what comes before the decision
+and waits for it in `order_early`. Does not belong here: stock, other orders, what the entries turn into.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from tables import (
     order_answers,
+    order_early,
     order_edits,
     order_fulfilment,
     order_payments,
@@ -29,7 +30,7 @@ from tables.order_cancels import cancelled
 from tables.order_placing import HOPS_BITS_MAX, PLACED_OTHERWISE
 from tables.order_progress import closed_out
 from tables.order_speech import say, settled
-from tables.order_states import OWED, TRANSITIONS, asked, check_lines, decide
+from tables.order_states import OWED, TRANSITIONS, UNDECIDED, asked, check_lines, decide, noted
 from tables.outcome import At, Outcome, View
 from tables.pruning import DELETED, forget_at, is_forgotten
 from tables.rows import OrderRow, PartitionRow, SeenFact, order_key
@@ -62,17 +63,41 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             return Outcome(dead=after)
         if after is before:
             return Outcome()
-        if after.edits or after.edit is not None:
-            after = order_edits.follow_up(view, after, at, log)
-        if after.lines is not before.lines and after.state != "pending":  # until then nothing is given up or shipped
-            check_lines(after)
-            if before.policy == "backorder":
-                after = closed_out(before, after, at)
+        after = _followed(view, before, after, at, log)
+        if before.state in UNDECIDED:
+            after = _in_turn(view, after, at, log)
         owed = after.state in ("pending", "on_hold", *OWED) or bool(after.awaited)
         row = replace(after, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
     elif why := _was_dead(row, record, at):
         return Outcome(dead=why)
     return Outcome(rows={key: row}, sends=say(row, at, log))
+
+
+def _followed(view: View, before: OrderRow, after: OrderRow, at: At, log: PartitionRow) -> OrderRow:
+    """`after` with what follows from one record: edits go on, what nobody is owed any more is given back."""
+    if after.edits or after.edit is not None:
+        after = order_edits.follow_up(view, after, at, log)
+    if after.lines is not before.lines and after.state != "pending":  # until then nothing is given up or shipped
+        check_lines(after)
+        if before.policy == "backorder":
+            after = closed_out(before, after, at)
+    return after
+
+
+def _in_turn(view: View, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
+    """`row` with the facts applied that waited for its decision, or whose time to wait is over."""
+    if row.state in UNDECIDED and (row.state != "unplaced" or row.deadline_ms):
+        return row
+    row, facts = order_early.taken(row)
+    for record, ms in facts:
+        then = At(at.place, ms)
+        after = _GOODS[type(record)](row, record, then, log)
+        why = after if isinstance(after, str) else _too_many(row, after)
+        if why or isinstance(after, str):  # its record was taken; what is wrong with it shows only now
+            row = noted(row, f"{record.__struct_config__.tag} {record.id}: {why}")
+        else:
+            row = _followed(view, row, after, then, log)
+    return row
 
 
 def _was_dead(row: OrderRow, record: Any, at: At) -> str:
@@ -102,6 +127,8 @@ def _deadline_reached(row: OrderRow, record: r.DeadlineReached, at: At, log: Par
     would be later, and a note of a deadline that no longer was could end an order that was told otherwise."""
     if row.deadline_ms != record.deadline_ms:
         return row
+    if row.state == "unplaced":  # what waits for an order that never came waits no longer
+        return replace(row, deadline_ms=0)
     if row.state == "pending":
         return decide(row, "expire", "no_answer", asked(row), at)
     if row.state == "on_hold":
@@ -123,18 +150,45 @@ def _once(handle: Handler, *, bounded: bool = True) -> Handler:
         after = handle(row, record, at, log)
         if isinstance(after, str):
             return after
-        if bounded and after is not row and _lines_told(after) > max(_lines_told(row), LINES_TOLD_MAX):
-            return f"too_many_lines: facts of an order name at most {LINES_TOLD_MAX}"
+        if bounded and after is not row and (why := _too_many(row, after)):
+            return why
         return replace(after, seen=(*after.seen, SeenFact(record.id, content, at.place)))
 
     return once
+
+
+def _too_many(before: OrderRow, after: OrderRow) -> str:
+    if _lines_told(after) <= max(_lines_told(before), LINES_TOLD_MAX):
+        return ""
+    return f"too_many_lines: facts of an order name at most {LINES_TOLD_MAX}"
 
 
 def _lines_told(row: OrderRow) -> int:
     """Lines, numbers and notes that the row remembers beside the order's own."""
     named = (*row.entries, *row.waiting, *row.edits, *row.returns)
     numbers = sum(len(x.cartons) + len(x.tracking) for x in row.fulfilments)
-    return sum(len(x.lines) for x in named) + numbers + len(row.late)
+    return sum(len(x.lines) for x in named) + numbers + len(row.late) + order_early.lines_waiting(row)
+
+
+def _goods(row: OrderRow, record: Any, at: At, log: PartitionRow) -> OrderRow | str:
+    """Since rules 4 what is told of goods waits until the order is decided; of an order on hold a parcel decides."""
+    if row.state not in UNDECIDED or log.logic_version < 4:
+        return _GOODS[type(record)](row, record, at, log)
+    row = order_early.kept(row, record, at, log)
+    return order_answers.granted(row, at) if row.state == "on_hold" and order_early.has_left(row) else row
+
+
+_GOODS: dict[type, Handler] = {
+    r.OrderPicked: order_fulfilment.picked,
+    r.OrderPacked: order_fulfilment.packed,
+    r.OrderShipped: order_shipping.shipped,
+    r.TrackingUpdated: order_fulfilment.tracking_updated,
+    r.OrderDelivered: order_fulfilment.delivered,
+    r.OrderReturned: order_returns.returned,
+    r.ReturnAuthorized: order_returns.authorized,
+    r.ReturnReceived: order_returns.received,
+    r.ReturnInspected: order_returns.inspected,
+}
 
 
 _FACTS: dict[type, Handler] = {
@@ -148,15 +202,7 @@ _FACTS: dict[type, Handler] = {
     r.CheckOpened: _once(order_payments.check_opened),
     r.CheckPassed: _once(order_payments.check_passed),
     r.CheckFailed: _once(order_payments.check_failed),
-    r.OrderPicked: _once(order_fulfilment.picked),
-    r.OrderPacked: _once(order_fulfilment.packed),
-    r.OrderShipped: _once(order_shipping.shipped),
-    r.TrackingUpdated: _once(order_fulfilment.tracking_updated),
-    r.OrderDelivered: _once(order_fulfilment.delivered),
-    r.OrderReturned: _once(order_returns.returned),
-    r.ReturnAuthorized: _once(order_returns.authorized),
-    r.ReturnReceived: _once(order_returns.received),
-    r.ReturnInspected: _once(order_returns.inspected),
+    **dict.fromkeys(_GOODS, _once(_goods)),
     r.BackorderFilled: _once(order_fulfilment.filled, bounded=False),  # our own word: as many as there are fills
 }
 _HANDLE: dict[type, Handler] = {

@@ -111,15 +111,17 @@ class Edit:
 
 class Order:
     """`at`: place of the last record that changed it. `deadline`: negative counts from the first tick, 0 is none.
-    `turns`: of the log, until a contended order asks again; None: it does not wait for that. `said`: units its own
-    facts told stock: (what, SKU). `boxed`: units picked at (SKU, location) that are still there."""
+    `untimely`: (fact, ms) told of its
+    goods before the decision. `turns`: of the log, until a contended order asks again; None: it does not wait for that.
+    `said`: units its own facts told stock: (what, SKU). `boxed`: units picked at (SKU, location) that are still there.
+    """
 
     __slots__ = (
         "ahead", "alone", "at", "attempt", "awaited", "boxed", "cancelled_early", "channel", "check_failed", "checks",
         "could", "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id",
         "kits", "later", "lines", "lines_told", "locations", "moving", "partition", "passed", "payment",
         "payment_seconds", "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state",
-        "trimmed", "turns", "waiting", "wanted", "whole",
+        "trimmed", "turns", "untimely", "waiting", "wanted", "whole",
     )  # fmt: skip
 
     def __init__(self, partition: int, order_id: str) -> None:
@@ -143,6 +145,7 @@ class Order:
         self.refused: dict[str, r.Refusal] = {}  # by SKU, in the order they came
         self.could: dict[str, int] = {}
         self.waiting: list[tuple[str, Any]] = []  # cancellations of units, until it is decided
+        self.untimely: list[tuple[Any, int]] = []
         self.edits: list[Any] = []  # edits that wait for the one before, or for the decision
         self.edit: Edit | None = None
         self.trimmed: Counter[str] = Counter()  # units stock was told to give back that no line counts as cancelled
@@ -164,7 +167,7 @@ class Order:
     def let_go(self) -> None:
         """Of what nobody asks about once the order is forgotten."""
         self.lines, self.spoken = [], []
-        for held in (self.seen, self.said, self.boxed, self.fulfilments, self.returns):
+        for held in (self.untimely, self.seen, self.said, self.boxed, self.fulfilments, self.returns):
             held.clear()
 
     def owed(self) -> dict[tuple[int, str], None]:

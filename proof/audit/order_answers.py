@@ -210,28 +210,35 @@ def _put_moved(order: Order, record: r.MoveAnswered, log: LogState) -> None:
 
 
 def grant(order: Order, place: int, ms: int, log: LogState) -> None:
-    """Everything there will be is reserved: confirmed, unless a payment or a check is missing."""
+    """Everything there will be is reserved: confirmed, unless a payment or a check is missing; both were there if a
+    parcel left."""
     if order.payment in ("failed", "voided", "refunded"):
         decide(order, "rejected", f"payment_{order.payment}", place, ms)
     elif order.check_failed:
         decide(order, "rejected", "check_failed", place, ms)
-    elif order.payment in GOOD and not order.checks:
-        decide(order, "confirmed", "", place, ms)
-        waiting, order.waiting = order.waiting, []
-        for reason, lines in waiting:
-            give_back(order, reason, order.units(lines), place, ms)
-            order.fewer_kits(lines)
-        next_edit(order, place, ms, log)
+    elif (order.payment in GOOD and not order.checks) or any(type(x) is r.OrderShipped for x, _ in order.untimely):
+        confirm(order, place, ms, log)
     elif order.state == "pending":
         order.state = "on_hold"
         seconds = log.limits.check_seconds if order.payment in GOOD else order.payment_seconds
         order.deadline = log.deadline(seconds, ms)
 
 
+def confirm(order: Order, place: int, ms: int, log: LogState) -> None:
+    decide(order, "confirmed", "", place, ms)
+    waiting, order.waiting = order.waiting, []
+    for reason, lines in waiting:
+        give_back(order, reason, order.units(lines), place, ms)
+        order.fewer_kits(lines)
+    next_edit(order, place, ms, log)
+
+
 def deadline(order: Order, record: r.DeadlineReached, place: int, ms: int, log: LogState) -> bool:
     if order.deadline != record.deadline_ms or order.deadline == 0:
         return False
-    if order.state == "pending":
+    if order.state == "unplaced":
+        order.deadline = 0
+    elif order.state == "pending":
         decide(order, "expired", "no_answer", place, ms)
     elif order.state == "on_hold":
         reason = "check_deadline" if order.payment in GOOD else "payment_deadline"

@@ -10,8 +10,8 @@ from typing import Any
 
 from proof.audit.dead_letters import DeadLetters
 from proof.audit.intake import LogState
-from proof.audit.order import OWED, Change, Order, decide, spoke
-from proof.audit.order_answers import answered, ask, ask_again, deadline, move_answered
+from proof.audit.order import OPEN, OWED, Change, Order, decide, spoke
+from proof.audit.order_answers import answered, ask, ask_again, confirm, deadline, move_answered
 from proof.audit.order_edits import edited
 from proof.audit.order_facts import cancelled, checked, not_paid, paid, paid_back
 from proof.audit.order_parcels import delivered, filled, packed, picked, shipped, tracked
@@ -71,14 +71,19 @@ class OrderBook:
             near = _lines_told(order, record) > LINES_TOLD_MAX // 4
             if near and self._letters.is_said((ORDERS, log.number, place), "too_many_lines"):
                 return "too_many_lines"
-        owed = order.owed() if order.policy == "backorder" else {}
+        undecided = order.state in OPEN
         if kind is r.OrderPlaced:
             done: bool | str = self._placed(order, record, place, ms, log)
+        elif undecided and kind in _OF_GOODS and log.logic >= 4:
+            done = _wait(order, record, place, ms, log)
         else:
-            done = _DO[kind](order, record, place, ms, log)
+            done = _do(order, record, place, ms, log)
         if isinstance(done, str):
             return done
-        _end(order, owed)
+        if undecided and (order.state not in OPEN or (order.state == "unplaced" and not order.deadline)):
+            untimely, order.untimely = order.untimely, []
+            for fact, told_ms in untimely:
+                _do(order, fact, place, told_ms, log)  # what is wrong with it is noted, it is no dead letter any more
         if content:
             order.seen[record.id] = content
             order.lines_told = _lines_told(order, record)
@@ -160,6 +165,24 @@ def is_due(order: Order, log: LogState, late_ms: int = 0) -> bool:
     return order.deadline != 0 and log.state_ms > 0 and deadline + late_ms <= log.state_ms
 
 
+def _do(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool | str:
+    """What the record does to its order, as the order is now."""
+    owed = order.owed() if order.policy == "backorder" else {}
+    done: bool | str = _DO[type(record)](order, record, place, ms, log)
+    if not isinstance(done, str):
+        _end(order, owed)
+    return done
+
+
+def _wait(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
+    """The goods of an undecided order: a parcel shows that the hold is over, all else waits for the decision."""
+    order.untimely.append((record, ms))
+    order.deadline = order.deadline or log.deadline(log.limits.undecided_seconds, ms)
+    if order.state == "on_hold" and type(record) is r.OrderShipped:
+        confirm(order, place, ms, log)
+    return True
+
+
 def _end(order: Order, owed: dict[tuple[int, str], None]) -> None:
     """Of a SKU of which nothing is owed any more, stock gives back whatever it still holds: units may have left before
     their stock came."""
@@ -179,6 +202,11 @@ def _lines_told(order: Order, record: Any) -> int:
 
 # Known by the order itself, not by their ids.
 _CLOCKED = (r.OrderPlaced, r.ReserveAnswered, r.MoveAnswered, r.DeadlineReached, r.AskAgain)
+# What is told of goods: nothing before there is an order that owes them.
+_OF_GOODS = (
+    r.OrderPicked, r.OrderPacked, r.OrderShipped, r.TrackingUpdated, r.OrderDelivered, r.OrderReturned,
+    r.ReturnAuthorized, r.ReturnReceived, r.ReturnInspected,
+)  # fmt: skip
 # Each returns whether the order changed, or why the record is dead.
 _DO: dict[type, Any] = {
     r.ReserveAnswered: answered, r.MoveAnswered: move_answered, r.DeadlineReached: deadline, r.AskAgain: ask_again,

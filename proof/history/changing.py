@@ -11,6 +11,7 @@ from typing import Any
 
 from proof.history.account import Change, LotMoved
 from tables.order_document import status
+from tables.order_early import EARLY
 from tables.outcome import View
 from tables.rows import OrderRow, PartitionRow, TraceRow
 
@@ -125,7 +126,12 @@ def _waiting(waiting: tuple[Any, ...]) -> dict[str, Any]:
     return {"cancellations that wait": len(waiting)} if waiting else {}
 
 
+def _early(entries: tuple[Any, ...]) -> dict[str, Any]:
+    told = [x.status for x in entries if x.kind == EARLY and x.reason]
+    return {"waits for the decision": ", ".join(told)} if told else {}
+
+
 _PARTS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "lines": _lines, "floors": _floors, "shares": _shares, "fulfilments": _fulfilments, "returns": _returns,
-    "edit": _edit, "edits": _edits, "waiting": _waiting,
+    "edit": _edit, "edits": _edits, "waiting": _waiting, "entries": _early,
 }  # fmt: skip

@@ -52,7 +52,7 @@ class Entry(Struct, frozen=True, gc=False, array_like=True):
     """What the record at `at` made the order agent say: enough to say the same again, word for word."""
 
     at: int
-    kind: str  # ask, give_back, later, hold, decide, cancel, ship, move, pick, trim, edit, back, return
+    kind: str  # ask, give_back, later, hold, decide, cancel, ship, move, pick, trim, edit, back, return, early
     ms: int  # broker time of that record
     attempt: int
     partitions: tuple[int, ...] = ()

@@ -2,7 +2,7 @@
 
 `golden/v1.jsonl` holds both logs of one small shop, a line per record as the broker has it, with its time.
 `golden/v1.json` holds what must come of them: a hash of the rows and one of all that was said, per partition.
-`v2` begins with rules 1, and goes on with rules 2 from its middle; `v3` so with rules 3.
+`v2` begins with rules 1, and goes on with rules 2 from its middle; `v3` so with rules 3, `v4` with rules 4.
 A golden log is never written again: a difference is an error, or a new logic version that brings a log of its own.
 To write the first one of the newest version: SMOKEHOUSE_WRITE_GOLDEN=1 pytest tests/tables/test_golden.py
 """
@@ -216,6 +216,32 @@ class Shop:
         self.tell(r.CheckOpened(id=f"{order_id}:opened", order_id=order_id, check="address"))
         self.tell(r.PaymentCaptured(id=f"{order_id}:paid", order_id=order_id))
 
+    def shipped_early(self) -> None:
+        """Parcels of an order that waits for its payment, of two that come after them, of one that never comes."""
+        for sku in "CE":
+            self.ids += 1
+            self.tell(r.Received(id=f"f{self.ids}", sku=sku, location="W1", quantity=4, lot="L1"))
+        for name, placed in (("held", True), ("paid", False), ("asked", False), ("unknown", False)):
+            self.orders += 1
+            order_id = f"{name}{self.orders}"
+            order = r.OrderPlaced(
+                id=order_id, order_id=order_id, channel="web", lines=[r.Line("C", 1), r.Line("E", 1)],
+                locations=["W1"], payment="paid" if name == "paid" else "pending",
+            )  # fmt: skip
+            if placed:
+                self.tell(order)
+                while self.turn():
+                    pass
+            self.tell(r.OrderPicked(id=f"{order_id}:picked", order_id=order_id))
+            self.tell(r.OrderShipped(
+                id=f"{order_id}:left", order_id=order_id, lines=[r.ShippedLine("C", 1, "W1")], tracking="T1"
+            ))  # fmt: skip
+            self.tell(r.TrackingUpdated(
+                id=f"{order_id}:there", order_id=order_id, tracking="T1", status="delivered"
+            ))  # fmt: skip
+            if not placed and name != "unknown":
+                self.tell(order)
+
     def happen(self) -> None:
         roll = self.chance.random()
         if roll < 0.3:
@@ -246,6 +272,8 @@ def a_day_in_the_shop(seed: int = 21) -> list[dict[str, Any]]:
             shop.everywhere(r.LogicVersionSet(id="logic:2", version=log_rules.LOGIC_VERSION))
         if n == 400:
             shop.passed_early()
+        if n == 440:
+            shop.shipped_early()
         if n == 45:
             shop.moved()
         if n == 80:

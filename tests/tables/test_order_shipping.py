@@ -46,6 +46,8 @@ def test_a_truck_that_left_for_a_rejected_order_is_gone_all_the_same(order_log: 
 
 
 def test_a_shipment_from_nowhere_is_a_dead_letter_and_nothing_moves(order_log: Any) -> None:
+    order_log.place((A, 1), locations=[])
+    order_log.refuse(A)
     before = order_log.rows()
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1)])
     assert outcome.dead.startswith("unknown_location")
@@ -324,7 +326,7 @@ def test_what_was_told_while_an_order_waits_its_turns_is_not_forgotten_when_one_
             outcome = order_log.append(order_log.sent(outcome, r.AskAgain)[0])
     order_log.tell(r.OrderShipped)
     kinds = [x.kind for x in order_log.order().entries]
-    assert kinds[-2:] == ["later", "ship"]
+    assert kinds[-2:] == ["later", "early"]
     (note,) = order_log.sent(outcome, r.AskAgain)
     assert note.hops > 0
     (next_note,) = order_log.sent(order_log.append(note), r.AskAgain)

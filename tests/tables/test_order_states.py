@@ -19,6 +19,7 @@ STATES = sorted({state for state, _ in orders.TRANSITIONS} | set(orders.TRANSITI
 # Two stand by themselves: `back` is no record's but a final shipment's rest, `late_payment` is a payment that elsewhere
 # is in time.
 EVENTS = sorted({event for _, event in orders.TRANSITIONS} - {"back", "late_payment"})
+UNDECIDED = ("unplaced", "pending", "on_hold")
 FACTS = {
     "cancel": r.CancelRequested, "pick": r.OrderPicked, "pack": r.OrderPacked, "ship": r.OrderShipped,
     "deliver": r.OrderDelivered, "return": r.OrderReturned,
@@ -73,7 +74,8 @@ def make_happen(log: Any, state: str, event: str) -> None:
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("state", STATES)
 def test_each_event_in_each_state(order_log: Any, state: str, event: str) -> None:
-    """A legal one moves the order; an illegal one leaves it as it was, and a fact among those is noted as late."""
+    """A legal one moves the order; an illegal one leaves it as it was, and a fact among those is noted as late. What is
+    told of goods before the decision waits for it; a parcel on hold is the decision."""
     unpaid = (event == "wait" and state == "pending") or state == "paid_unallocated"
     bring_to(order_log, state, "pending" if unpaid else "paid")
     before = order_log.order()
@@ -84,10 +86,16 @@ def test_each_event_in_each_state(order_log: Any, state: str, event: str) -> Non
         assert (after.state, after.late) == (moved, before.late)
         assert len(order_log.decisions()) == (moved not in ("pending", "on_hold"))
         return
-    noted = event in FACTS and (state, event) != ("unplaced", "cancel")  # that one is remembered until it is placed
+    if (state, event) == ("on_hold", "ship"):
+        assert (after.state, after.late, order_log.decisions()) == ("shipped", before.late, ["confirmed"])
+        return
+    waits = event in FACTS and state in UNDECIDED
+    assert ([x.kind for x in after.entries].count("early") == 1) == (waits and event != "cancel"), "that one is a mark"
+    noted = event in FACTS and not waits
     assert after.late == (*before.late, *([f"{event} while {state}"] if noted else []))
-    for field in ("state", "lines", "payment", "attempt", "decided_ms", "deadline_ms"):
+    for field in ("state", "lines", "payment", "attempt", "decided_ms"):
         assert getattr(after, field) == getattr(before, field)
+    assert after.deadline_ms == before.deadline_ms or (state == "unplaced" and waits)
     assert [x for x in after.entries if x.kind == "decide"] == [x for x in before.entries if x.kind == "decide"]
 
 
