@@ -93,6 +93,11 @@ def with_fulfilment(row: OrderRow, done: Fulfilment) -> OrderRow:
     return replace(row, fulfilments=after)
 
 
+def has_parcel(row: OrderRow, tracking: str) -> bool:
+    """Whether a parcel of this number left."""
+    return any([number == tracking for x in row.fulfilments for number, _ in x.tracking])
+
+
 def left_from(row: OrderRow) -> set[str]:
     """Locations from which units of the order were shipped; a part may have been shipped from another than its own."""
     return {line.location for entry in row.entries if entry.kind == "ship" for line in entry.lines if line.attempt}

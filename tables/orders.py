@@ -64,7 +64,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
         if after is before:
             return Outcome()
         after = _followed(view, before, after, at, log)
-        if before.state in UNDECIDED:
+        if before.state in UNDECIDED or after.state != before.state or after.fulfilments is not before.fulfilments:
             after = _in_turn(view, after, at, log)
         owed = after.state in ("pending", "on_hold", *OWED) or bool(after.awaited)
         row = replace(after, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
@@ -85,11 +85,9 @@ def _followed(view: View, before: OrderRow, after: OrderRow, at: At, log: Partit
 
 
 def _in_turn(view: View, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
-    """`row` with the facts applied that waited for its decision, or whose time to wait is over."""
-    if row.state in UNDECIDED and (row.state != "unplaced" or row.deadline_ms):
-        return row
-    row, facts = order_early.taken(row)
-    for record, ms in facts:
+    """`row` with the facts applied that waited for what this record told."""
+    while (found := order_early.next_in_turn(row)) is not None:
+        row, record, ms = found
         then = At(at.place, ms)
         after = _GOODS[type(record)](row, record, then, log)
         why = after if isinstance(after, str) else _too_many(row, after)
@@ -171,8 +169,9 @@ def _lines_told(row: OrderRow) -> int:
 
 
 def _goods(row: OrderRow, record: Any, at: At, log: PartitionRow) -> OrderRow | str:
-    """Since rules 4 what is told of goods waits until the order is decided; of an order on hold a parcel decides."""
-    if row.state not in UNDECIDED or log.logic_version < 4:
+    """Since rules 4 what is told of goods waits for its turn. A parcel of an order on hold decides it."""
+    undecided = row.state in UNDECIDED
+    if log.logic_version < 4 or not (undecided or order_early.comes_early(row, record)):
         return _GOODS[type(record)](row, record, at, log)
     row = order_early.kept(row, record, at, log)
     return order_answers.granted(row, at) if row.state == "on_hold" and order_early.has_left(row) else row

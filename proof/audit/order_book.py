@@ -71,19 +71,17 @@ class OrderBook:
             near = _lines_told(order, record) > LINES_TOLD_MAX // 4
             if near and self._letters.is_said((ORDERS, log.number, place), "too_many_lines"):
                 return "too_many_lines"
-        undecided = order.state in OPEN
         if kind is r.OrderPlaced:
             done: bool | str = self._placed(order, record, place, ms, log)
-        elif undecided and kind in _OF_GOODS and log.logic >= 4:
+        elif log.logic >= 4 and kind in _OF_GOODS and (order.state in OPEN or not _has_its_turn(order, record)):
             done = _wait(order, record, place, ms, log)
         else:
             done = _do(order, record, place, ms, log)
         if isinstance(done, str):
             return done
-        if undecided and (order.state not in OPEN or (order.state == "unplaced" and not order.deadline)):
-            untimely, order.untimely = order.untimely, []
-            for fact, told_ms in untimely:
-                _do(order, fact, place, told_ms, log)  # what is wrong with it is noted, it is no dead letter any more
+        while turn := next((x for x in order.untimely if _has_its_turn(order, x[0])), None):
+            order.untimely.remove(turn)
+            _do(order, turn[0], place, turn[1], log)  # what is wrong with it is noted, it is no dead letter any more
         if content:
             order.seen[record.id] = content
             order.lines_told = _lines_told(order, record)
@@ -175,12 +173,22 @@ def _do(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool |
 
 
 def _wait(order: Order, record: Any, place: int, ms: int, log: LogState) -> bool:
-    """The goods of an undecided order: a parcel shows that the hold is over, all else waits for the decision."""
+    """What is told of goods too early is kept; of an order on hold a parcel shows that the hold is over."""
     order.untimely.append((record, ms))
-    order.deadline = order.deadline or log.deadline(log.limits.undecided_seconds, ms)
-    if order.state == "on_hold" and type(record) is r.OrderShipped:
+    if order.state == "unplaced" and not order.deadline:
+        order.deadline = log.deadline(log.limits.undecided_seconds, ms)
+    elif order.state == "on_hold" and type(record) is r.OrderShipped:
         confirm(order, place, ms, log)
     return True
+
+
+def _has_its_turn(order: Order, record: Any) -> bool:
+    """There is an order that owes the goods, or will never be; a carrier speaks of a parcel that somebody told of."""
+    if order.state in OPEN:
+        return order.state == "unplaced" and not order.deadline
+    if order.state not in OWED or type(record) is not r.TrackingUpdated:
+        return True
+    return any(record.tracking in x.tracking for x in order.fulfilments.values())
 
 
 def _end(order: Order, owed: dict[tuple[int, str], None]) -> None:

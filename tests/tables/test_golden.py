@@ -241,6 +241,11 @@ class Shop:
             ))  # fmt: skip
             if not placed and name != "unknown":
                 self.tell(order)
+            if placed:  # and the carrier's word of a second parcel before the parcel
+                self.tell(r.TrackingUpdated(
+                    id=f"{order_id}:moves", order_id=order_id, tracking="T2", status="in_transit"
+                ))  # fmt: skip
+                self.tell(r.OrderShipped(id=f"{order_id}:rest", order_id=order_id, tracking="T2"))
 
     def happen(self) -> None:
         roll = self.chance.random()

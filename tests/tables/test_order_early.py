@@ -1,4 +1,4 @@
-"""What is told of an order's goods before the order is decided: it waits, and then it is as if it had come in time.
+"""What is told of an order's goods before its turn: it waits, and then it is as if it had come in time.
 
 `order_log` is the partition of one order, `o1`, of 2 A and 1 B, which live in stock partitions of their own.
 """
@@ -262,6 +262,54 @@ def test_what_is_prepared_for_an_order_on_hold_is_told_when_the_hold_expires(ord
     outcome = order_log.pass_time(720)[-1]
     assert commands(outcome) == ["Release", "Release", "Picked"]
     assert order_log.order().late == ("pick while expired",)
+
+
+# -- a carrier's word before the parcel -------------------------------------------------------------------------------
+
+
+def parcels(log: Any) -> dict[str, str]:
+    return {number: status for x in log.order().fulfilments for number, status in x.tracking}
+
+
+def test_a_carrier_s_word_of_a_parcel_that_nobody_told_of_waits_for_it(order_log: Any) -> None:
+    order_log.confirm()
+    told = order_log.tell(r.TrackingUpdated, tracking="T2", status="delivered")
+    assert (list(told.sends), order_log.order().late, order_log.order().deadline_ms) == ([], (), 0)
+    order_log.tell(r.OrderShipped, tracking="T1", lines=[r.ShippedLine(A, 2)])
+    assert parcels(order_log) == {"T1": "pre_transit"}
+    order_log.tell(r.TrackingUpdated, tracking="T1", status="delivered")
+    order_log.tell(r.OrderShipped, tracking="T2")
+    assert parcels(order_log) == {"T1": "delivered", "T2": "delivered"}
+    assert (order_log.order().state, order_log.order().late) == ("delivered", ())
+
+
+def test_the_carrier_s_words_are_taken_in_their_order(order_log: Any) -> None:
+    order_log.tell(r.TrackingUpdated, tracking="T1", status="failure")
+    order_log.tell(r.OrderShipped, tracking="T1")
+    order_log.tell(r.TrackingUpdated, tracking="T1", status="out_for_delivery")
+    order_log.confirm()
+    assert parcels(order_log) == {"T1": "out_for_delivery"}
+
+
+def test_a_word_of_a_parcel_that_never_comes_is_noted_once_everything_has_left(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.TrackingUpdated, tracking="T9", status="in_transit")
+    order_log.tell(r.OrderPicked)
+    assert order_log.order().late == ()
+    order_log.tell(r.OrderShipped, tracking="T1")
+    assert (order_log.order().late, parcels(order_log)) == (("tracking T9 while shipped",), {"T1": "pre_transit"})
+
+
+def test_a_word_that_waits_counts_among_the_lines_that_facts_may_name_until_it_is_taken(
+    order_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_log.confirm((A, 9))
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 3)
+    word = {"tracking": "T1", "status": "in_transit"}
+    assert [order_log.tell(r.TrackingUpdated, **word).dead != "" for _ in range(4)] == [False, False, False, True]
+    monkeypatch.setattr(orders, "LINES_TOLD_MAX", 5)
+    order_log.tell(r.OrderShipped, tracking="T1", lines=[r.ShippedLine(A, 1)])
+    assert [order_log.tell(r.OrderPacked, cartons=[c]).dead != "" for c in "abcd"] == [False, False, False, True]
 
 
 # -- with edits, backorders, bounds, older rules -----------------------------------------------------------------------
