@@ -128,7 +128,7 @@ def _waiting(waiting: tuple[Any, ...]) -> dict[str, Any]:
 
 def _early(entries: tuple[Any, ...]) -> dict[str, Any]:
     told = [x.status for x in entries if x.kind == EARLY and x.reason]
-    return {"waits for the decision": ", ".join(told)} if told else {}
+    return {"waits for its turn": ", ".join(told)} if told else {}
 
 
 _PARTS: dict[str, Callable[[Any], dict[str, Any]]] = {

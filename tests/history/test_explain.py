@@ -441,12 +441,12 @@ def test_what_was_picked_packed_sent_short_and_returned_is_told_with_lots(brand,
 def test_a_parcel_told_before_its_order_is_said_to_wait_and_to_leave_with_the_decision(brand, told):
     brand.put(r.OrderShipped(id="ship", order_id="o-1", location="W1", lines=[r.ShippedLine("A", 2, "W1", "L1")]))
     waits = every(told("o-1"))
-    assert "order|o-1 waits for the decision  -> order_shipped" in waits
+    assert "order|o-1 waits for its turn  -> order_shipped" in waits
     assert "L1 -2 shipped scanned" not in waits
     brand.put(placed("o-1", [("A", 2)], payment="pending"))
     found = told("o-1")
     story = every(found)
-    assert "order|o-1 waits for the decision order_shipped -> " in story
+    assert "order|o-1 waits for its turn order_shipped -> " in story
     assert story.index("confirmed") < story.index("L1 -2 shipped scanned")
     assert (found.decision.status, found.stands.status, found.stands.late) == ("confirmed", "shipped", [])
 
