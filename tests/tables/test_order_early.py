@@ -300,6 +300,13 @@ def test_a_word_of_a_parcel_that_never_comes_is_noted_once_everything_has_left(o
     assert (order_log.order().late, parcels(order_log)) == (("tracking T9 while shipped",), {"T1": "pre_transit"})
 
 
+def test_a_word_of_a_parcel_that_never_comes_is_noted_once_the_order_is_cancelled(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.TrackingUpdated, tracking="T9", status="in_transit")
+    order_log.tell(r.CancelRequested)
+    assert order_log.order().late == ("tracking T9 while cancelled",)
+
+
 def test_a_word_that_waits_counts_among_the_lines_that_facts_may_name_until_it_is_taken(
     order_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -337,3 +337,12 @@ def test_by_older_rules_a_partial_refund_that_overtook_its_payment_is_noted_alon
     order_log.confirm(payment="pending")
     order_log.tell(REFUNDED, partial=True)
     assert (order_log.order().state, order_log.order().payment) == ("on_hold", "partially_refunded")
+
+
+@pytest.mark.parametrize(("partial", "known"), [(True, "partially_refunded"), (False, "refunded")])
+def test_a_refund_told_before_the_order_is_a_later_word_than_the_order_s_that_it_is_paid(
+    order_log: Any, partial: bool, known: str
+) -> None:
+    order_log.tell(REFUNDED, partial=partial)
+    order_log.place(payment="paid")
+    assert order_log.order().payment == known
