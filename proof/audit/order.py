@@ -111,10 +111,9 @@ class Edit:
 
 class Order:
     """`at`: place of the last record that changed it. `deadline`: negative counts from the first tick, 0 is none.
-    `untimely`: (fact, ms) told of its
-    goods before the decision. `turns`: of the log, until a contended order asks again; None: it does not wait for that.
-    `said`: units its own facts told stock: (what, SKU). `boxed`: units picked at (SKU, location) that are still there.
-    """
+    `untimely`: (fact, ms) told of its goods before their turn. `turns`: of the log, until a contended order asks again;
+    None: it does not wait for that. `said`: units its own facts told stock: (what, SKU). `boxed`: units picked at
+    (SKU, location) that are still there."""
 
     __slots__ = (
         "ahead", "alone", "at", "attempt", "awaited", "boxed", "cancelled_early", "channel", "check_failed", "checks",
