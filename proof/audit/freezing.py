@@ -6,13 +6,13 @@ itself; so does this. Does not belong here: units that move (`stock_facts`).
 
 from __future__ import annotations
 
-from calendar import monthrange
+from collections.abc import Iterable
 from datetime import date
-from heapq import heappop, heappush
+from heapq import heappop
 from typing import Any
 
 from proof.audit.room import Room
-from proof.audit.shelves import Batch, Lot, Recall
+from proof.audit.shelves import Batch, Lot, Recall, Shelf
 from tables import records as r
 
 LOTS_MAX = 40  # lot rows one record may change
@@ -72,52 +72,32 @@ def _bring_in_line(room: Room, code: str, skus: list[str], place: int, *, dates:
 
 
 def expire(room: Room, place: int) -> None:
-    """What the calendar does to lots on the day the room has now."""
+    """What the calendar does to lots on the day the room has now, those that wait longest first."""
     if not room.today:
         return
-    for lot in room.stirred:
-        if day := _first(lot):
-            heappush(room.calendar, (day, lot.key))
-    room.stirred.clear()
     today = date.fromisoformat(room.today).toordinal()
-    due: set[str] = set()
-    while room.calendar and room.calendar[0][0] <= today:
-        due.add(heappop(room.calendar)[1])
-    found = [(_first(lot), key, lot, what) for key in due if (what := _what(lot := _lot(room, key), today))]
-    for number, (_, _, lot, what) in enumerate(sorted(found, key=lambda x: x[:2])):  # those that wait longest first
-        if number < LOTS_MAX:
+    due: list[Lot] = []
+    while room.calendar and room.calendar[0][0] <= today and len(due) < LOTS_MAX:
+        day, key = heappop(room.calendar)
+        lot = room.lots_of[key.rpartition("|")[2]][key]
+        if lot.due == day and lot not in due[-1:]:
+            due.append(lot)
+    for lot in due:
+        what = next((what for day, what in lot.ahead() if day <= today), "")
+        if what:
             lot.shelf.alter(lot, place, **{what: True})
-        else:
-            room.stirred.add(lot)
+        else:  # its policy is another by now, and only today is that noticed
+            lot.shelf.note_day(lot)
 
 
-def _lot(room: Room, key: str) -> Lot:
-    return room.lots_of[key.rpartition("|")[2]][key]
-
-
-def _ahead(lot: Lot) -> list[tuple[int, str]]:
-    """(day, what the calendar makes of it then), expiry first."""
-    if not lot.best_before or lot.expired:
-        return []
-    last = _ordinal(lot.best_before)
-    days = lot.shelf.policy.expiring_days
-    warns = days > 0 and not lot.warned and lot.on_hand > 0
-    return [(last + 1, "expired"), *([(last - days, "warned")] if warns else [])]
-
-
-def _first(lot: Lot) -> int:
-    """The first day on which the calendar has something for this lot; 0: none."""
-    return min((max(day, 1) for day, _ in _ahead(lot)), default=0)
-
-
-def _what(lot: Lot, today: int) -> str:
-    return next((what for day, what in _ahead(lot) if day <= today), "")
-
-
-def _ordinal(text: str) -> int:
-    """The day; one that its month does not have counts as the month's last."""
-    year, month, day = (int(x) for x in text.split("-"))
-    return date(year, month, min(day, monthrange(year, month)[1])).toordinal() if year else 1
+def new_days(shelves: Iterable[Shelf]) -> None:
+    """Another number of days to warn before expiry: the first lots are noted anew, the others go on by a note."""
+    left = LOTS_MAX
+    for shelf in sorted(shelves, key=lambda x: x.location):
+        for _, lot in sorted(shelf.lots.items()):
+            if not left and lot.next_day != lot.due:
+                break
+            left -= shelf.note_day(lot)
 
 
 FREEZING: dict[type, Any] = {

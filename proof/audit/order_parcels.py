@@ -136,11 +136,12 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
                 left_from += _leave(order, sku, units, location)
     else:
         # An order that was refused may name what no stock can hear of: such a SKU, or so many.
-        for line in [x for x in order.lines if 0 < x.allocated <= r.QUANTITY_MAX and _IS_SKU(x.sku)]:
-            if owed and record.location not in (None, line.location):
-                continue  # nothing is held there; of an order that holds nothing all left from there
-            if not (line.location or record.location or order.locations):
-                return "unknown_location"
+        all_of_it = [x for x in order.lines if 0 < x.allocated <= r.QUANTITY_MAX and _IS_SKU(x.sku)]
+        if owed:  # nothing is held elsewhere; of an order that holds nothing all left from there
+            all_of_it = [x for x in all_of_it if record.location in (None, x.location)]
+        if not (record.location or order.locations or all(x.location for x in all_of_it)):
+            return "unknown_location"
+        for line in all_of_it:
             order.said["shipment", line.sku] += line.allocated
             if owed:
                 left_from.append(line.location)

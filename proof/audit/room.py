@@ -39,8 +39,7 @@ class Room:
         self.channels: dict[str, r.ChannelSet] = {}
         self.recalls: dict[str, Recall] = {}
         self.lots_of: dict[str, dict[str, Lot]] = {}  # lot code -> row key -> lot
-        self.stirred: set[Lot] = set()  # lots that changed since the calendar was looked at
-        self.calendar: list[tuple[int, str]] = []  # heap of (day, row key): when a lot is to be looked at
+        self.calendar: list[tuple[int, str]] = []  # heap of (day, row key): when a lot is to be looked at, or was once
         self.heard: dict[str, Counter[tuple[str, str]]] = {}
         self.kits: dict[str, tuple[str, int, int]] = {}  # id a part's move must have -> (SKU, units, place), until seen
         self.told_kits: set[str] = set()
@@ -86,7 +85,7 @@ class Room:
         master = self.master(sku, place)
         shelf = master.shelves.get(location)
         if shelf is None:
-            shelf = master.shelves[location] = Shelf(sku, location, master.policy, self.stirred)
+            shelf = master.shelves[location] = Shelf(sku, location, master.policy, self.calendar)
         shelf.at = place
         return shelf
 

@@ -7,9 +7,11 @@ nobody may have. Guarantees: no lot goes below nothing. Does not belong here: pr
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import Counter, deque
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from heapq import heappush
 from typing import Any, NamedTuple
 
 MOVES_KEPT = 1_000  # a count as of a position older than these changes nothing: it asks for a recount
@@ -52,17 +54,18 @@ class Batch:
 
 
 class Lot:
-    """Units of one batch on one shelf. `moved`: units by kind of movement; they sum to `on_hand`."""
+    """Units of one batch on one shelf. `moved`: units by kind of movement; they sum to `on_hand`. `due`: the ordinal of
+    the day it is to be looked at, by the policy as it was when that was noted; 0: never."""
 
     __slots__ = (
-        "at", "best_before", "blocked", "code", "expired", "first", "moved", "moves", "on_hand", "shelf", "status",
-        "warned",
+        "at", "best_before", "blocked", "code", "due", "expired", "first", "moved", "moves", "on_hand", "shelf",
+        "status", "warned",
     )  # fmt: skip
 
     def __init__(self, shelf: Shelf, code: str, best_before: str, status: str, place: int) -> None:
         self.shelf, self.code, self.best_before, self.status, self.first = shelf, code, best_before, status, place
         self.at = place
-        self.on_hand = self.blocked = 0
+        self.on_hand = self.blocked = self.due = 0
         self.expired = self.warned = False
         self.moved: Counter[str] = Counter()
         self.moves: deque[tuple[int, int]] = deque(maxlen=MOVES_KEPT)
@@ -85,6 +88,27 @@ class Lot:
         return self.status == "approved" and not self.expired and fresh
 
 
+    def ahead(self) -> list[tuple[int, str]]:
+        """(day, what the calendar makes of it then) by its shelf's policy, expiry first."""
+        if not self.best_before or self.expired:
+            return []
+        last = _ordinal(self.best_before)
+        days = self.shelf.policy.expiring_days
+        warns = days > 0 and not self.warned and self.on_hand > 0
+        return [(last + 1, "expired"), *([(last - days, "warned")] if warns else [])]
+
+    @property
+    def next_day(self) -> int:
+        """The first day on which the calendar has something for it; 0: none."""
+        return min((max(day, 1) for day, _ in self.ahead()), default=0)
+
+
+def _ordinal(text: str) -> int:
+    """The day; one that its month does not have counts as the month's last."""
+    year, month, day = (int(x) for x in text.split("-"))
+    return date(year, month, min(day, monthrange(year, month)[1])).toordinal() if year else 1
+
+
 class Share:
     """A channel's own stock on a shelf."""
 
@@ -96,17 +120,17 @@ class Share:
 
 class Shelf:
     """One SKU at one location. `at`: place of the last record that changed it. `floors`: promised units by the
-    earliest best-before their lots may have. `queue`: backordered parts, oldest first. `stirred`: where lots are noted
-    that changed, for the calendar."""
+    earliest best-before their lots may have. `queue`: backordered parts, oldest first. `calendar`: where is noted
+    when a lot is to be looked at."""
 
     __slots__ = (
-        "allocated", "at", "backordered", "claimed", "count", "floors", "held", "incoming", "location", "lots",
-        "on_hand", "policy", "queue", "shares", "sku", "stirred", "unavailable",
+        "allocated", "at", "backordered", "calendar", "claimed", "count", "floors", "held", "incoming", "location",
+        "lots", "on_hand", "policy", "queue", "shares", "sku", "unavailable",
     )  # fmt: skip
 
-    def __init__(self, sku: str, location: str, policy: Policy, stirred: set[Lot] | None = None) -> None:
+    def __init__(self, sku: str, location: str, policy: Policy, calendar: list[tuple[int, str]] | None = None) -> None:
         self.sku, self.location, self.policy, self.at = sku, location, policy, 0
-        self.stirred = set() if stirred is None else stirred
+        self.calendar = [] if calendar is None else calendar
         self.on_hand = self.unavailable = self.claimed = self.held = self.allocated = self.backordered = 0
         self.lots: dict[str, Lot] = {}
         self.floors: Counter[str] = Counter()
@@ -177,8 +201,18 @@ class Shelf:
         assert 0 <= lot.blocked <= lot.on_hand, f"{lot.key}: {lot.on_hand} units, {lot.blocked} of them blocked"
         self.on_hand += units
         self.unavailable += unavailable
-        self.stirred.add(lot)
         lot.at = self.at = place
+        self.note_day(lot)
+
+    def note_day(self, lot: Lot) -> bool:
+        """Into the calendar, by the policy as it is now; whether another day stood there."""
+        day = lot.next_day
+        if day == lot.due:
+            return False
+        lot.due = day
+        if day:
+            heappush(self.calendar, (day, lot.key))
+        return True
 
     def leave(
         self, units: int, code: str | None, kind: str, place: int, day: str, floor: str = ""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from proof.audit.freezing import lot_defined, lot_status_set
+from proof.audit.freezing import lot_defined, lot_status_set, new_days
 from proof.audit.promise import count
 from proof.audit.receipts import know_batch, receive
 from proof.audit.room import Room
@@ -151,13 +151,14 @@ def _policy_set(room: Room, fact: r.PolicySet, place: int) -> None:
         shelves = [room.shelf_of(fact.sku, fact.location, place)]
     else:
         master.policy, shelves = policy, list(master.shelves.values())
+    changed = [x for x in shelves if x.policy.expiring_days != policy.expiring_days]
     for shelf in shelves:
         shelf.policy, shelf.at = policy, place
-        room.stirred.update(shelf.lots.values())  # other days to be warned on
+    new_days(changed)
 
 
 def _window_continued(room: Room, fact: r.WindowContinued, place: int) -> None:
-    """Days are worked out of the policies when the calendar is looked at: nothing to go on with here."""
+    new_days(room.skus[fact.sku].shelves.values())
 
 
 def _channel_stock_set(room: Room, fact: r.ChannelStockSet, place: int) -> None:

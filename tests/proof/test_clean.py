@@ -129,6 +129,47 @@ def home(belt: Any, sku: str) -> int:
     return partition_of(sku, belt.partitions)
 
 
+def test_a_parcel_of_an_order_that_was_refused_is_told_to_stock_whole_or_not_at_all(belt: Any) -> None:
+    """Of one of its SKUs stock had said where it lay, of the other nobody knows: a parcel that names no place is a dead
+    letter."""
+    there, nowhere = "S0", next(s for s in ("S1", "S2", "S3", "S4") if home(belt, s) != home(belt, "S0"))
+    belt.place(r.Received(id="r1", sku=there, location="W1", lot="L", quantity=2))
+    for partition in range(belt.partitions):  # the orders' side hears of the channel's locations later
+        belt.put("warehouse", partition, r.ChannelSet(id="c1", channel="shop", locations=["W1"]))
+    belt.place(order(1, there, nowhere, locations=[]))
+    belt.turn()
+    belt.place(r.OrderShipped(id="s1", order_id="o1", location="W1"))
+    belt.place(r.OrderShipped(id="s2", order_id="o1"))
+    belt.turn()
+
+    report = belt.audit()
+
+    assert report["findings"] == []
+    assert (belt.decided(), report["checked"]["dead_letter"]) == ({"o1": "rejected"}, 1)
+
+
+def test_parcels_told_before_their_orders_and_before_any_decision(belt: Any) -> None:
+    stocked(belt)
+    for n in range(4):
+        belt.place(r.TrackingUpdated(id=f"t{n}", order_id=f"o{n}", tracking="1Z", status="in_transit"))
+        belt.place(r.OrderShipped(id=f"s{n}", order_id=f"o{n}", tracking="1Z", lines=[r.ShippedLine("S1", 2, "W1")]))
+    belt.turn()
+    belt.place(order(0, "S1"))
+    belt.place(order(1, "S1", "S2", payment="pending"))
+    belt.place(order(2, "S1", "NONE"))
+    belt.turn()
+    for _ in range(12):
+        belt.tick(60)
+        belt.turn()
+
+    report = belt.audit()
+
+    assert report["findings"] == []
+    assert belt.decided() == {"o0": "confirmed", "o1": "confirmed", "o2": "rejected"}
+    assert report["checked"]["shipped_once"] == 4
+    assert newest(belt, "S1")["locations"][0]["on_hand"] == 0, "8 units left, there were 5"
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_orders_with_kits_that_are_edited_and_cancelled_in_any_order(belt: Any, seed: int) -> None:
     """The audit counts an order's kits on its own: whole ones, cancelled ones, and those that edits add or take."""

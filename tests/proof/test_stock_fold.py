@@ -176,6 +176,29 @@ def test_long_stock_traffic_is_folded_alike(new_belt: Any) -> None:
     assert any(lot.expired for lots in room.lots_of.values() for lot in lots.values())
 
 
+def test_more_lots_are_due_than_one_record_may_change_before_all_heard_of_other_days_to_warn(new_belt: Any) -> None:
+    """Those that had not heard of them yet were to be looked at earlier, and come first."""
+    belt = new_belt(partitions=1)
+    belt.put("warehouse", 0, r.PolicySet(id="ten", sku="S0", expiring_days=10))
+    for n in range(50):
+        belt.put("warehouse", 0, r.Received(
+            id=f"in{n}", sku="S0", location=f"N{n:02}", quantity=1, lot="A", best_before="2023-11-14"
+        ))  # fmt: skip
+    belt.put("warehouse", 0, r.PolicySet(id="three", sku="S0", expiring_days=3))
+    belt.tick(2 * 3600)  # past midnight: all of them are over
+    belt.step("warehouse", 0, 54)  # and no note is read yet
+    belt.checkpoint("warehouse", 0)
+    expired = [n for n in range(50) if belt.agents["warehouse", 0].table.get(f"lot|S0|N{n:02}|A").expired]
+    assert expired == [*range(30), *range(40, 50)]
+    while belt.step("warehouse", 0, 1):
+        belt.checkpoint("warehouse", 0)
+
+    findings, book = folded(belt)
+
+    assert findings.kept == []
+    assert all(x.lots["A"].expired for x in book.rooms[0].skus["S0"].shelves.values())
+
+
 @settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(st.lists(st.integers(1, 31), min_size=2, max_size=5), st.permutations(range(5)))
 def test_lines_are_placed_where_the_fewest_and_best_ranked_locations_are(
