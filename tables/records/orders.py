@@ -165,6 +165,7 @@ class OrderShipped(Record, tag="order_shipped"):
     """A parcel left. Without `lines`: everything the order still holds (at `location`, if one is named).
 
     `final`: nothing more comes from there; what is missing is backordered or given up, as the order's policy says.
+    It may come before its order is placed or decided, and waits for that; an order on hold is confirmed by it.
     """
 
     order_id: Short

@@ -129,19 +129,35 @@ def test_a_location_named_twice_promises_nothing_twice(new_belt, policy):
     assert belt.audit()["findings"] == []
 
 
-def test_a_fact_of_more_units_than_a_record_can_say_is_a_dead_letter_of_the_order_log(new_belt):
-    """A kit's parts, added up: stock would find the word unreadable, and the fact were lost there."""
-    belt = new_belt(PARTITIONS)
+def too_many_units(belt, *, decided):
+    """A parcel and a pick of kits whose parts, added up, are more than a record can say; told before the order is
+    decided, or after it. Stock would find the word unreadable, and the fact were lost there."""
     belt.place(r.KitSet(id="kit", kit="BIG", parts=[r.KitPart("SOUND-1", 10_000)]))
     belt.turn()
     belt.place(r.OrderPlaced(id="o", order_id="o", channel="shop", lines=[r.Line("BIG", 1)], locations=["W1"]))
+    if decided:
+        belt.turn()
     told = {"order_id": "o", "location": "W1"}
     belt.place(r.OrderShipped(id="ship", lines=[r.ShippedLine("BIG", 1_000_000)], **told))
     belt.place(r.OrderPicked(id="pick", lines=[r.PickedLine("BIG", 0, short=1_000_000)], **told))
     belt.turn()
-    letters = [dict(letter.headers)["__connect.errors.exception.message"] for letter in belt.source("dead-letters")]
+    assert belt.decided() == {"o": "rejected"}
+    assert belt.audit()["findings"] == []
+    return [dict(letter.headers)["__connect.errors.exception.message"] for letter in belt.source("dead-letters")]
+
+
+def test_a_fact_of_more_units_than_a_record_can_say_is_a_dead_letter_of_the_order_log(new_belt):
+    letters = too_many_units(new_belt(PARTITIONS), decided=True)
     assert [reason.split(b":")[0] for reason in letters] == [b"too_many_units", b"too_many_units"]
-    assert belt.audit(allow_undecided=True)["findings"] == []
+
+
+def test_one_that_waited_for_the_decision_is_noted_on_its_order_with_the_reason(new_belt):
+    belt = new_belt(PARTITIONS)
+    assert too_many_units(belt, decided=False) == []
+    said = [msgspec.json.decode(x.value) for x in belt.source("order-status")][-1]
+    assert [x.split(": ")[:2] for x in said["late"]] == [
+        ["order_shipped ship", "too_many_units"], ["order_picked pick", "too_many_units"],
+    ]  # fmt: skip
 
 
 def test_an_order_refused_for_what_it_named_tells_stock_nothing_unreadable_when_it_ships(new_belt):
