@@ -11,6 +11,7 @@ from calendar import monthrange
 from collections import Counter, deque
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from heapq import heappush
 from typing import Any, NamedTuple
 
@@ -103,6 +104,7 @@ class Lot:
         return min((max(day, 1) for day, _ in self.ahead()), default=0)
 
 
+@lru_cache(maxsize=4096)
 def _ordinal(text: str) -> int:
     """The day; one that its month does not have counts as the month's last."""
     year, month, day = (int(x) for x in text.split("-"))
