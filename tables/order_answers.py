@@ -102,23 +102,18 @@ def grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
     if row.check_failed or row.payment in UNPAID:
         return decide(row, "refuse", UNPAID.get(row.payment, "check_failed"), row.granted, at)
     if (row.payment in PAID and not open_checks(row)) or has_left(row):
-        return granted(row, at)
+        waiting = row.waiting
+        row = decide(row, "grant", "", row.granted, at)
+        if waiting:
+            row = replace(row, waiting=())
+            for cancel in waiting:
+                row = give_back_named(row, cancel.reason, cancel.lines, at)
+        return row
     if row.state == "on_hold":
         return row
     seconds = row.payment_seconds if row.payment == "pending" else log.limits.check_seconds
     row = add(move(row, "wait"), Entry(at.place, "hold", at.ms, row.attempt, row.granted))
     return replace(row, deadline_ms=deadline(log, seconds, at))
-
-
-def granted(row: OrderRow, at: At) -> OrderRow:
-    """Confirmed, and what was cancelled of it meanwhile is given back."""
-    waiting = row.waiting
-    row = decide(row, "grant", "", row.granted, at)
-    if waiting:
-        row = replace(row, waiting=())
-        for cancel in waiting:
-            row = give_back_named(row, cancel.reason, cancel.lines, at)
-    return row
 
 
 def moved(row: OrderRow, record: r.MoveAnswered, at: At, log: PartitionRow) -> OrderRow | str:

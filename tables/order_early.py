@@ -22,10 +22,7 @@ from tables.outcome import At
 from tables.rows import Entry, OrderRow, PartitionRow
 
 EARLY = "early"  # the kind of the entry that keeps it: the record in `reason` until it is applied, its name in `status`
-_decode = msgspec.json.Decoder(
-    r.OrderPicked | r.OrderPacked | r.OrderShipped | r.TrackingUpdated | r.OrderDelivered | r.OrderReturned
-    | r.ReturnAuthorized | r.ReturnReceived | r.ReturnInspected
-).decode  # fmt: skip
+_decode = msgspec.json.Decoder(r.OrderRecord).decode
 
 
 def comes_early(row: OrderRow, record: Any) -> bool:

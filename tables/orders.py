@@ -174,7 +174,7 @@ def _goods(row: OrderRow, record: Any, at: At, log: PartitionRow) -> OrderRow | 
     if log.logic_version < 4 or not (undecided or order_early.comes_early(row, record)):
         return _GOODS[type(record)](row, record, at, log)
     row = order_early.kept(row, record, at, log)
-    return order_answers.granted(row, at) if row.state == "on_hold" and order_early.has_left(row) else row
+    return order_answers.grant_or_wait(row, at, log) if row.state == "on_hold" else row
 
 
 _GOODS: dict[type, Handler] = {

@@ -88,7 +88,6 @@ class Lot:
         fresh = not day or not self.best_before or self.best_before >= day
         return self.status == "approved" and not self.expired and fresh
 
-
     def ahead(self) -> list[tuple[int, str]]:
         """(day, what the calendar makes of it then) by its shelf's policy, expiry first."""
         if not self.best_before or self.expired:
