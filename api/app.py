@@ -19,7 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import explanations, health, live, orders, planning, problems, recalls, stock
+from api import explanations, health, live, metrics, orders, planning, problems, recalls, stock
 from api.explanations import Explainer, Look
 from api.feed import Feed
 from api.live import Live
@@ -70,6 +70,7 @@ def build_app(settings: Settings, explain: Look | None = None, past: Look | None
     problems.install(app)
     for router in (
         stock.router, explanations.router, orders.router, planning.router, recalls.router, live.router, health.router,
+        metrics.router,
     ):  # fmt: skip
         app.include_router(router)
     app.add_api_route("/", page, include_in_schema=False)

@@ -2,7 +2,8 @@
 
 Reads the owner's status; writes its address to `run/worker-PID.json`, so that `smokehouse status` and the API find it
 on this machine; elsewhere SMOKEHOUSE_WORKERS tells them. Listens on loopback unless SMOKEHOUSE_WORKER says otherwise.
-`/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `POST /retry/TOPIC/PARTITION`; and for
+`/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `/metrics` (the same for Prometheus),
+`POST /retry/TOPIC/PARTITION`; and for
 recalls, which ask for more than any topic holds, `/lots/LOT` (`?traces=0`: without its movements) and `/recalls`.
 Does not belong here: queries about stock and orders (the API), what a recall reads (`lot_rows`).
 """
@@ -14,6 +15,7 @@ import os
 import msgspec
 from aiohttp import web
 
+from streams import metrics
 from streams.addresses import WorkerAddress, file_of, leave
 from streams.lot_rows import lot_pieces, recalls
 from streams.owner import PartitionOwner
@@ -35,6 +37,7 @@ class Health:
         app = web.Application(client_max_size=1024)
         app.add_routes([
             web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/status", self._status),
+            web.get("/metrics", self._metrics),
             web.get("/lots/{lot:.+}", self._lot), web.get("/recalls", self._recalls),  # a lot code may hold slashes
             web.post("/retry/{topic}/{partition}", self._retry),
         ])  # fmt: skip
@@ -68,6 +71,10 @@ class Health:
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(self._describe())
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        told = metrics.of_worker(self._owner.status(), self._owner.counters(), await self._owner.ends())
+        return web.Response(body=metrics.exposition(told), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _lot(self, request: web.Request) -> web.StreamResponse:
         try:

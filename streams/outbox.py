@@ -49,6 +49,7 @@ class Outbox:
         self._rows = _producer(settings, ROW_LINGER_MS, {"message.max.bytes": topics.ROW_BYTES_MAX})
         self._barrier = ThreadPoolExecutor(1, thread_name_prefix="barrier")
         self._packs: dict[tuple[str, int], list[tuple[bytes, Any]]] = {}
+        self.dead_letters = 0  # sent since the start
         self._constant: dict[type, Headers] = {}  # headers that are the same for every record of a published type
         self._sources = {t.name: f"smokehouse/{t.writer.partition(',')[0].replace(' ', '-')}" for t in topics.CATALOGUE}
 
@@ -110,6 +111,7 @@ class Outbox:
         if value is not None and len(value) > r.RECORD_BYTES_MAX:
             headers.append(("__connect.errors.truncated", str(len(value)).encode()))
             value = value[: r.RECORD_BYTES_MAX]
+        self.dead_letters += 1
         self._produce(self._answers, topics.DEAD_LETTERS.name, value, -1, key, headers)
 
     # ---- rows: at the checkpoint

@@ -44,6 +44,7 @@ SLOW_TICK_MS = 60_000  # a log without open deadlines is told the time once a mi
 UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
 SWEEP_SECONDS = 86_400.0  # every view is published again once a day
 SWEEP_ROWS = 50  # at a time: orders go on meanwhile
+ENDS_SECONDS = 1.0  # a look at what the poll thread knows
 OPENING_MAX = 8  # partitions at once: they wait for the broker most of the time; what is read is in memory meanwhile
 
 log = logging.getLogger(__name__)
@@ -278,7 +279,17 @@ class PartitionOwner:
         return {
             "records_read": seen.records_read, "records_dropped": seen.records_dropped, "batches": seen.batches,
             "rebalances": seen.rebalances, "unacknowledged": self.outbox.waiting, "foreign_rows": self.foreign_rows,
+            "dead_letters": self.outbox.dead_letters,
         }  # fmt: skip
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        """(topic, partition) -> the offset after the last record, as last heard; without those not heard of yet."""
+        try:
+            async with asyncio.timeout(ENDS_SECONDS):
+                ends = await self.seam.ends()
+        except TimeoutError:  # the thread that knows is in a rebalance, or has left
+            return {}
+        return {(self._roles[tp.topic].topic, tp.partition): end for tp, end in ends.items() if end >= 0}
 
     def retry(self, topic: str, partition: int) -> bool:
         """Resume a halted partition from its committed offset; False if it does not stand still here."""

@@ -124,6 +124,10 @@ class Partitions:
         assert self._poller is not None, "not subscribed yet"
         return await asyncio.wrap_future(self._poller.watermarks(tp))
 
+    async def ends(self) -> dict[TP, int]:
+        """Per log partition of ours its end as the last fetch named it; of one that stands still, an old one."""
+        return await asyncio.wrap_future(self._poller.ends()) if self._poller is not None else {}
+
     # ---- for the Faust driver
 
     @property

@@ -182,6 +182,12 @@ class Poller(threading.Thread):
         """(first offset, end) of the partition's log."""
         return self._ask(lambda: self._consumer.get_watermark_offsets(TopicPartition(*tp), timeout=NETWORK_SECONDS))
 
+    def ends(self) -> Future[dict[TP, int]]:
+        """Per partition of ours the end that the last fetch named, without a question; negative: none yet."""
+        return self._ask(lambda: {
+            tp: self._consumer.get_watermark_offsets(TopicPartition(*tp), cached=True)[1] for tp in self._positions
+        })  # fmt: skip
+
     def committed(self, tp: TP) -> Future[dict[TP, int | None]]:
         return self._ask(lambda: self._committed([tp]))
 
