@@ -32,6 +32,17 @@ class TooLate(BenchError):
     """Something is not done within the time it was given."""
 
 
+def end(process: subprocess.Popen[Any], seconds: float = STOP_SECONDS, how: signal.Signals = signal.SIGTERM) -> None:
+    """Until it is gone: by `how`, and after `seconds` by SIGKILL. One that has ended is left alone."""
+    if process.poll() is None:
+        process.send_signal(how)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_SECONDS)
+
+
 class Child:
     """`command` beside us, its output in `log`. Ends on `end_signal`; runs as `user`, if one is named."""
 
@@ -98,13 +109,7 @@ class Child:
         return msgspec.json.decode(line)
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(self._end_signal)
-            try:
-                self.process.wait(self.stop_seconds)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(STOP_SECONDS)
+        end(self.process, self.stop_seconds, self._end_signal)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()

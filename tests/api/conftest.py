@@ -19,6 +19,7 @@ import pytest
 from confluent_kafka import Producer
 from msgspec import structs
 
+from bench.children import end
 from streams import logs
 from streams.brokers.embedded import start_embedded
 from streams.brokers.process import RunningBroker, free_port
@@ -273,13 +274,8 @@ class Api:
                 self.process.kill()
                 pytest.fail("the API did not end within 10 s of SIGTERM")
             seconds = time.monotonic() - began
-        if self.worker is not None and self.worker.poll() is None:
-            self.worker.terminate()
-            try:
-                self.worker.wait(10)
-            except subprocess.TimeoutExpired:
-                self.worker.kill()
-                self.worker.wait(5)
+        if self.worker is not None:
+            end(self.worker)
         return seconds
 
 

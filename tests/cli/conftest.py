@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from bench.children import end
 from streams import logs
 from streams.settings import Settings, producer_config
 from tables import records as r
@@ -162,13 +163,7 @@ class Shop:
 
     def stop(self) -> None:
         for process in self._processes:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait(5)
+            end(process)
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()

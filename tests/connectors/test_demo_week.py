@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bench.children import end
 from connectors.demo.showing import SHOWN
 from streams import logs, reader
 from streams.settings import Settings
@@ -41,12 +42,7 @@ def system(embedded_settings: Settings) -> Iterator[Settings]:
             assert time.monotonic() < until, (settings.home / "worker.log").read_text()[-3000:]
         yield settings
     finally:
-        worker.terminate()
-        try:
-            worker.wait(10)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait(5)
+        end(worker)
 
 
 def environment(settings: Settings) -> dict[str, str]:

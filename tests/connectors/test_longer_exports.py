@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bench.children import end
 from streams import logs, reader
 from streams.settings import Settings
 from tables.codec import ORDER_LOG, STOCK_LOG
@@ -54,12 +55,7 @@ class Shop:
         try:
             yield
         finally:
-            worker.terminate()
-            try:
-                worker.wait(15)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait(5)
+            end(worker)
 
     def run(self, *words: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "streams.cli", *words, "--json"]

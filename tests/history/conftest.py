@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
+from bench.children import end
 from proof.history.fold import Folded, fold
 from proof.history.moment import END, Moment
 from streams import logs
@@ -250,9 +251,7 @@ class Shop:
 
     def stop(self) -> None:
         for process in self._processes:
-            if process.poll() is None:
-                process.terminate()
-                process.wait(15)
+            end(process)
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()

@@ -22,6 +22,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
+from bench.children import end
 from streams import logs
 from streams.brokers.embedded import start_embedded
 from streams.brokers.process import free_port
@@ -159,12 +160,7 @@ def shop(embedded_settings: Settings) -> Iterator[Shop]:
         yield shop
     finally:
         shop.close()
-        worker.terminate()
-        try:
-            worker.wait(15)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait(5)
+        end(worker)
 
 
 @pytest.fixture

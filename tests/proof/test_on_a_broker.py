@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Message, Producer
 
+from bench.children import end
 from streams import logs
 from streams.reader import read_to_end
 from streams.settings import Settings, producer_config
@@ -40,12 +41,7 @@ def worker(settings: Settings, env: dict[str, str]) -> Iterator[subprocess.Popen
     with (settings.home / "worker.log").open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "streams.cli", "worker"], env=env, stdout=out, stderr=out)
     yield process
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(5)
+    end(process)
 
 
 def run_audit(env: dict[str, str], *more: str) -> tuple[int, dict[str, Any]]:
