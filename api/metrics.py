@@ -37,10 +37,18 @@ def of_view(feed: Feed) -> Iterator[Metric]:
     lags = GaugeMetricFamily(
         "smokehouse_view_lag_records", "Published records that the view has not read yet", labels=WHERE
     )
+    newest = GaugeMetricFamily(
+        "smokehouse_newest_record_seconds", "When the newest record the view has read was written", labels=["topic"]
+    )
+    times: dict[str, int] = {}
     for topic, partition in sorted(progress.positions):
         if (lag := progress.lag(topic, partition)) is not None:
             lags.add_metric([topic, str(partition)], lag)
-    yield lags
+        if (last := view.applied.get((topic, partition))) is not None:
+            times[topic] = max(last.time_ms, times.get(topic, 0))
+    for topic, ms in times.items():
+        newest.add_metric([topic], ms / 1000)
+    yield from (lags, newest)
     unreadable = "Published records that could not be read"
     yield CounterMetricFamily("smokehouse_unreadable_records", unreadable, feed.unreadable)
     if not progress.reached:

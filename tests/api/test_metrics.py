@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_the_view_and_what_it_counts(street):
         frozenset({("answers", "true")}): 1, frozenset({("answers", "false")}): 0,
     }  # fmt: skip
     assert len(named(found, "smokehouse_view_lag_records")) == len(status["as_of"])
+    newest = named(found, "smokehouse_newest_record_seconds")[frozenset({("topic", "stock-levels")})]
+    assert 0 <= time.time() - newest < 600
 
 
 def test_a_view_that_has_not_caught_up_says_so_and_counts_nothing_yet():
