@@ -6,7 +6,7 @@ shipping, expiring and recalling all ask here. Does not belong here: which recor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import lru_cache
 
@@ -40,12 +40,17 @@ def unavailable(lot: LotRow) -> int:
     damaged or quarantined."""
     if lot.status != "approved" or lot.expired:
         return lot.on_hand
-    return min(lot.blocked, lot.on_hand)
+    return apart(lot)
 
 
 def sellable(lot: LotRow) -> int:
     """Units of the lot that may be promised."""
     return lot.on_hand - unavailable(lot)
+
+
+def apart(lot: LotRow) -> int:
+    """Units of the lot that are damaged or quarantined."""
+    return min(lot.blocked, lot.on_hand)
 
 
 def fefo(lots: Iterable[LotRow]) -> list[LotRow]:
@@ -54,12 +59,14 @@ def fefo(lots: Iterable[LotRow]) -> list[LotRow]:
 
 
 def take(
-    lots: Iterable[LotRow], units: int, named: str | None, day: str, floor: str = ""
-) -> tuple[list[tuple[LotRow, int]], int]:
+    lots: Iterable[LotRow], units: int, named: str | None, day: str, floor: str = "",
+    first: Callable[[LotRow], int] | None = None,
+) -> tuple[list[tuple[LotRow, int]], int]:  # fmt: skip
     """Which lots `units` leave from, as (lot, units), and how many no lot has.
 
     The named lot first, then shippable ones that live until `floor` (as they were promised), then the other shippable
-    ones, then the rest (what left has left), each by FEFO.
+    ones, then the rest (what left has left), each by FEFO. `first`: how many units of a lot that was not named leave
+    before all others do; without it those of a lot leave together.
     """
 
     def turn(lot: LotRow) -> int:
@@ -67,13 +74,16 @@ def take(
             return 0
         return 3 if not shippable_on(lot, day) else 2 if lot.best_before < floor else 1
 
-    taken: list[tuple[LotRow, int]] = []
-    for lot in sorted(fefo(lots), key=turn):
-        gone = min(lot.on_hand, units)
-        if gone:
-            taken.append((lot, gone))
-            units -= gone
-    return taken, units
+    turns = sorted(fefo(lots), key=turn)
+    taken: dict[str, int] = {}
+    for these in (first, None) if first else (None,):
+        for lot in turns:
+            there = lot.on_hand if these is None or lot.lot == named else these(lot)
+            gone = min(there - taken.get(lot.lot, 0), units)
+            if gone > 0:
+                taken[lot.lot] = taken.get(lot.lot, 0) + gone
+                units -= gone
+    return [(lot, taken[lot.lot]) for lot in turns if lot.lot in taken], units
 
 
 def room(lots: Iterable[LotRow], floors: tuple[Floor, ...], floor: str) -> int:

@@ -8,6 +8,7 @@ Does not belong here: what a fact means (`receiving`, `shelf`, `shipping`, ...),
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -147,19 +148,32 @@ class Movements:
 
     def leave(
         self, sku: str, location: str, units: int, named: str | None, kind: str, *, known: str = "",
-        reference: str = "", floor: str = "",
+        reference: str = "", floor: str = "", first: Callable[[LotRow], int] | None = None,
     ) -> list[tuple[LotRow, int]]:  # fmt: skip
         """Units leave, the named lot first. `known`: how it is known that they were of the named lot. `floor`: the
-        best-before that they were promised with."""
-        taken, missing = lots.take(self.lots(sku, location), units, named, self.day, floor)
+        best-before that they were promised with. `first`: those of a lot that leave before others do; without it those
+        that may be promised."""
+        taken, missing = self.choose(sku, location, units, named, floor, first)
         self.stock(sku, location)
         for lot, gone in taken:
             self.move(
-                lot, -gone, kind, known=known if lot.lot == named else "presumed" if known else "",
-                reference=reference,
+                lot, -gone, kind, blocked=-min(gone, lot.blocked) if first is lots.apart else None,
+                known=known if lot.lot == named else "presumed" if known else "", reference=reference,
             )  # fmt: skip
         self.missing += missing
         return taken
+
+    def choose(
+        self, sku: str, location: str, units: int, named: str | None, floor: str,
+        first: Callable[[LotRow], int] | None = None,
+    ) -> tuple[list[tuple[LotRow, int]], int]:  # fmt: skip
+        """Which lots they are of, and how many no lot has (`lots.take`). By rules 5 units that are set apart are not
+        presumed to have left while there are others."""
+        if self.log.logic_version < 5:
+            first = None
+        elif first is None:
+            first = lots.sellable
+        return lots.take(self.lots(sku, location), units, named, self.day, floor, first)
 
     def stock(
         self, sku: str, location: str, *, on_hand: int = 0, unavailable: int = 0, allocated: int = 0,

@@ -147,18 +147,21 @@ def _expected(row: IncomingEffect | IncomingRow) -> int:
 
 
 def transferred_out(view: View, fact: r.TransferredOut, at: At, log: PartitionRow) -> Decision:
-    """What they say left is expected at the other end, the lots of it as far as the books know them."""
+    """What they say left is expected at the other end, of the lot they name, or else of those that the books took."""
     m = Movements(view, at, log, occurred_at=fact.occurred_at)
     gone = m.leave(fact.sku, fact.location, fact.quantity, fact.lot, "transferred_out", reference=fact.to)
     row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.to, fact.reference))
-    under_way = dict(row.lots) if row else {}
-    for lot, units in gone:
-        under_way[lot.lot] = under_way.get(lot.lot, 0) + units
+    under_way = dict(row.lots) if row and row.state == "open" else {}
+    sent = [(lot.lot, units) for lot, units in gone]
+    if fact.lot and log.logic_version >= 5:
+        sent = [(fact.lot, fact.quantity)]
+    for code, units in sent:
+        under_way[code] = under_way.get(code, 0) + units
     ordered, came = fact.quantity + (row.ordered if row else 0), row.received if row else 0
-    m.add(_settled(IncomingEffect(
+    m.add(_closed_if_whole(IncomingEffect(
         fact.sku, fact.to, fact.reference, "transfer", fact.location, ordered, ordered, 0, came,
         fact.expected or (row.expected if row else ""), tuple(under_way.items()), "open",
-    )))  # fmt: skip
+    ), log))  # fmt: skip
     m.stock(fact.sku, fact.to)
     return m.decision()
 
@@ -171,7 +174,7 @@ def transferred_in(view: View, fact: r.TransferredIn, at: At, log: PartitionRow)
     was = _effect(row) if row else IncomingEffect(
         fact.sku, fact.location, fact.reference, "transfer", "", 0, 0, 0, 0, "", (), "open"
     )  # fmt: skip
-    came, under_way = _distributed(was.lots, fact.quantity, fact.lot)
+    came, under_way = _distributed(was.lots, fact.quantity, fact.lot, named_to_the_end=log.logic_version >= 5)
     m.stock(fact.sku, fact.location)
     for lot, units in came:
         receive(
@@ -179,8 +182,7 @@ def transferred_in(view: View, fact: r.TransferredIn, at: At, log: PartitionRow)
             batch=new_batch(fact.sku, lot),
         )  # fmt: skip
     now = replace(was, received=was.received + fact.quantity, lots=under_way)
-    if fact.final or now.received >= now.ordered:
-        now = replace(now, state="closed", lots=())
+    now = _closed(now, log) if fact.final else _closed_if_whole(now, log)
     m.add(now)
     if now.state == "closed" and now.received != now.ordered:
         m.alert(
@@ -190,10 +192,20 @@ def transferred_in(view: View, fact: r.TransferredIn, at: At, log: PartitionRow)
     return m.decision()
 
 
+def _closed_if_whole(now: IncomingEffect, log: PartitionRow) -> IncomingEffect:
+    return _closed(now, log) if now.received >= now.ordered else now
+
+
+def _closed(now: IncomingEffect, log: PartitionRow) -> IncomingEffect:
+    """By rules 5 its lots stay named: what comes after all was sent from somewhere, and may be held or recalled."""
+    return replace(now, state="closed", lots=now.lots if log.logic_version >= 5 else ())
+
+
 def _distributed(
-    sent: tuple[tuple[str, int], ...], units: int, named: str | None
+    sent: tuple[tuple[str, int], ...], units: int, named: str | None, *, named_to_the_end: bool
 ) -> tuple[list[tuple[str, int]], tuple[tuple[str, int], ...]]:
-    """Units that came by lot, and what is under way still. More than was sent is of the named lot, or of the last."""
+    """Units that came by lot, and what is under way still: if that is nothing, `named_to_the_end`, the last lot with no
+    units. More than was sent is of the named lot, or of the last."""
     came: dict[str, int] = {}
     left = units
     for lot, there in sorted(sent, key=lambda x: x[0] != named):  # stable: as they were sent, the named one first
@@ -201,6 +213,8 @@ def _distributed(
             came[lot] = gone
             left -= gone
     under_way = tuple((lot, rest) for lot, there in sent if (rest := there - came.get(lot, 0)))
+    if named_to_the_end and sent and not under_way:
+        under_way = ((sent[-1][0], 0),)
     if named is not None:
         return ([(named, units)] if units else []), under_way
     if left:

@@ -11,17 +11,32 @@ from __future__ import annotations
 
 from tables import effects
 from tables import records as r
-from tables.lots import UNKNOWN_LOT, fefo
+from tables.lots import UNKNOWN_LOT, apart, fefo
 from tables.movements import LOTS_MAX, Decision, Movements, stem
 from tables.outcome import WAREHOUSE, At, Send, View, place_of
 from tables.rows import CountEffect, LotRow, PartitionRow, Policy, Share, ShareEffect, lot_key, stock_key
 
 
+def _expired(lot: LotRow) -> int:
+    return lot.on_hand if lot.expired else 0
+
+
+def _recalled(lot: LotRow) -> int:
+    return lot.on_hand if lot.status == "recalled" else 0
+
+
+_SPOKEN_OF = {"damaged": apart, "quality": apart, "expired": _expired, "recall": _recalled}  # by reasons of scrapping
+
+
 def adjusted(view: View, fact: r.Adjusted, at: At, log: PartitionRow) -> Decision:
-    """Units that leave go by FEFO; units that come belong to the lot that goes out first."""
+    """Units that leave are those that the reason speaks of, then others, by FEFO; units that come belong to the lot
+    that goes out first."""
     m = Movements(view, at, log, occurred_at=fact.occurred_at)
     if fact.quantity < 0:
-        m.leave(fact.sku, fact.location, -fact.quantity, fact.lot, "adjusted", reference=fact.reason)
+        m.leave(
+            fact.sku, fact.location, -fact.quantity, fact.lot, "adjusted", reference=fact.reason,
+            first=_SPOKEN_OF.get(fact.reason) if log.logic_version >= 5 else None,
+        )  # fmt: skip
     elif fact.quantity:
         first = next((x.lot for x in fefo(m.lots(fact.sku, fact.location))), UNKNOWN_LOT)
         lot = m.lot(fact.sku, fact.location, fact.lot or first)

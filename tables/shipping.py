@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tables import records as r
 from tables.codec import utc_day
-from tables.lots import UNKNOWN_LOT, shippable_on, take
+from tables.lots import UNKNOWN_LOT, shippable_on
 from tables.movements import Decision, Movements
 from tables.outcome import At, InvariantBroken, View
 from tables.pruning import forget_at
@@ -29,7 +29,7 @@ def picked(view: View, fact: r.Picked, at: At, log: PartitionRow) -> Decision:
         if fact.quantity:
             m.trace(m.lot(fact.sku, fact.location, fact.lot), fact.quantity, "picked", known="reported")
     else:
-        taken, m.missing = take(m.lots(fact.sku, fact.location), fact.quantity, None, m.day, floor)
+        taken, m.missing = m.choose(fact.sku, fact.location, fact.quantity, None, floor)
         for lot, units in taken:
             m.trace(lot, units, "picked", known="presumed")
     if fact.short and fact.lot:

@@ -14,6 +14,20 @@ from proof.audit.shelves import Batch, Lot, Master, Policy, Recall, Shelf, day_o
 from tables import records as r
 
 
+def _sellable(lot: Lot) -> int:
+    return lot.sellable
+
+
+def _blocked(lot: Lot) -> int:
+    return lot.blocked
+
+
+_THROWN_AWAY = {  # reasons of an adjustment that say of which units it speaks
+    "damaged": _blocked, "quality": _blocked,
+    "expired": lambda lot: lot.on_hand * lot.expired, "recall": lambda lot: lot.on_hand * (lot.status == "recalled"),
+}  # fmt: skip
+
+
 class Day:
     """What is known of a SKU's demand at a location on one day; `at`: the place of the last record that counted in it.
     `hours`: UTC hours in which an order met no stock, or took the last."""
@@ -26,11 +40,13 @@ class Day:
 
 
 class Room:
-    """`today`: the day of its state time. `heard`: units the orders' own facts told: order -> (what, SKU).
+    """`today`: the day of its state time. `rules`: those that hold in its log. `heard`: units the orders' own facts
+    told: order -> (what, SKU).
     `new_facts`, `new_days`, `touched`: facts, days of demand, and orders that were spoken of, since somebody looked."""
 
     def __init__(self) -> None:
         self.today = ""
+        self.rules = 0
         self.skus: dict[str, Master] = {}
         self.promises: dict[tuple[str, int], Promise] = {}
         self.facts: dict[str, tuple[bytes, int]] = {}  # id -> (content, place)
@@ -116,6 +132,16 @@ class Room:
         """What a lot is that has this best-before from now on."""
         expired = bool(best_before and self.today and best_before < self.today)
         return {"best_before": best_before, "expired": expired, "warned": False}
+
+    def leave(
+        self, shelf: Shelf, units: int, code: str | None, kind: str, place: int, floor: str = "", reason: str = ""
+    ) -> list[tuple[Lot, int]]:
+        """Units go from a shelf. By rules 5 those that may be sold go before the others, unless `reason` says why some
+        of the others are thrown away."""
+        if self.rules < 5:
+            return shelf.leave(units, code, kind, place, self.today, floor)
+        ahead = _THROWN_AWAY.get(reason, _sellable)
+        return shelf.leave(units, code, kind, place, self.today, floor, ahead, blocked=ahead is _blocked)
 
     def look_at_clock(self, log: LogState) -> None:
         self.today = day_of(log.state_ms)

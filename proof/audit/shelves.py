@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import heappush
@@ -216,17 +216,24 @@ class Shelf:
         return True
 
     def leave(
-        self, units: int, code: str | None, kind: str, place: int, day: str, floor: str = ""
-    ) -> list[tuple[Lot, int]]:
-        """Units go, from the lot named first; what no lot has is missing from the books. Returns what went."""
-        went = []
-        for lot in self.lots_in_order(day, code, floor):
-            gone = min(lot.on_hand, units)
-            if gone:
-                self.change(lot, place, kind, -gone)
-                went.append((lot, gone))
-                units -= gone
-        return went
+        self, units: int, code: str | None, kind: str, place: int, day: str, floor: str = "",
+        ahead: Callable[[Lot], int] | None = None, *, blocked: bool = False,
+    ) -> list[tuple[Lot, int]]:  # fmt: skip
+        """Units go, from the lot named first; what no lot has is missing from the books. Returns what went. `ahead`: of
+        the other lots, units that go before any that are left; `blocked`: of each lot the blocked ones go first."""
+        order = self.lots_in_order(day, code, floor)
+        went = dict.fromkeys(order, 0)
+        if ahead is not None:
+            for lot in order:
+                went[lot] = min(units, lot.on_hand if lot.code == code else ahead(lot))
+                units -= went[lot]
+        for lot in order:
+            more = min(units, lot.on_hand - went[lot])
+            went[lot] += more
+            units -= more
+            if went[lot]:
+                self.change(lot, place, kind, -went[lot], -min(lot.blocked, went[lot]) if blocked else 0)
+        return [(lot, gone) for lot, gone in went.items() if gone]
 
     # ---- what others see
 

@@ -51,6 +51,7 @@ class StockBook:
         room = self.rooms.get(log.number)
         if room is None:
             room = self.rooms[log.number] = Room()
+        room.rules = log.logic
         kind = type(record)
         if order_id := getattr(record, "order_id", None):
             room.touched.add(order_id)

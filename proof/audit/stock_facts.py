@@ -56,7 +56,7 @@ def _adjusted(room: Room, fact: r.Adjusted, place: int) -> None:
         return
     shelf = room.shelf_of(fact.sku, fact.location, place)
     if fact.quantity < 0:
-        shelf.leave(-fact.quantity, fact.lot, "adjusted", place, room.today)
+        room.leave(shelf, -fact.quantity, fact.lot, "adjusted", place, reason=fact.reason)
         return
     oldest = sorted((x.best_before or LAST, x.first, x.code) for x in shelf.lots.values() if x.on_hand > 0)
     code = fact.lot or (oldest[0][2] if oldest else NO_LOT)
@@ -89,7 +89,7 @@ def _picked(room: Room, fact: r.Picked, place: int) -> None:
     _hear(room, fact, "pick", fact.quantity + fact.short)
     if fact.short and fact.lot is None:
         shelf = room.shelf_of(fact.sku, fact.location, place)
-        shelf.leave(fact.short, None, "adjusted", place, room.today, _freshness(room, fact))
+        room.leave(shelf, fact.short, None, "adjusted", place, _freshness(room, fact))
         return
     known = room.shelf(fact.sku, fact.location)
     lot = known.lots.get(fact.lot or "") if known else None
@@ -100,7 +100,7 @@ def _picked(room: Room, fact: r.Picked, place: int) -> None:
 def _shipped(room: Room, fact: r.Shipped, place: int) -> None:
     own = _hear(room, fact, "shipment", fact.quantity)
     shelf = room.shelf_of(fact.sku, fact.location, place)
-    shelf.leave(fact.quantity, fact.lot, "shipped", place, room.today, _freshness(room, fact))
+    room.leave(shelf, fact.quantity, fact.lot, "shipped", place, _freshness(room, fact))
     promise = room.promises.get((fact.order_id or "", fact.attempt))
     if promise is None or promise.state != "allocated":
         return

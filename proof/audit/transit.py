@@ -21,17 +21,21 @@ def _incoming(room: Room, fact: Any, kind: str, location: str, place: int) -> In
 
 def _transferred_out(room: Room, fact: r.TransferredOut, place: int) -> None:
     shelf = room.shelf_of(fact.sku, fact.location, place)
-    went = shelf.leave(fact.quantity, fact.lot, "transferred_out", place, room.today)
+    went = [(lot.code, units) for lot, units in room.leave(shelf, fact.quantity, fact.lot, "transferred_out", place)]
     incoming = _incoming(room, fact, "transfer", fact.to, place)
     incoming.expected = fact.expected or incoming.expected
     incoming.kind, incoming.notified = "transfer", 0
     incoming.ordered += fact.quantity
     incoming.confirmed = incoming.ordered
-    for lot, units in went:
-        incoming.lots[lot.code] = incoming.lots.get(lot.code, 0) + units
+    if incoming.state == "closed":  # what did not come then is lost
+        incoming.lots = {}
+    if fact.lot and room.rules >= 5:  # they saw which lot it was, whatever the books took
+        went = [(fact.lot, fact.quantity)]
+    for code, units in went:
+        incoming.lots[code] = incoming.lots.get(code, 0) + units
     incoming.state = "open"
     if incoming.received >= incoming.ordered:  # it came before anybody said that it left
-        incoming.state, incoming.lots = "closed", {}
+        _close(room, incoming)
 
 
 def _transferred_in(room: Room, fact: r.TransferredIn, place: int) -> None:
@@ -46,15 +50,25 @@ def _transferred_in(room: Room, fact: r.TransferredIn, place: int) -> None:
         last = fact.lot or code
         if units:
             came[last] = came.get(last, 0) + units
-    incoming.lots = {code: units for code, units in incoming.lots.items() if units}
+    under_way = {code: units for code, units in incoming.lots.items() if units}
+    if not under_way and incoming.lots and room.rules >= 5:  # what comes beyond is of the lot that was sent last
+        under_way = {list(incoming.lots)[-1]: 0}
+    incoming.lots = under_way
     incoming.received += fact.quantity
     if fact.final or incoming.received >= incoming.ordered:
-        incoming.state, incoming.lots = "closed", {}
+        _close(room, incoming)
     if left:
         came[last] = came.get(last, 0) + left
     for code, units in came.items():
         know_batch(room, fact.sku, code, None, "approved")
         receive(room, shelf, code, units, "transferred_in", place)
+
+
+def _close(room: Room, incoming: Incoming) -> None:
+    """Nothing more is expected. By rules 5 it is known still which lots were sent, should more come."""
+    incoming.state = "closed"
+    if room.rules < 5:
+        incoming.lots = {}
 
 
 def _purchase(room: Room, fact: Any, place: int) -> None:
@@ -84,7 +98,7 @@ def _kit_assembled(room: Room, fact: r.KitAssembled, place: int) -> None:
 
 def _kit_disassembled(room: Room, fact: r.KitDisassembled, place: int) -> None:
     shelf = room.shelf_of(fact.sku, fact.location, place)
-    shelf.leave(fact.quantity, fact.lot, "disassembled", place, room.today)
+    room.leave(shelf, fact.quantity, fact.lot, "disassembled", place)
     _expect_parts(room, fact, place, 1)
 
 
@@ -96,7 +110,7 @@ def _expect_parts(room: Room, fact: Any, place: int, sign: int) -> None:
 def _kit_part_moved(room: Room, fact: r.KitPartMoved, place: int) -> None:
     shelf = room.shelf_of(fact.sku, fact.location, place)
     if fact.quantity < 0:
-        shelf.leave(-fact.quantity, fact.lot, "made_into", place, room.today)
+        room.leave(shelf, -fact.quantity, fact.lot, "made_into", place)
     else:
         shelf.change(room.lot_of(shelf, fact.lot or NO_LOT, place), place, "made_from", fact.quantity)
     room.told_kits.add(fact.id)

@@ -288,6 +288,14 @@ def _sent_on(traffic: Traffic, chance: Random, end: int) -> Make:
     }  # fmt: skip
 
 
+_REASONS = {-3: "damaged", -2: "expired", -1: "recall"}
+
+
+def _adjusted(traffic: Traffic, chance: Random, end: int) -> Make:
+    lot, quantity = _lot(chance), chance.randint(-3, 2)
+    return {"lot": lot, "quantity": quantity, "reason": _REASONS.get(quantity, "correction")}
+
+
 def _arrived(traffic: Traffic, chance: Random, end: int) -> Make:
     return {
         "quantity": chance.randint(0, 3), "reference": chance.choice(("T1", "T2")), "lot": _lot(chance),
@@ -314,9 +322,7 @@ _STOCK: dict[type, Callable[[Traffic, Random, int], Make]] = {
     r.Received: _received, r.Counted: _counted, r.Shipped: _gone, r.Picked: _picked_up, r.Returned: _came_back,
     r.PolicySet: _policy, r.PurchaseOrdered: _incoming, r.PurchaseConfirmed: _incoming, r.PurchaseNotified: _notified,
     r.TransferredOut: _sent_on, r.TransferredIn: _arrived, r.KitAssembled: _built, r.KitDisassembled: _boxes,
-    r.Adjusted: lambda traffic, chance, end: {
-        "lot": _lot(chance), "quantity": chance.randint(-3, 2), "reason": "correction"
-    },
+    r.Adjusted: _adjusted,
     r.SkuDefined: lambda traffic, chance, end: {
         "flavor": "original", "packaging": "bag", "size": "100 g", "gtin": "04012345678901",
         "discontinued": chance.random() < 0.1, "case_units": chance.choice((0, 12)),

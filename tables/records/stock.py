@@ -193,8 +193,9 @@ class Returned(Record, tag="returned"):
 
 
 class TransferredOut(Record, tag="transferred_out"):
-    """Units left for another location: in transit until `transferred_in` says they came. Good ones leave first, and all
-    of them arrive as good ones: what was set apart here is set apart there by another `condition_changed`."""
+    """Units left for another location: in transit until `transferred_in` says they came. They arrive as `lot`, if one
+    is named. Good ones leave first, of whatever lot, and all of them arrive as good ones: what was set apart here is
+    set apart there by another `condition_changed`."""
 
     sku: Sku
     location: Location
@@ -207,7 +208,8 @@ class TransferredOut(Record, tag="transferred_out"):
 
 
 class TransferredIn(Record, tag="transferred_in"):
-    """Units came from another location. `final`: no more come; what is missing is a discrepancy."""
+    """Units came from another location. `final`: no more come; what is missing is a discrepancy. If more come all the
+    same they are of the lots that were sent."""
 
     sku: Sku
     location: Location

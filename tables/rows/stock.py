@@ -142,7 +142,7 @@ class IncomingRow(Row):
     notified: int
     received: int
     expected: str
-    lots: tuple[tuple[str, int], ...]  # of a transfer: what is under way, by lot
+    lots: tuple[tuple[str, int], ...]  # of a transfer: what is under way, by lot; closed: what never came
     state: str  # open, closed
 
 

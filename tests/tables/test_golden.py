@@ -2,7 +2,7 @@
 
 `golden/v1.jsonl` holds both logs of one small shop, a line per record as the broker has it, with its time.
 `golden/v1.json` holds what must come of them: a hash of the rows and one of all that was said, per partition.
-`v2` begins with rules 1, and goes on with rules 2 from its middle; `v3` so with rules 3, `v4` with rules 4.
+`v2` begins with rules 1, and goes on with rules 2 from its middle; `v3` so with rules 3, and so on.
 A golden log is never written again: a difference is an error, or a new logic version that brings a log of its own.
 To write the first one of the newest version: SMOKEHOUSE_WRITE_GOLDEN=1 pytest tests/tables/test_golden.py
 """
@@ -247,6 +247,30 @@ class Shop:
                 ))  # fmt: skip
                 self.tell(r.OrderShipped(id=f"{order_id}:rest", order_id=order_id, tracking="T2"))
 
+    def damaged_and_sent(self) -> None:
+        """Damaged units beside good ones, some thrown away; transfers that come in parts, and of a lot nobody had."""
+        for sku in "CE":
+            self.ids += 1
+            stem = f"apart{self.ids}"
+            for lot, best_before in (("D1", "2023-12-01"), ("D2", "2024-06-01")):
+                self.tell(r.Received(
+                    id=f"{stem}:{lot}", sku=sku, location="W1", quantity=6, lot=lot, best_before=best_before
+                ))  # fmt: skip
+            self.tell(r.ConditionChanged(
+                id=f"{stem}:bad", sku=sku, location="W1", lot="D1", quantity=4, condition="damaged"
+            ))  # fmt: skip
+            for n, reason in enumerate(("damaged", "expired", "recall", "shrinkage")):
+                self.tell(r.Adjusted(id=f"{stem}:gone{n}", sku=sku, location="W1", quantity=-1, reason=reason))
+            for n, lot in enumerate((None, "D1", "D9")):
+                reference = f"{stem}:T{n}"
+                self.tell(r.TransferredOut(
+                    id=f"{reference}:out", sku=sku, location="W1", to="W2", quantity=3, reference=reference, lot=lot
+                ))  # fmt: skip
+                for part, units in enumerate((1, 2, 1)):
+                    self.tell(r.TransferredIn(
+                        id=f"{reference}:in{part}", sku=sku, location="W2", quantity=units, reference=reference
+                    ))  # fmt: skip
+
     def happen(self) -> None:
         roll = self.chance.random()
         if roll < 0.3:
@@ -279,6 +303,8 @@ def a_day_in_the_shop(seed: int = 21) -> list[dict[str, Any]]:
             shop.passed_early()
         if n == 440:
             shop.shipped_early()
+        if n == 480:
+            shop.damaged_and_sent()
         if n == 45:
             shop.moved()
         if n == 80:

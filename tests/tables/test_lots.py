@@ -103,6 +103,34 @@ def test_what_lives_as_long_as_was_promised_leaves_first_and_what_may_not_leave_
     assert [row.lot for row, _ in found] == order
 
 
+DAMAGED = [
+    lot("A", 5, "2027-01-01", blocked=5), lot("B", 4, "2027-02-01", blocked=1), lot("C", 5, "2027-03-01"),
+    lot("HELD", 5, "2026-01-01", status="on_hold"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("units", "named", "first", "taken"),
+    [
+        (5, None, lots.sellable, [("B", 3), ("C", 2)]),
+        (8, None, lots.sellable, [("B", 3), ("C", 5)]),
+        (9, None, lots.sellable, [("A", 1), ("B", 3), ("C", 5)]),  # what left has left
+        (14, None, lots.sellable, [("A", 5), ("B", 4), ("C", 5)]),
+        (15, None, lots.sellable, [("A", 5), ("B", 4), ("C", 5), ("HELD", 1)]),
+        (6, "A", lots.sellable, [("A", 5), ("B", 1)]),  # somebody saw that they were of A
+        (6, None, lots.apart, [("A", 5), ("B", 1)]),
+        (7, None, lots.apart, [("A", 5), ("B", 2)]),
+        (6, "C", lots.apart, [("C", 5), ("A", 1)]),
+        (6, None, None, [("A", 5), ("B", 1)]),
+    ],
+)
+def test_some_units_of_each_lot_leave_before_any_others(
+    units: int, named: str | None, first: Any, taken: list[tuple[str, int]]
+) -> None:
+    found, rest = lots.take(DAMAGED, units, named, "2026-06-01", "", first)
+    assert ([(x.lot, n) for x, n in found], rest) == (taken, 0)
+
+
 def test_room_is_what_lots_that_live_long_enough_leave_to_promises_that_need_them() -> None:
     shelf = [
         lot("MAY", 5, "2027-05-01"), lot("JUNE", 4, "2027-06-01"), lot("NONE", 50, ""),

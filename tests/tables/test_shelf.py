@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import records as r
 from tables.outcome import ALERTS, Outcome
@@ -22,6 +23,57 @@ def count(log: Any, quantity: int, fact_id: str = "count", **more: Any) -> Outco
 def books(log: Any) -> tuple[int, int, int, int]:
     row: CountRow = log.table.get("count|A|W1")
     return row.counts, row.exact, row.units, row.off
+
+
+# -- what leaves for no order ------------------------------------------------------------------------------------------
+
+
+def gone(log: Any, units: int, reason: str, fact_id: str = "gone", **more: Any) -> tuple[dict[str, int], int, int]:
+    """Units per lot, on hand and unavailable, after so many were written off."""
+    log.append(r.Adjusted(id=fact_id, sku="A", location="W1", quantity=-units, reason=reason, **more))
+    return log.lots(), log.stock().on_hand, log.stock().unavailable
+
+
+def set_apart(log: Any, units: int, lot: str = "L1") -> None:
+    fact = r.ConditionChanged(id=f"bad-{lot}", sku="A", location="W1", lot=lot, quantity=units, condition="damaged")
+    log.append(fact)
+
+
+@pytest.mark.parametrize(("rules", "unavailable"), [(4, 2), (5, 0)])
+def test_units_that_are_thrown_away_as_damaged_are_those_that_were_set_apart(
+    stock_log: Any, rules: int, unavailable: int
+) -> None:
+    stock_log.state = replace(stock_log.state, logic_version=rules)
+    stock_log.receive(5)
+    set_apart(stock_log, 3)
+    assert gone(stock_log, 3, "damaged", lot="L1") == ({"L1": 2}, 2, unavailable)
+
+
+def test_what_a_reason_speaks_of_leaves_first_where_no_lot_is_named(stock_log: Any) -> None:
+    for lot, best_before, more in (
+        ("OVER", "2023-11-13", {}), ("SOON", "2027-01-31", {}), ("LATE", "2028-01-31", {"status": "approved"}),
+    ):  # fmt: skip
+        stock_log.receive(4, lot=lot, best_before=best_before, **more)
+    set_apart(stock_log, 2, "LATE")
+    stock_log.append(r.RecallOpened(id="recall", lot="SOON", reason="metal"))
+    assert stock_log.stock().unavailable == 10
+    assert gone(stock_log, 2, "damaged", "1") == ({"OVER": 4, "SOON": 4, "LATE": 2}, 10, 8)
+    assert gone(stock_log, 3, "expired", "2") == ({"OVER": 1, "SOON": 4, "LATE": 2}, 7, 5)
+    assert gone(stock_log, 3, "recall", "3") == ({"OVER": 1, "SOON": 1, "LATE": 2}, 4, 2)
+    assert gone(stock_log, 1, "shrinkage", "4") == ({"OVER": 1, "SOON": 1, "LATE": 1}, 3, 2)
+
+
+@pytest.mark.parametrize(("rules", "left"), [(4, {"BAD": 0, "GOOD": 5}), (5, {"BAD": 5, "GOOD": 0})])
+def test_a_parcel_of_no_named_lot_is_presumed_of_good_units(stock_log: Any, rules: int, left: dict[str, int]) -> None:
+    """By rules 4 the damaged ones counted as gone, and five that were not there could be promised again."""
+    stock_log.state = replace(stock_log.state, logic_version=rules)
+    stock_log.receive(5, lot="BAD", best_before="2027-01-31")
+    stock_log.receive(5, lot="GOOD", best_before="2028-01-31")
+    set_apart(stock_log, 5, "BAD")
+    stock_log.append(r.Shipped(id="left", sku="A", location="W1", quantity=5))
+    assert stock_log.lots() == left
+    row = stock_log.stock()
+    assert row.on_hand - row.unavailable == left["GOOD"]
 
 
 # -- counts ------------------------------------------------------------------------------------------------------------
