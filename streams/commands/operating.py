@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import httpx2
@@ -59,6 +62,7 @@ def up(
     children: list[Child] = []
     running: RunningBroker | None = None
     try:
+        _occupy(settings.home)
         expect_free(settings.api, "SMOKEHOUSE_API")
         running = _start_broker(broker, settings)
         applied = logs.apply(settings, partitions)
@@ -121,6 +125,18 @@ def retry(topic: Literal["orders", "warehouse"], partition: int, *, json_output:
 
 
 # -- up ----------------------------------------------------------------------------------------------------------------
+
+
+def _occupy(home: Path) -> None:
+    """The folder is ours until this process ends: what we clear there would be in use by another one's workers."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        fcntl.flock(os.open(home, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)  # on the folder: nothing to leave behind
+    except BlockingIOError:
+        fail(f"another `smokehouse up` runs in SMOKEHOUSE_HOME={home}: stop it, or give this one a folder of its own, "
+             "and other addresses (SMOKEHOUSE_BOOTSTRAP, SMOKEHOUSE_API)")  # fmt: skip
+    except OSError as error:
+        fail(f"SMOKEHOUSE_HOME={home}: {error.strerror}")
 
 
 def _start_broker(kind: str, settings: Settings) -> RunningBroker:

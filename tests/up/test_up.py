@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 from confluent_kafka import Producer
 
+from streams.brokers.process import free_port
 from streams.settings import producer_config
 from tables import records as r
 from tables.codec import encode
@@ -120,6 +123,29 @@ def test_an_api_port_that_is_taken_is_told_in_a_sentence_and_nothing_runs(up):
         assert up.process.wait(30) == 1
     assert f"something already listens on {up.settings.api}; set SMOKEHOUSE_API to another" in up.said()
     assert up.living() == {}
+
+
+@pytest.mark.timeout(120)
+def test_a_second_one_with_other_ports_leaves_the_folder_of_the_first_alone(up):
+    up.start()
+    before = up.until_ready()
+    first, settings, files = up.process, up.settings, sorted((up.home / "stores").rglob("*"))
+    up.settings = settings.with_(bootstrap=f"127.0.0.1:{free_port()}", api=f"127.0.0.1:{free_port()}")
+    assert up.start().wait(30) == 1
+    assert f"another `smokehouse up` runs in SMOKEHOUSE_HOME={up.home}" in up.said()
+    up.process, up.settings = first, settings
+    assert sorted((up.home / "stores").rglob("*")) == files
+    assert [w["pid"] for w in up.status()["workers"]] == [w["pid"] for w in before["workers"]]
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(up):
+    taken = up.home / "taken"
+    taken.touch()
+    told = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "up"], env=up.env | {"SMOKEHOUSE_HOME": str(taken)}, text=True,
+        capture_output=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stderr) == (1, f"smokehouse: SMOKEHOUSE_HOME={taken}: File exists\n")
 
 
 def test_a_setting_that_cannot_be_used_is_named_and_nothing_runs(up, monkeypatch):
