@@ -15,6 +15,7 @@ from api.asking import Watched, as_of
 from api.feed import TOPICS, Feed
 from api.models import health as m
 from api.problems import Problem, responses
+from api.workers import Workers
 
 router = APIRouter(tags=["health"])
 
@@ -43,10 +44,16 @@ def status(feed: Watched, request: Request) -> m.Status:
     with feed.view.lock:
         fresh = [one for topic in TOPICS for one in as_of(feed, topic)]
     return m.Status(
-        ready=feed.progress.ready and workers.ready, view_ready=feed.progress.ready, trouble=trouble(feed),
+        ready=feed.progress.ready and workers.ready and not unserved(feed, workers),
+        view_ready=feed.progress.ready, trouble=trouble(feed),
         workers=workers.seen, counters=counters(feed), unreadable=feed.unreadable,
         live_clients=request.app.state.live.clients, as_of=fresh,
     )  # fmt: skip
+
+
+def unserved(feed: Feed, workers: Workers) -> int:
+    """Partitions of the logs that no worker has; a published topic has as many as each log."""
+    return workers.unserved(sum(topic == "stock-levels" for topic, _ in feed.progress.positions))
 
 
 def trouble(feed: Feed) -> str:

@@ -15,6 +15,7 @@ import httpx2
 from api.models import health as m
 from streams.addresses import WorkerAddress, worker_addresses
 from streams.settings import Settings
+from streams.topics import LOGS
 
 ANSWER_SECONDS = 1.0
 EVERY_SECONDS = 2.0
@@ -36,9 +37,16 @@ class Workers:
 
     @property
     def ready(self) -> bool:
-        return bool(self.seen) and all(
-            worker.ready and all(partition.state == "ready" for partition in worker.partitions) for worker in self.seen
-        )
+        """All answer, and what they have is ready. A spare one has nothing: there are more workers than partitions."""
+        return all(
+            worker.answers and all(partition.state == "ready" for partition in worker.partitions)
+            for worker in self.seen
+        )  # fmt: skip
+
+    def unserved(self, partitions: int) -> int:
+        """Of so many partitions of each log, those that no worker that answers has: nothing is decided there."""
+        had = {(partition.topic, partition.partition) for worker in self.seen for partition in worker.partitions}
+        return sum((log.name, number) not in had for log in LOGS for number in range(partitions))
 
     async def watch(self) -> None:
         async with httpx2.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:

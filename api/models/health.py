@@ -57,7 +57,7 @@ class Worker(BaseModel):
 
 
 class Status(BaseModel):
-    ready: bool = Field(description="The view is, a worker is, and no partition is halted or recovering")
+    ready: bool = Field(description="The view is, all workers answer, and one has every partition ready")
     view_ready: bool
     trouble: str
     workers: list[Worker]

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx2
 import pytest
 
+from api.models import health as m
 from api.workers import Workers
 from streams.brokers.process import free_port
 from streams.settings import from_environment
@@ -68,3 +69,22 @@ def test_a_worker_that_is_not_where_it_was_said_to_be_is_not_ready(tmp_path, els
     found = looked(tmp_path, elsewhere, nowhere)
     assert {(w.address, w.answers) for w in found.seen} == {(elsewhere, True), (nowhere, False)}
     assert not found.ready
+
+
+def worker(*partitions, state="ready"):
+    held = [m.WorkerPartition(topic=topic, partition=number, state=state) for topic, number in partitions]
+    return m.Worker(pid=1, address="a:1", role="all", answers=True, ready=bool(held), partitions=held)
+
+
+def said(tmp_path, *seen):
+    workers = Workers(from_environment({"SMOKEHOUSE_HOME": str(tmp_path)}))
+    workers.seen = list(seen)
+    return workers.ready, workers.unserved(2)
+
+
+def test_what_no_worker_has_is_counted_and_a_spare_worker_spoils_nothing(tmp_path):
+    orders, stock = [("orders", 0), ("orders", 1)], [("warehouse", 0), ("warehouse", 1)]
+    assert said(tmp_path, worker(*orders), worker(*stock), worker()) == (True, 0)
+    assert said(tmp_path, worker(*orders)) == (True, 2)
+    assert said(tmp_path, worker(*orders), worker(*stock, state="halted")) == (False, 0)
+    assert said(tmp_path)[1] == 4
