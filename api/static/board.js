@@ -25,7 +25,7 @@ const rates = []; // {rate, at}: of the last two minutes, however often ticks co
 const noted = new Map(); // what alerts say is to be done, by what it is about
 const shortSince = new Map(); // sku|location -> when; whether it still is, the level tells
 const paid = new Map(); // order_id -> an order that was paid for and holds nothing
-let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], partial = false, asking = 0, counters = null, lag = null, halted = 0, told = 0, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
+let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], partial = false, asking = 0, counters = null, lag = null, halted = 0, unserved = 0, told = 0, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
 let loads = 0, loading = false, loaded = false, heard = 0, meanwhile = []; // ticks since the newest load began: what is loaded may not hold them yet
 
 const plain = (code) => code.replaceAll("_", " ");
@@ -158,6 +158,7 @@ function take(tick) {
   counters = tick.counters;
   lag = tick.lag;
   halted = tick.halted;
+  unserved = tick.unserved;
   plansAre(tick.plans);
   const now = told = Date.now();
   rates.push({ rate: counters.orders_per_second, at: now });
@@ -195,6 +196,7 @@ function draw() {
   if (source?.readyState === EventSource.OPEN && !paused && loaded) {
     if (lag === null) say("wait", "Broker does not answer");
     else if (halted) say("down", `${some(halted, "partition")} ${halted === 1 ? "stands" : "stand"} still, see Status`);
+    else if (unserved) say("wait", `No worker for ${some(unserved, "partition")}, see Status`);
     else if (lag > 1000) say("wait", `${count.format(lag)} records behind`);
     else say("live", "Live");
   }

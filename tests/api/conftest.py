@@ -173,6 +173,7 @@ class Api:
         forecast_alert=forecast_alert,
     )
     wait = staticmethod(wait_for)
+    listens = f"#state-text:has-text('No worker for {2 * PARTITIONS} partitions')"  # the page, loaded; none was started
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -440,7 +441,7 @@ def page(api, browser):
     page.on("console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(api.url + "/")
-    page.wait_for_selector("#state[data-state=live]")
+    page.wait_for_selector(api.listens)
     yield page
     context.close()
     assert errors == []

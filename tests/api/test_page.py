@@ -203,7 +203,7 @@ def test_it_says_when_the_api_is_gone_and_comes_back_by_itself(api, visitor):
     api.publish("stock-levels", api.make.level("JRK-ORIG-50", 4, at=2))
     api.start()
     shows(visitor, "JRK-ORIG-50", 4)
-    visitor.wait_for_selector("#state[data-state=live]")
+    visitor.wait_for_selector(api.listens)
 
 
 def test_how_far_it_was_behind_is_said_with_the_time_at_which_it_was_told(api, visitor):
@@ -236,13 +236,13 @@ def test_the_curve_of_orders_is_two_minutes_wide_however_often_ticks_come(api, v
 @pytest.mark.timeout(180)
 def test_it_says_when_the_api_stands_still_though_nothing_has_ended(api, visitor):
     api.publish("stock-levels", api.make.level("JRK-ORIG-50", 5))
-    visitor.wait_for_selector("#state[data-state=live]")
+    visitor.wait_for_selector(api.listens)
     api.process.send_signal(signal.SIGSTOP)
     try:
         visitor.wait_for_selector("#state[data-state=down]")
     finally:
         api.process.send_signal(signal.SIGCONT)
-    visitor.wait_for_selector("#state[data-state=live]")
+    visitor.wait_for_selector(api.listens)
 
 
 def test_it_forgets_what_only_an_older_log_held(api, visitor):

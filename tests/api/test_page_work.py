@@ -86,7 +86,7 @@ def test_what_happens_while_the_page_loads_is_there_when_it_has_loaded(api, page
     page.locator("#levels tr", has_text="JRK-1").wait_for()
     held, let_go = [], Event()
     page.reload()
-    page.locator("#state[data-state=live]").wait_for()
+    page.locator(api.listens).wait_for()
     page.route(
         re.compile(r"/v1/orders\?limit"), lambda route: route.continue_() if let_go.is_set() else held.append(route)
     )
@@ -98,7 +98,7 @@ def test_what_happens_while_the_page_loads_is_there_when_it_has_loaded(api, page
     let_go.set()
     for route in held:
         route.continue_()
-    page.locator("#state[data-state=live]").wait_for()
+    page.locator(api.listens).wait_for()
     assert work(page) == [("short", "JRK-1"), ("discrepancy", "JRK-1")]
 
 
@@ -233,6 +233,17 @@ def test_a_partition_that_stands_still_is_said_while_the_others_are_live(api, pa
     assert producer.flush(30) == 0
     page.locator("#state-text", has_text="1 partition stands still").wait_for()
     assert page.locator("#state").get_attribute("data-state") == "down"
+
+
+@pytest.mark.timeout(180)
+def test_partitions_that_no_worker_has_are_said_until_one_comes_and_when_it_dies(api, page):
+    page.locator(api.listens).wait_for()
+    api.start_worker()
+    page.locator("#state[data-state=live]").wait_for()
+    api.worker.kill()
+    api.worker.wait(10)
+    page.locator(api.listens).wait_for()
+    assert page.locator("#state").get_attribute("data-state") == "wait"
 
 
 def test_an_order_shows_where_each_part_of_it_is_and_what_comes_back(api, page):
