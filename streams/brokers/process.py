@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ STOP_SECONDS = 5.0  # `up` promises to be gone 8 s after Ctrl-C: this plus the k
 KILL_SECONDS = 5.0
 LOG_BYTES_MAX = 10_000_000  # an older log is moved aside once, so that a folder never holds more than twice this
 LOG_LINES_SHOWN = 15
+LOG_ROOM_BYTES = 4096  # a file system gives less to nobody
 FREE_PORTS = range(20_000, 32_000)  # below the range from which Linux takes ports for outgoing connections
 
 
@@ -129,7 +131,7 @@ class RunningBroker:
 
     def _failure(self, what: str) -> BrokerError:
         lines = self.last_log_lines() or "  (nothing)"
-        return BrokerError(f"the {self.kind} broker {what}. Its log {self.log} ends with:\n{lines}")
+        return BrokerError(f"the {self.kind} broker {what}. Its log {shown(self.log)} ends with:\n{lines}")
 
 
 def start(
@@ -170,6 +172,12 @@ def start(
         broker.kill()  # also on Ctrl-C: nothing is left behind
         raise
     return broker
+
+
+def shown(log: Path) -> str:
+    """Where it is, and if the disk is full: then the reason somebody looks for there may not have fitted."""
+    full = shutil.disk_usage(log.parent).free < LOG_ROOM_BYTES
+    return f"{log} (no space is left there)" if full else str(log)
 
 
 def loopback(address: str) -> tuple[str, int]:

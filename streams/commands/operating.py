@@ -21,7 +21,7 @@ from cyclopts import App, Parameter
 
 from streams import logs
 from streams.addresses import worker_addresses
-from streams.brokers.process import BrokerError, RunningBroker, expect_free
+from streams.brokers.process import BrokerError, RunningBroker, expect_free, shown
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected, read_settings
 from streams.commands.supervise import Child, stop
@@ -177,7 +177,7 @@ def _watch(settings: Settings, children: list[Child], broker: RunningBroker) -> 
             child.watch(say)
         if broker.exit_code is not None:
             said = broker.last_log_lines()
-            raise BrokerError(f"the broker ended ({broker.exit_code}); its log {broker.log}:\n{said}")
+            raise BrokerError(f"the broker ended ({broker.exit_code}); its log {shown(broker.log)}:\n{said}")
 
 
 def _say_when_ready(settings: Settings) -> None:

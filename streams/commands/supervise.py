@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from streams.brokers.process import shown
 from streams.forking import dies_with_parent, signals_wait
 
 RESTART_SECONDS = (0.2, 1.0, 2.0, 5.0)  # waits between starts; after a quiet minute they begin anew
@@ -56,7 +57,7 @@ class Child:
             self._failures = 0 if now - self._started > QUIET_SECONDS else self._failures + 1
             wait = RESTART_SECONDS[min(self._failures, len(RESTART_SECONDS) - 1)]
             self._next = now + wait
-            say(f"{self.name} ended with {code}; it starts again in {wait} s (its log: {self._log})")
+            say(f"{self.name} ended with {code}; it starts again in {wait} s (its log: {shown(self._log)})")
         if self._process is None and now >= self._next:
             self.start()
 

@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from confluent_kafka import Producer
 
+from proof.nemesis.stores import full_disk
 from streams.brokers.process import free_port
 from streams.settings import producer_config
 from tables import records as r
@@ -146,6 +148,18 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(up):
         capture_output=True, timeout=30, check=False,
     )  # fmt: skip
     assert (told.returncode, told.stderr) == (1, f"smokehouse: SMOKEHOUSE_HOME={taken}: File exists\n")
+
+
+def test_a_disk_that_is_full_is_named_where_the_log_could_not_say_so(up):
+    with full_disk(up.home / "log", "open") as (kind, _):
+        if kind != "tmpfs":
+            pytest.skip("no file system of its own for the logs")
+        with suppress(OSError), (up.home / "log" / "fill").open("wb", buffering=0) as fill:
+            while True:
+                fill.write(bytes(4096))
+        up.start()
+        assert up.process.wait(30) == 1
+    assert f"ended at once (exit code 101). Its log {up.home}/log/broker.log (no space is left there)" in up.said()
 
 
 def test_a_setting_that_cannot_be_used_is_named_and_nothing_runs(up, monkeypatch):
