@@ -162,10 +162,11 @@ class Feed(threading.Thread):
             self.view.settle()  # before anybody is answered
         self.progress = Progress(positions, ends, asked, reached)
 
-    def _wait_for_broker(self, error: Exception) -> None:
-        if str(error) != self.progress.trouble:
-            log.warning("the read view waits for the broker: %s", error)
-        self.progress = Progress(trouble=str(error))
+    def _wait_for_broker(self, error: ReadError | KafkaException) -> None:
+        why = f"the broker does not answer: {error.args[0].str()}" if isinstance(error, KafkaException) else str(error)
+        if why != self.progress.trouble:
+            log.warning("the read view waits for the broker: %s", why)
+        self.progress = Progress(trouble=why)
 
     def _apply(self, messages: list[Message]) -> None:
         for begin in range(0, len(messages), APPLY_RECORDS):

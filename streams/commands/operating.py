@@ -256,4 +256,10 @@ def _api_problems(settings: Settings) -> list[str]:
             answer = client.get(f"http://{settings.api}/readyz")
     except httpx2.HTTPError as error:
         return [f"the API at {settings.api} does not answer ({error}); smokehouse api starts it"]
-    return [] if answer.status_code == 200 else [f"the API is not ready: {answer.text[:300]}"]
+    if answer.status_code == 200:
+        return []
+    try:
+        why = answer.json()["detail"]
+    except (ValueError, LookupError, TypeError):  # no API of ours listens there
+        why = f"{answer.status_code} {answer.text[:300]}"
+    return [f"the API at {settings.api} is not ready: {why}"]

@@ -187,6 +187,7 @@ def test_a_broker_that_comes_back_empty_begins_a_new_view(lonely):
         said = api.answer("/status")
         assert not said["view_ready"]
         assert said["trouble"]
+        api.wait(lambda: "the broker does not answer" in api.answer("/status")["trouble"])
 
         brokers.begin()
         api.make_topics()

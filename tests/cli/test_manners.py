@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from cyclopts import App
@@ -53,6 +55,24 @@ def test_json_is_one_document_and_talk_is_not_on_stdout(shop, command: tuple[str
 def test_a_status_that_is_not_ready_is_still_json(shop):
     told = shop.run("status", "--no-api", "--json", code=1)
     assert json.loads(told.stdout)["ready"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [(b'{"detail": "the view is catching up", "status": 503}', "the view is catching up"), (b"Busy", "503 Busy")],
+)  # fmt: skip
+def test_a_status_says_in_words_why_the_api_is_not_ready(shop, body: bytes, why: str):
+    class Behind(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer(("127.0.0.1", 0), Behind) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        api = f"127.0.0.1:{server.server_port}"
+        told = shop.with_settings(api=api).run("status", "--json", code=1)
+    assert f"the API at {api} is not ready: {why}" in json.loads(told.stdout)["problems"]
 
 
 def test_without_a_broker_every_reading_command_says_what_to_set(commands):
