@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from streams.settings import Settings, split_address
+from streams.settings import Settings, joined, split_address
 
 WORKERS_MAX = 64
 FILES_MAX = 10_000  # looked at, the newest first: each kill -9 leaves one behind
@@ -78,12 +78,12 @@ def _addresses_at(place: str) -> list[WorkerAddress]:
     """One for each address that the name stands for, of one family: a worker with two would be asked twice."""
     host, port = split_address(place)
     try:
-        known = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:  # nobody of this name, or nobody who knows: whoever asks it learns that it does not answer
         return [WorkerAddress(0, f"http://{place}")]
     family = min(known)[0]  # IPv4 before IPv6
     hosts = sorted({where[0] for of, _, _, _, where in known if of == family})
-    return [WorkerAddress(0, f"http://[{h}]:{port}" if ":" in h else f"http://{h}:{port}") for h in hosts]
+    return [WorkerAddress(0, f"http://{joined(host, port)}") for host in hosts]
 
 
 def _written(path: Path) -> int:

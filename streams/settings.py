@@ -111,9 +111,14 @@ def client_config(settings: Settings) -> dict[str, object]:
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """`host:port` -> (host, port)."""
+    """`host:port` -> (host, port), an IPv6 address without its brackets."""
     host, _, port = address.rpartition(":")
-    return host, int(port)
+    return host.strip("[]"), int(port)
+
+
+def joined(host: str, port: int) -> str:
+    """(host, port) -> `host:port`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _hosts(env: Mapping[str, str], name: str, default: str, *, most: int = HOSTS_MAX) -> str:
@@ -123,9 +128,10 @@ def _hosts(env: Mapping[str, str], name: str, default: str, *, most: int = HOSTS
     parts = value.split(",")
     for part in parts:
         host, _, port = part.rpartition(":")
-        if len(parts) > most or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        bare = ":" in host and not (host.startswith("[") and host.endswith("]"))  # which colon is the port's?
+        if len(parts) > most or not host or bare or not port.isdigit() or not 0 < int(port) < 65536:
             several = ", several with commas" if most > 1 else ""
-            raise SettingError(f"{name}={value!r}: give host:port{several}, for example {LOOPBACK}:9092")
+            raise SettingError(f"{name}={value!r}: give host:port{several}, for example {LOOPBACK}:9092 or [::1]:9092")
     return value
 
 

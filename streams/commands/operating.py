@@ -25,7 +25,7 @@ from streams.brokers.process import BrokerError, RunningBroker, expect_free, sho
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected, read_settings
 from streams.commands.supervise import Child, stop
-from streams.settings import Settings, split_address
+from streams.settings import Settings
 from streams.topics import CATALOGUE, LOGS
 
 partition_app = App(name="partition", help="Partitions of the logs.")
@@ -181,13 +181,12 @@ def _watch(settings: Settings, children: list[Child], broker: RunningBroker) -> 
 
 
 def _say_when_ready(settings: Settings) -> None:
-    host, port = split_address(settings.api)
     until, last = time.monotonic() + READY_SECONDS, ""
     while time.monotonic() < until:
         try:
             told = _status(settings, api=True)
             if told["ready"]:
-                say(f"ready: open http://{host}:{port}/ in a browser; Ctrl-C stops everything")
+                say(f"ready: open http://{settings.api}/ in a browser; Ctrl-C stops everything")
                 return
             last = "; ".join(told["problems"])
         except Exception as error:  # noqa: BLE001 - it is only not up yet; the last reason is told below

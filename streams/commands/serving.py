@@ -18,7 +18,7 @@ from typing import Any
 from streams.commands.output import fail, say
 from streams.commands.session import EXIT_ARGUMENTS, connected
 from streams.reader import ReadError
-from streams.settings import LOOPBACK, Settings, split_address
+from streams.settings import LOOPBACK, Settings, joined, split_address
 from streams.topics import WAREHOUSE
 from streams.turns import take_short_turns
 from tables.murmur2 import partition_of_sku
@@ -73,7 +73,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         timeout_keep_alive=15, limit_concurrency=1_000, lifespan="on", ws="none",
     )  # fmt: skip
     shown = LOOPBACK if host in ("", "0.0.0.0", "::") else host
-    say(f"Query API and page: http://{shown}:{port}/")
+    say(f"Query API and page: http://{joined(shown, port)}/")
     Server(config).run(sockets=[listening])
     if app.state.feed.failed:
         fail("the read view cannot go on; its log names the reason")
@@ -131,5 +131,5 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(512)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        fail(f"{host}:{port}: " + ("the port is taken; set SMOKEHOUSE_API to another" if taken else str(error)))
+        fail(f"{joined(host, port)}: " + ("the port is taken; set SMOKEHOUSE_API to another" if taken else str(error)))
     return listening

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from confluent_kafka import Producer
 
+from streams.brokers.process import free_port
 from streams.settings import producer_config
 
 END_SECONDS = 3.0
@@ -166,6 +167,17 @@ def test_a_port_that_is_taken_is_said_so(shelf):
     assert again.wait(30) == 1
     assert "the port is taken" in shelf.log()
     assert shelf.is_ready()
+
+
+def test_both_processes_answer_at_an_ipv6_address(api, monkeypatch):
+    api.stop()
+    worker = f"[::1]:{free_port()}"
+    monkeypatch.setenv("SMOKEHOUSE_WORKER", worker)
+    api.settings = api.settings.with_(api=f"[::1]:{free_port()}")
+    api.http.base_url = f"http://{api.settings.api}"
+    api.start()
+    api.start_worker()
+    assert [one["address"] for one in api.answer("/status")["workers"]] == [worker]
 
 
 def test_a_broker_that_comes_back_empty_begins_a_new_view(lonely):

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from streams import settings as module
-from streams.settings import SettingError, Settings, client_config, from_environment, producer_config, split_address
+from streams.settings import (
+    SettingError,
+    Settings,
+    client_config,
+    from_environment,
+    joined,
+    producer_config,
+    split_address,
+)
 
 HERE = str(Path(__file__))  # a file that can be read
 
@@ -43,6 +51,7 @@ WRONG = [
     ("SMOKEHOUSE_BOOTSTRAP", "a:0"),
     ("SMOKEHOUSE_BOOTSTRAP", "a:65536"),
     ("SMOKEHOUSE_API", ":8000"),
+    ("SMOKEHOUSE_API", "::1:8000"),
     ("SMOKEHOUSE_API", "127.0.0.1:http"),
     ("SMOKEHOUSE_API", "127.0.0.1:8000,127.0.0.1:8001"),
     ("SMOKEHOUSE_WORKER", "127.0.0.1:0"),
@@ -157,3 +166,10 @@ def test_a_producer_loses_and_doubles_nothing_and_routes_as_java_does() -> None:
 
 def test_an_address_is_split_at_its_last_colon() -> None:
     assert split_address("::1:9092") == ("::1", 9092)
+
+
+def test_an_ipv6_address_stands_in_brackets_before_its_port_and_nowhere_else() -> None:
+    settings = from_environment({"SMOKEHOUSE_API": "[::1]:8000"})
+    assert split_address(settings.api) == ("::1", 8000)
+    assert joined("::1", 8000) == settings.api
+    assert joined("localhost", 8000) == "localhost:8000"
