@@ -127,15 +127,22 @@ def test_an_api_port_that_is_taken_is_told_in_a_sentence_and_nothing_runs(up):
     assert up.living() == {}
 
 
+def in_this_folder(up, **env):
+    """`up` with other ports, to its end."""
+    ports = {name: f"127.0.0.1:{free_port()}" for name in ("SMOKEHOUSE_BOOTSTRAP", "SMOKEHOUSE_API")}
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", "up"], env=up.env | ports | env, text=True, capture_output=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.timeout(120)
 def test_a_second_one_with_other_ports_leaves_the_folder_of_the_first_alone(up):
     up.start()
-    before = up.until_ready()
-    first, settings, files = up.process, up.settings, sorted((up.home / "stores").rglob("*"))
-    up.settings = settings.with_(bootstrap=f"127.0.0.1:{free_port()}", api=f"127.0.0.1:{free_port()}")
-    assert up.start().wait(30) == 1
-    assert f"another `smokehouse up` runs in SMOKEHOUSE_HOME={up.home}" in up.said()
-    up.process, up.settings = first, settings
+    before, files = up.until_ready(), sorted((up.home / "stores").rglob("*"))
+    told = in_this_folder(up)
+    assert told.returncode == 1
+    assert f"another `smokehouse up` runs in SMOKEHOUSE_HOME={up.home}" in told.stderr
     assert sorted((up.home / "stores").rglob("*")) == files
     assert [w["pid"] for w in up.status()["workers"]] == [w["pid"] for w in before["workers"]]
 
@@ -143,10 +150,7 @@ def test_a_second_one_with_other_ports_leaves_the_folder_of_the_first_alone(up):
 def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(up):
     taken = up.home / "taken"
     taken.touch()
-    told = subprocess.run(
-        [sys.executable, "-m", "streams.cli", "up"], env=up.env | {"SMOKEHOUSE_HOME": str(taken)}, text=True,
-        capture_output=True, timeout=30, check=False,
-    )  # fmt: skip
+    told = in_this_folder(up, SMOKEHOUSE_HOME=str(taken))
     assert (told.returncode, told.stderr) == (1, f"smokehouse: SMOKEHOUSE_HOME={taken}: File exists\n")
 
 
