@@ -70,7 +70,7 @@ class Order(BaseModel):
     attempt: int
     occurred_at: str
     decided_at: str = Field(description="Empty: not decided yet")
-    late: list[str] = Field(description="Facts that came too late to change anything")
+    late: list[str] = Field(description="What was noted: facts that came too late, what could not be done")
     version: Version
 
 

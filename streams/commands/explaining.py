@@ -81,13 +81,13 @@ def _show_decision(decision: Decision) -> None:
 
 
 def _show_standing(now: OrderStatus) -> None:
-    """How it stands: where, money, what became of its units, what came too late."""
+    """How it stands: where, money, what became of its units, what was noted."""
     wanted = f", wanted now: {now.payment_wanted}" if now.payment_wanted else ""
     put_line(f"   payment {now.payment}{wanted}" + (f"; {now.sourcing}" if now.sourcing else ""))
     columns = ("sku", "location", "quantity", "open", "allocated", "shipped", "cancelled", "returned", "due")
     put_table("As it stands", columns, [tuple(getattr(x, column) for column in columns) for x in now.lines])
-    for late in now.late:
-        put_line(f"   too late, changed nothing: {late}")
+    for note in now.late:  # of what came too late, and of what could not be
+        put_line(f"   noted: {note}")
 
 
 def _show_request(asked: Request, told: set[tuple[str, str]]) -> None:

@@ -236,7 +236,7 @@ def _show_order(order: OrderStatus) -> None:
         "payment wanted": order.payment_wanted, "policy": order.policy, "sourcing": order.sourcing,
         "kits": ", ".join(f"{units} {kit}" for kit, units in order.kits.items()), "exchange of": order.exchange_of,
         "open checks": ", ".join(order.checks), "attempt": order.attempt, "occurred at": order.occurred_at,
-        "decided at": order.decided_at, "came too late": ", ".join(order.late), "version": version_text(order.version),
+        "decided at": order.decided_at, "noted": ", ".join(order.late), "version": version_text(order.version),
     }  # fmt: skip
     _put_facts(f"Order {order.order_id}", facts)
     put_table("Lines", LINE_COLUMNS, [tuple(getattr(line, c) for c in LINE_COLUMNS) for line in order.lines])

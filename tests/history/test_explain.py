@@ -210,6 +210,21 @@ def test_text_says_what_the_explanation_says(stocked, told, capsys):
     assert "decided: rejected (insufficient)" in out
 
 
+def test_what_is_noted_is_not_said_to_have_come_too_late_nor_to_have_changed_nothing(stocked, told, capsys):
+    """An edit that stock refuses came in time; a parcel of a rejected order takes its units off the books."""
+    stocked.place("o-1", A=2)
+    stocked.put(r.OrderEdited(id="more", order_id="o-1", lines=[r.EditLine("A", 99)]))
+    stocked.place("o-2", A=99)
+    left = r.ShippedLine("A", 1, location="W1")
+    stocked.put(r.OrderShipped(id="gone", order_id="o-2", lines=[left]))
+    for order_id, noted in (("o-1", "edit more refused: insufficient"), ("o-2", "ship while rejected")):
+        _show(told(order_id))
+        out = capsys.readouterr().out
+        assert f"noted: {noted}" in out
+        assert "too late" not in out
+        assert "changed nothing" not in out
+
+
 @pytest.mark.timeout(240)  # several commands, on a busy machine
 def test_beside_a_worker_the_command_explains_what_the_worker_decided(shop):
     shop.publish(r.Received(id="in-1", sku="BJ-1", location="W1", lot="L1", quantity=3))
