@@ -214,7 +214,7 @@ class _Book:
         of_lot = [self.sums[key] for key in own if key in self.sums]
         return LotAccount(
             lot=lot, recall=recall, missing=missing, batches=_sorted(self.batches, lambda x: (x.lot != lot, x.sku)),
-            as_of=tuple(sorted((p.partition, p.offset, _instant(p.state_ms)) for p in found)),
+            as_of=tuple(sorted((p.partition, p.offset, _instant(_known_ms(p))) for p in found)),
             totals=Totals(
                 received=sum(x["received"] for x in of_lot), made=sum(x["made"] for x in of_lot),
                 shipped=sum(x.units for x in mine), shipped_in_kits=sum(x.units for x in self.shipped if x.through),
@@ -290,6 +290,12 @@ def _sorted(rows: Iterable, key: Callable) -> tuple:
 
 def _counted(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _known_ms(part: LotPartition) -> int:
+    """State time, or the stamp of what came since: a log on which nothing waits is told the time once a minute."""
+    recall = (part.recall.opened_ms, part.recall.closed_ms) if part.recall else ()
+    return max([part.state_ms, *recall, *(trace.ms for trace in part.traces)])
 
 
 def _instant(ms: int) -> str:

@@ -171,7 +171,7 @@ class LotAccount(Struct, frozen=True, kw_only=True):
 
     lot: str
     recall: Recall | None
-    as_of: tuple[tuple[int, int, str], ...]  # (partition, offset, state time)
+    as_of: tuple[tuple[int, int, str], ...]  # (partition, offset, time: nothing in here is later)
     missing: tuple[int, ...]  # partitions that did not answer: what they know is not in here
     batches: tuple[Batch, ...]
     totals: Totals

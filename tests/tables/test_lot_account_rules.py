@@ -362,6 +362,13 @@ def test_the_account_says_which_partitions_were_heard_as_of_when_and_which_were_
     assert account("L1", lambda lot: [blank]).as_of == ((0, 0, ""),), "its clock has not begun"
 
 
+def test_a_partition_is_not_said_to_be_of_a_time_before_what_it_tells() -> None:
+    """Its state time is up to a minute behind, hours after a standstill."""
+    freezes = partition(1, recall=recalled(opened_ms=START_MS + 5 * SECOND_MS))
+    parts = [partition(0, moved(30, "shipped", -2), moved(9, "received", 4)), freezes]
+    assert account("L1", lambda lot: parts).as_of == ((0, 99, at(30)), (1, 100, at(5)))
+
+
 def test_every_section_has_the_lot_itself_first_and_its_kits_after_it() -> None:
     """By name the kit would come first. Shelves go by SKU, lot and location; what moved, by its time."""
     kit, later = {"sku": "A", "lot": "K1"}, {"sku": "Z", "lot": "L1"}
