@@ -111,7 +111,7 @@ def test_an_order_is_shown_as_it_stands_with_its_decision(shop):
     lines = shop.line("BJ-1", 2, shipped=2), shop.line("BJ-2", 1, shipped=1)
     sent = r.FulfilmentStatus("W1", "shipped", [], ["T-7"], "in_transit")
     shop.order("o-1", "shipped", V3, *lines, fulfilments=[sent], returns=[r.ReturnStatus("RMA-1", "received", 1)],
-               kits={"TRIO": 2}, payment="authorized", payment_wanted="capture")  # fmt: skip
+               kits={"TRIO": 2}, payment="authorized", payment_wanted="capture", late=["edit e1: kit"])  # fmt: skip
     shop.order("o-1", "confirmed", V2, shop.line("BJ-1", 2), shop.line("BJ-2", 1))  # late, and older
     shop.decide("o-1", "confirmed", ("BJ-1", 2), ("BJ-2", 1))
     out = shop.run("orders", "get", "o-1").stdout
@@ -121,6 +121,7 @@ def test_an_order_is_shown_as_it_stands_with_its_decision(shop):
     assert _cells(out, "RMA-1") == ["RMA-1", "received", "1"]
     assert _cells(out, "payment wanted") == ["payment wanted", "capture"]
     assert _cells(out, "kits") == ["kits", "2 TRIO"]
+    assert _cells(out, "noted") == ["noted", "edit e1: kit"]
     assert f"orders[{shop.partition('o-1')}] offset 17.3" in out
 
 
