@@ -2,7 +2,7 @@
 
 Reads one file; writes nothing. Guarantees: rows in file order, one batch in memory at a time; CSV cells arrive as text,
 so that nothing is guessed from their look. Its cells are parted by what stands most often among its heads: commas,
-semicolons or tabs. Does not belong here: what the cells mean.
+semicolons or tabs; or by what a first line `sep=;` says, as Excel writes it. Does not belong here: what the cells mean.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ BATCH_ROWS = 65_536
 CSV_BLOCK_BYTES = 8 << 20
 HEAD_CHARACTERS_MAX = 1 << 16
 _PARQUET_HEAD = b"PAR1"
+_TOLD_DELIMITER = re.compile(r'\ufeff?"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ def _parquet(path: Path) -> OrderFile:
 
 def _csv(path: Path) -> OrderFile:
     encoding = _encoding(path)
-    read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES, encoding=encoding)
-    parse = csv.ParseOptions(newlines_in_values=True, delimiter=_delimiter(path, encoding))
+    delimiter, lines_above = _delimiter(path, encoding)
+    read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES, encoding=encoding, skip_rows=lines_above)
+    parse = csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
     with csv.open_csv(path, read, parse) as reader:
         columns = reader.schema.names
 
@@ -99,8 +101,11 @@ def _encoding(path: Path) -> str:
     return "utf-8"
 
 
-def _delimiter(path: Path, encoding: str) -> str:
-    """Of equally many, a comma."""
+def _delimiter(path: Path, encoding: str) -> tuple[str, int]:
+    """What parts the cells, and how many lines stand above the heads. Of equally many, a comma."""
     with path.open(encoding=encoding, newline="") as file:
-        heads = re.sub(r'"[^"]*"', "", file.readline(HEAD_CHARACTERS_MAX))
-    return max(",;\t", key=heads.count)
+        first = file.readline(HEAD_CHARACTERS_MAX)
+    if told := _TOLD_DELIMITER.fullmatch(first):
+        return told[1], 1
+    heads = re.sub(r'"[^"]*"', "", first)
+    return max(",;\t", key=heads.count), 0
