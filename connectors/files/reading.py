@@ -23,7 +23,9 @@ from connectors.files.presets import FileRefused
 BATCH_ROWS = 65_536
 CSV_BLOCK_BYTES = 8 << 20
 HEAD_CHARACTERS_MAX = 1 << 16
+HEAD_BYTES = 4_096  # that tell text from what is none
 _PARQUET_HEAD = b"PAR1"
+_NO_TEXT = "neither parquet nor text in UTF-8 or Windows-1252; save it, unpacked, as CSV"
 _TOLD_DELIMITER = re.compile(r'\ufeff?"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 
 
@@ -50,7 +52,7 @@ def refusing(path: Path, what: str = "") -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:  # of a workbook, say: bytes that stand for nothing in either code page
-        raise FileRefused(f"{path}: neither parquet nor text in UTF-8 or Windows-1252; save it as CSV") from error
+        raise FileRefused(f"{path}: {_NO_TEXT}") from error
     except OSError as error:
         raise FileRefused(f"{path}: {error.strerror or str(error).splitlines()[0]}") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -72,14 +74,14 @@ def _csv(path: Path) -> OrderFile:
     delimiter, lines_above = _delimiter(path, encoding)
     read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES, encoding=encoding, skip_rows=lines_above)
     parse = csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
-    with csv.open_csv(path, read, parse) as reader:
+    with path.open("rb") as file, csv.open_csv(file, read, parse) as reader:  # by name Arrow would unpack a.csv.gz
         columns = reader.schema.names
 
     def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
         convert = csv.ConvertOptions(
             include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
         )
-        with refusing(path), csv.open_csv(path, read, parse, convert) as reader:
+        with refusing(path), path.open("rb") as file, csv.open_csv(file, read, parse, convert) as reader:
             yield from reader
 
     return OrderFile(path, columns, batches)
@@ -89,8 +91,11 @@ def _encoding(path: Path) -> str:
     """UTF-8, UTF-16 if it says so itself, or Windows' western code page: what spreadsheets write."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as file:
-        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        head = file.read(HEAD_BYTES)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
+        if b"\0" in head:
+            raise FileRefused(f"{path}: {_NO_TEXT}")
         file.seek(0)
         try:
             while block := file.read(CSV_BLOCK_BYTES):

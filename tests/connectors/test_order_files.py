@@ -592,7 +592,7 @@ def test_a_workbook_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     with zipfile.ZipFile(path, "w") as book:
         book.writestr("xl/worksheets/sheet1.xml", bytes(range(256)))
-    with pytest.raises(FileRefused, match="save it as CSV"):
+    with pytest.raises(FileRefused, match="save it, unpacked, as CSV"):
         open_file(path)
 
 
@@ -600,7 +600,7 @@ def test_a_byte_that_is_no_text_is_refused_wherever_it_stands(tmp_path: Path) ->
     path = tmp_path / "orders.csv"
     line = b"1,85123A,1\n"
     path.write_bytes(b"InvoiceNo,StockCode,Quantity\n" + line * (2 * CSV_BLOCK_BYTES // len(line)) + b"2,\x81,1\n")
-    with pytest.raises(FileRefused, match="save it as CSV"):
+    with pytest.raises(FileRefused, match="save it, unpacked, as CSV"):
         planned(path)
 
 
