@@ -57,7 +57,10 @@ def cells(batch: pa.RecordBatch, columns: Mapping[str, str], field: str) -> pa.A
     if field not in columns:
         return pa.nulls(batch.num_rows, pa.string())
     found = batch.column(columns[field])
-    return found.cast(found.type.value_type) if pa.types.is_dictionary(found.type) else found
+    if pa.types.is_dictionary(found.type):
+        found = found.cast(found.type.value_type)
+    is_view = pa.types.is_string_view(found.type) or pa.types.is_binary_view(found.type)
+    return found.cast(pa.string()) if is_view else found  # few of Arrow's functions know views
 
 
 def codes(cells: pa.Array) -> pa.Array:

@@ -379,8 +379,10 @@ def test_types_of_cells_do_not_matter(tmp_path: Path) -> None:
     place = floats.schema.get_field_index("InvoiceDate")
     zoned = floats.set_column(place, "InvoiceDate", floats["InvoiceDate"].cast(pa.timestamp("ns", "UTC")))
     texts = pa.table({name: plain[name].cast(pa.string()) for name in plain.column_names})
+    views = pa.table({name: texts[name].cast(pa.string_view()) for name in texts.column_names})
+    codes = views.set_column(1, "StockCode", views["StockCode"].cast(pa.binary_view()))
     paths = []
-    for n, table in enumerate((plain, floats, zoned, texts)):
+    for n, table in enumerate((plain, floats, zoned, texts, views, codes)):
         paths.append(tmp_path / f"{n}.parquet")
         parquet.write_table(table, paths[-1])
     csv.write_csv(floats, tmp_path / "floats.csv")
