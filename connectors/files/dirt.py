@@ -15,6 +15,8 @@ Does not belong here: what becomes of the rows of a class.
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +35,7 @@ DEAD = {  # class -> the field it is about, what was expected there
     UNREADABLE_TIME: ("time", TIME_EXPECTED),
 }
 FOUND_CHARACTERS_MAX = 100  # of a cell that is told
+_SERIAL = re.compile(r"[2-5][0-9]{4}([.,][0-9]+)?")  # days since 1900, or since 1904, as a spreadsheet keeps them
 
 
 def classify(rows: pa.RecordBatch, preset: Preset, unread_times: pa.Array) -> pa.Array:
@@ -56,4 +59,7 @@ def classify(rows: pa.RecordBatch, preset: Preset, unread_times: pa.Array) -> pa
 def reason(kind: int, row: int, column: str, found: str) -> str:
     """Why a row is dead, for who looks at the file: `row` 1 is the first below the heads of the columns."""
     _, expected = DEAD[kind]
-    return f"{CLASSES[kind]}: row {row + 1}, column {column}: {found[:FOUND_CHARACTERS_MAX]!r} stands where {expected}"
+    said = f"{CLASSES[kind]}: row {row + 1}, column {column}: {found[:FOUND_CHARACTERS_MAX]!r} stands where {expected}"
+    if kind == UNREADABLE_TIME and _SERIAL.fullmatch(found.strip()):
+        said += ". That may be a spreadsheet's count of days: give its column a date format there, and save it again"
+    return said

@@ -20,7 +20,7 @@ from connectors.files.presets import FileRefused, choose_columns, preset_named
 from connectors.files.reading import open_file
 from connectors.files.report import summary
 from connectors.outlet import DeliveryFailed
-from streams.commands.output import fail, put_json, put_table, talk
+from streams.commands.output import fail, put_json, put_table, say, some, talk
 from streams.commands.session import connected
 from streams.reader import ReadError
 
@@ -85,6 +85,9 @@ def orders(
         put_json(account)
     else:
         put_table(f"Import of {plan.name}", ["what", "count"], list(_rows(account)))
+    if plan.dead:
+        say(f"{some(len(plan.dead), 'dead letter')}, the first: {plan.dead[0].reason}")
+        say("all of them: smokehouse tail dead-letters --from-beginning")
 
 
 def _bar() -> Progress:

@@ -216,7 +216,10 @@ def test_the_command_gives_its_account_as_json(
     decider()
     tokens = ["orders", str(tmp_path / "a.parquet"), "--preset", "complete-journey", "--json", "--stock-share", "0.8"]
     import_app(tokens, result_action="return_value")
-    account = json.loads(capsys.readouterr().out)
+    shown = capsys.readouterr()
+    account = json.loads(shown.out)
+    assert "1 dead letter, the first: impossible_quantity: row 11, column quantity: '0' stands where a" in shown.err
+    assert "smokehouse tail dead-letters --from-beginning" in shown.err
     assert account["rows"] == sum(account["classes"].values()) == 11
     assert account["orders"] == {"placed": 10, "confirmed": 10, "rejected": 0, "expired": 0, "reasons": {}}
 

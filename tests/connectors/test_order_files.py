@@ -537,6 +537,14 @@ def test_what_could_be_another_time_or_none_is_a_dead_letter_that_says_where_and
     assert plan.receipts == {"85123A": 5}
 
 
+@pytest.mark.parametrize("text", ["40546", "40546.5", " 40546,354166667 "])
+def test_a_count_of_days_is_a_dead_letter_that_says_what_to_do_in_the_spreadsheet(tmp_path: Path, text: str) -> None:
+    """Two of them are in use, four years apart: nobody knows which day it is."""
+    csv.write_csv(pa.Table.from_pylist([sale("1", "85123A", 6, InvoiceDate=text)]), tmp_path / "a.csv")
+    (dead,) = planned(tmp_path / "a.csv").dead
+    assert dead.reason.endswith("give its column a date format there, and save it again")
+
+
 @pytest.mark.parametrize("text", ["", " ", "NaT", "NULL", "n/a", "0000-00-00 00:00:00"])
 def test_what_tools_write_for_no_time_is_none(tmp_path: Path, text: str) -> None:
     csv.write_csv(pa.Table.from_pylist([sale("1", "85123A", 6, InvoiceDate=text)]), tmp_path / "a.csv")
