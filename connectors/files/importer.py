@@ -134,6 +134,8 @@ class _Run:
 
     def send(self, record: r.OrderPlaced | r.CancelRequested, headers: list[tuple[str, bytes]]) -> None:
         """Send it, when fewer than 1,000 orders are undecided; an order that is decided is not sent again."""
+        while len(self._open) >= UNDECIDED_MAX:  # before it is looked at: another run may get it decided meanwhile
+            self.listen(POLL_SECONDS)
         if isinstance(record, r.CancelRequested):
             if self._said.get(record.id, record.order_id) != record.order_id:
                 return  # more rows make another order the latest; the units came back to the one of then
@@ -143,8 +145,6 @@ class _Run:
                 return
             self.otherwise += 1
         else:
-            while len(self._open) >= UNDECIDED_MAX:
-                self.listen(POLL_SECONDS)
             if not self._open:
                 self._last_news = time.monotonic()
             self._open.add(record.order_id)

@@ -80,7 +80,7 @@ class Decider(threading.Thread):
             self.batch_max = max(self.batch_max, len(placed))
             self.records += [x for x in batch if not isinstance(x, r.LogOpened)]
             for record in batch:
-                self._answer(record)
+                self.answer(record)
             self._outlet.serve()
         self._outlet.flush()
         self._follower.close()
@@ -89,7 +89,7 @@ class Decider(threading.Thread):
         self._ended.set()
         self.join(30)
 
-    def _answer(self, record: Any) -> None:
+    def answer(self, record: Any) -> None:
         if isinstance(record, r.OrderPlaced) and record.order_id not in self.orders:
             self.orders[record.order_id] = record
             if status := self.decide(record):

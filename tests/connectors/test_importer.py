@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 from confluent_kafka import Producer
+from msgspec.structs import replace
 
 from connectors.files import importer
 from connectors.files.importer import ImportStalled, run_import
@@ -130,6 +131,27 @@ def test_never_more_than_a_thousand_orders_are_undecided(
     done = run_import(open_logs, plan_of(tmp_path / "a.parquet", 300))
     assert done.statuses["confirmed"] == 300
     assert answered.batch_max <= 10
+
+
+def test_an_order_that_another_run_gets_decided_while_this_one_waits_to_send_it_is_not_waited_for(
+    open_logs: Settings, decider: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "UNDECIDED_MAX", 1)
+    first, second = [n for n in range(50) if partition_of(f"complete-journey:{n}", 4) == 0][:2]
+    cells = [{"basket_id": n, "product_id": 1, "quantity": 1, "household_id": 1} for n in (first, second)]
+    parquet.write_table(pa.Table.from_pylist(cells), tmp_path / "a.parquet")
+    plan = plan_import(open_file(tmp_path / "a.parquet"), PRESETS["complete-journey"])
+
+    def both(order: OrderPlaced) -> str:
+        """The other run's order is decided first, and read by whoever reads the decision on this one."""
+        if order.order_id == f"complete-journey:{first}":
+            name = f"complete-journey:{second}"
+            answered.answer(replace(order, id=name, order_id=name))
+        return "confirmed"
+
+    answered = decider(both)
+    done = run_import(open_logs, plan, stall_seconds=5.0)
+    assert (done.statuses["confirmed"], done.sent_orders) == (2, 1)
 
 
 def test_the_same_file_again_sends_no_order_and_no_dead_letter(
