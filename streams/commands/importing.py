@@ -85,6 +85,8 @@ def orders(
         put_json(account)
     else:
         put_table(f"Import of {plan.name}", ["what", "count"], list(_rows(account)))
+    if plan.classes["not_a_product"] == plan.rows:
+        say(f"no code in it is a product's: the preset {known.name} knows them by {known.product_pattern}")
     if plan.dead:
         say(f"{some(len(plan.dead), 'dead letter')}, the first: {plan.dead[0].reason}")
         say("all of them: smokehouse tail dead-letters --from-beginning")

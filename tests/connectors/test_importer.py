@@ -246,6 +246,16 @@ def test_the_command_gives_its_account_as_json(
     assert account["orders"] == {"placed": 10, "confirmed": 10, "rejected": 0, "expired": 0, "reasons": {}}
 
 
+def test_a_file_without_one_code_of_a_product_says_what_the_preset_takes_for_one(
+    open_logs: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("InvoiceNo,StockCode,Quantity\n1,JRK-TERI-50,2\n")
+    monkeypatch.setenv("SMOKEHOUSE_BOOTSTRAP", open_logs.bootstrap)
+    monkeypatch.setenv("SMOKEHOUSE_PREFIX", open_logs.prefix)
+    import_app(["orders", str(tmp_path / "a.csv"), "--preset", "online-retail"], result_action="return_value")
+    assert "the preset online-retail knows them by ^[0-9]{5}[A-Z]{0,2}$" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "flags",
     [["--preset", "shoebox"], ["--speed", "0"], ["--stock-share", "-1"], ["--stock-share", "nan"], ["--map", "a=b"]],
