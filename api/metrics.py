@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from api.asking import Watched
 from api.feed import Feed
+from api.health import unserved
 from api.workers import Workers
 from streams.metrics import CONTENT_TYPE, WHERE, exposition
 
@@ -26,6 +27,9 @@ def metrics(feed: Watched, request: Request) -> Response:
     """The figures of `/status` in Prometheus' text form."""
     state = request.app.state
     told = [*of_view(feed), *of_workers(state.workers)]
+    told.append(GaugeMetricFamily(
+        "smokehouse_unserved_partitions", "Partitions of the logs that no worker has", unserved(feed, state.workers)
+    ))  # fmt: skip
     told.append(GaugeMetricFamily("smokehouse_live_clients", "Pages and programs that follow", state.live.clients))
     return Response(exposition(told), media_type=CONTENT_TYPE)
 

@@ -54,6 +54,7 @@ def test_the_view_and_what_it_counts(street):
     assert named(found, "smokehouse_workers") == {
         frozenset({("answers", "true")}): 1, frozenset({("answers", "false")}): 0,
     }  # fmt: skip
+    assert named(found, "smokehouse_unserved_partitions") == {frozenset(): 0}
     assert len(named(found, "smokehouse_view_lag_records")) == len(status["as_of"])
     newest = named(found, "smokehouse_newest_record_seconds")[frozenset({("topic", "stock-levels")})]
     assert 0 <= time.time() - newest < 600
