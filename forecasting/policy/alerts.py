@@ -77,15 +77,16 @@ def _stockout(outlook: Outlook, stock: Stock, receipt_day: int, before: bool) ->
 def _there_until(stock: Stock, today: int, receipt_day: int) -> Iterator[tuple[int, int]]:
     """(day, units that can be sold before it) at each receipt up to the next possible one.
 
-    What is under way without a day, or late, is taken to come in time: it was ordered before.
+    What is under way without a day, or late, is taken to come in time: it was ordered before. What could be there
+    today is not there yet: today is served from what is.
     """
+    receipt_day = max(receipt_day, today + 1)
     later = [(day, units) for day, units in stock.arrivals if day >= receipt_day]
     coming = sorted((day, units) for day, units in stock.arrivals if today < day < receipt_day)
     all_in_time = stock.position - sum(units for _, units in later)
     for place, (day, _) in enumerate(coming):
         yield day, all_in_time - sum(units for _, units in coming[place:])
-    if receipt_day > today:
-        yield receipt_day, all_in_time
+    yield receipt_day, all_in_time
 
 
 def _out_day(outlook: Outlook, there: int, days: int) -> int:

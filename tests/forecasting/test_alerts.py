@@ -52,6 +52,13 @@ def test_stock_that_is_gone_before_the_goods_come_is_told_although_all_together_
     assert (one.day, one.until, one.stock) == ("2026-03-02", "2026-03-08", 5)
 
 
+def test_goods_that_could_be_there_today_do_not_serve_today():
+    stock = Stock(available=3, incoming=100, arrivals=((DAY + 5, 100),))
+    [one] = concerns(TEN, stock, DAY, 0, ())
+    assert (one.kind, one.day, one.until) == (STOCKOUT, "2026-03-02", "2026-03-03")
+    assert concerns(TEN, Stock(available=60), DAY, 0, ()) == []
+
+
 def test_what_is_owed_is_not_there():
     assert STOCKOUT in found(Stock(available=100, backordered=80))
 
