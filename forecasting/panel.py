@@ -2,7 +2,7 @@
 
 Reads parquet or CSV; writes nothing. Guarantees, whatever the dirt of the file:
 - one row per series, in order of its id (ids are text: 007 and 7 are two series); one column per day up to the last
-  day on which any series has units; at most `DAYS_MAX` days, the newest;
+  day on which any series has units, but for a wrong date (`newest_day`); at most `DAYS_MAX` days, the newest;
 - a day without a row after a series' first is 0; a null, NaN or infinite `y` is unknown (NaN); days before are NaN;
 - several rows of one day add up; a sum below 0 (more returned than asked for) counts as 0;
 - columns known ahead: a day without a row inside the file's dates is 0 (no promotion), outside them unknown; a file
@@ -21,6 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
+
+from forecasting.series import newest_day
 
 DAYS_MAX = 1_120  # three years and a horizon: what lies further back has never helped, and memory is bounded
 UNITS_MAX = 1e9  # a larger number is a mistake of its writer; sums of its square would lose every other digit
@@ -106,7 +108,10 @@ def read_panel(
         notes.append(f"{wild} values of y above {UNITS_MAX:g} or infinite: taken as unknown")
     if not usable.any():
         raise UnreadableFileError(f"{file}: no row has a number in y")
-    last_day = days[usable].max()
+    last_day = _last_day(rows[usable], days[usable])
+    wrong = int((days[usable] > last_day).sum())
+    if wrong:
+        notes.append(f"{wrong} rows after {last_day} ignored: next to no series goes on so far past all others")
     first_day = max(days.min(), last_day - np.timedelta64(DAYS_MAX - 1, "D"))
     if days.min() < first_day:
         notes.append(f"days before {first_day} ignored: {DAYS_MAX} days are kept")
@@ -176,6 +181,14 @@ def numbers(table: pa.Table, name: str, where: str = "") -> Floats:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # pyarrow has no such cast
         raise UnreadableFileError(f"{where}{name} holds something that is no number: {error}") from error
     return values.to_numpy(zero_copy_only=False)
+
+
+def _last_day(rows: Ints, days: np.ndarray) -> np.datetime64:
+    """The day that data end on, by the rule of the live forecaster."""
+    named, place = np.unique(rows, return_inverse=True)
+    latest = np.full(len(named), np.iinfo(np.int64).min)
+    np.maximum.at(latest, place, days.astype(np.int64))
+    return np.datetime64(newest_day(latest.tolist()), "D")
 
 
 def _units_matrix(

@@ -14,7 +14,7 @@ Does not belong here: forecasting, topics, the wall clock (today is the latest d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from math import nan
@@ -27,7 +27,7 @@ HOURS_PER_DAY = 24
 UNKNOWN_OUT_HOURS = HOURS_PER_DAY
 # Longest history handed out: the model looks back 8 weeks and judges itself on 8 more.
 HISTORY_DAYS_MAX = 112
-# One wrong date must not move everybody's today: see `today`.
+# One wrong date must not move everybody's today: see `newest_day`.
 CLOCK_GAP_DAYS = 28
 CLOCK_DOUBTED_SERIES_MAX = 2
 CLOCK_SERIES_MIN = 10
@@ -139,19 +139,8 @@ class DemandHistory:
             self._out_since.pop(key, None)
 
     def today(self) -> int | None:
-        """The latest day demand speaks of: the open day. `None` before the first record.
-
-        With `CLOCK_SERIES_MIN` series or more, a day that at most two series have reached and that lies more than
-        four weeks past all others is a wrong date, not time passing: it is left out until others follow.
-        """
-        latest = sorted(self._latest.values(), reverse=True)
-        if not latest:
-            return None
-        if len(latest) >= CLOCK_SERIES_MIN:
-            for place in range(CLOCK_DOUBTED_SERIES_MAX, 0, -1):
-                if latest[place - 1] - latest[place] > CLOCK_GAP_DAYS:
-                    return latest[place]
-        return latest[0]
+        """The latest day demand speaks of: the open day. `None` before the first record."""
+        return newest_day(self._latest.values())
 
     def series(self, key: SeriesKey, today: int, days_max: int = HISTORY_DAYS_MAX) -> Series | None:
         """The closed days of one series; its open day alone when that is all there is; `None` without either."""
@@ -186,6 +175,20 @@ class DemandHistory:
             units=[nan if x.out_hours >= UNKNOWN_OUT_HOURS else float(self._wanted(key, day, x)) for day, x in kept],
             unknown_from=self._out_since.get(key, today - 1) + 1,
         )  # fmt: skip
+
+
+def newest_day(latest: Iterable[int]) -> int | None:
+    """The newest of the latest days (ordinals) of several series; `None` without any.
+
+    With `CLOCK_SERIES_MIN` series or more, a day that at most two series have reached and that lies more than
+    four weeks past all others is a wrong date, not time passing: it is left out until others follow.
+    """
+    days = sorted(latest, reverse=True)
+    if len(days) >= CLOCK_SERIES_MIN:
+        for place in range(CLOCK_DOUBTED_SERIES_MAX, 0, -1):
+            if days[place - 1] - days[place] > CLOCK_GAP_DAYS:
+                return days[place]
+    return days[0] if days else None
 
 
 def _checked_day(record: Demand) -> int:

@@ -52,6 +52,21 @@ def test_a_null_an_infinite_and_a_wild_number_are_unknown_not_zero(tmp_path: Pat
     assert any("unknown" in note for note in panel.notes)
 
 
+@pytest.mark.parametrize(("series", "ends"), [(10, "2026-03-05"), (9, "2062-03-05")])
+def test_one_wrong_date_does_not_move_the_end_of_all_others(tmp_path: Path, series: int, ends: str):
+    ids = [f"S{n}" for n in range(series) for _ in range(5)]
+    columns = {
+        "unique_id": [*ids, "S0"],
+        "ds": [*days(1, 2, 3, 4, 5) * series, "2062-03-05"],
+        "y": [1] * (len(ids) + 1),
+    }
+    panel = read_panel(written(tmp_path, columns))
+    assert str(panel.first_day + panel.days - 1) == ends, "of few series nobody can say which is wrong"
+    if series == 10:
+        assert rows(panel) == [[1] * 5] * 10
+        assert panel.notes == ["1 rows after 2026-03-05 ignored: next to no series goes on so far past all others"]
+
+
 @pytest.mark.parametrize("suffix", ["daily.csv", "daily.parquet"])
 def test_ids_that_look_like_numbers_stay_the_text_they_are(tmp_path: Path, suffix: str):
     file = written(tmp_path, {"unique_id": ["007", "7", "1e3"], "ds": days(1, 1, 1), "y": [1, 2, 3]}, suffix)
