@@ -139,9 +139,16 @@ def read_table(file: Path, as_text: set[str]) -> pa.Table:
         raise UnreadableFileError(f"{file}: neither parquet nor CSV that can be read: {error}") from error
 
 
+def only_column(table: pa.Table, name: str) -> pa.Array:
+    """The column of that name; several are an `UnreadableFileError`: nobody knows which is meant."""
+    if (count := table.column_names.count(name)) > 1:
+        raise UnreadableFileError(f"{count} columns are called {name}")
+    return table.column(name).combine_chunks()
+
+
 def _ids(table: pa.Table, column: str, file: Path) -> tuple[list[str], Ints]:
     """Names in order, and per row the position of its name."""
-    values = table.column(column).combine_chunks()
+    values = only_column(table, column)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if values.null_count:
@@ -157,7 +164,7 @@ def _ids(table: pa.Table, column: str, file: Path) -> tuple[list[str], Ints]:
 
 
 def _days(table: pa.Table, file: Path) -> np.ndarray:
-    values = table.column("ds").combine_chunks()
+    values = only_column(table, "ds")
     kind = values.type
     try:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -175,7 +182,7 @@ def _days(table: pa.Table, file: Path) -> np.ndarray:
 
 def numbers(table: pa.Table, name: str, where: str = "") -> Floats:
     """A column as float64, null as NaN. `where` begins the message of an `UnreadableFileError`."""
-    values = table.column(name).combine_chunks()
+    values = only_column(table, name)
     try:
         values = pc.cast(values, pa.float64(), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # pyarrow has no such cast
@@ -227,7 +234,7 @@ def _read_known(
         raise UnreadableFileError(f"{file}: no column ds; there are {', '.join(table.column_names)}")
     days = _days(table, file)
     names = [name for name in table.column_names if name not in {id_column, "ds", "y"}]
-    numeric = [name for name in names if _is_numeric(table.column(name).type)]
+    numeric = [column.name for column in table.schema if column.name in names and _is_numeric(column.type)]
     if len(numeric) < len(names):
         notes.append(f"known-ahead columns ignored, no numbers: {', '.join(sorted(set(names) - set(numeric)))}")
     if not numeric:

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from forecasting.panel import Floats, UnreadableFileError, numbers, read_table
+from forecasting.panel import Floats, UnreadableFileError, numbers, only_column, read_table
 
 # A cancellation of only a part of its order: later than this it is rather a return of goods that were wanted.
 PART_CANCELLED_WITHIN = np.timedelta64(3, "D")
@@ -156,14 +156,14 @@ def _first_of_each(table: pa.Table, column: str) -> pa.Table:
     """Lines whose id has not come before; a line without an id is nobody's repeat."""
     seen: set[object] = set()
     keep = []
-    for value in table.column(column).to_pylist():
+    for value in only_column(table, column).to_pylist():
         keep.append(value is None or value not in seen)
         seen.add(value)
     return table.filter(pa.array(keep, pa.bool_()))
 
 
 def _text(table: pa.Table, column: str) -> pa.Array:
-    values = table.column(column).combine_chunks()
+    values = only_column(table, column)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_floating(values.type):  # a column of whole numbers with gaps, as pandas writes it
@@ -173,7 +173,7 @@ def _text(table: pa.Table, column: str) -> pa.Array:
 
 
 def _times(table: pa.Table, column: str) -> np.ndarray:
-    values = table.column(column).combine_chunks()
+    values = only_column(table, column)
     try:
         values = pc.cast(values, pa.timestamp("us"), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # pyarrow has no such cast

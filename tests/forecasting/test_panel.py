@@ -116,6 +116,15 @@ def test_a_file_that_cannot_be_used_says_which_column_is_wrong(
         read_panel(written(tmp_path, columns))
 
 
+def test_two_columns_of_one_name_are_refused_unless_nobody_reads_them(tmp_path: Path):
+    file = tmp_path / "daily.csv"
+    file.write_text("unique_id,ds,y,y\nA,2026-03-01,1,2\n")
+    with pytest.raises(UnreadableFileError, match="2 columns are called y"):
+        read_panel(file)
+    file.write_text("unique_id,ds,y,,\nA,2026-03-01,1,,\n")
+    assert rows(read_panel(file)) == [[1]]
+
+
 def test_a_plan_of_days_reaches_beyond_the_units_and_a_day_without_a_row_has_no_promotion(tmp_path: Path):
     file = written(tmp_path, {"unique_id": ["A", "A", "B"], "ds": days(1, 3, 1), "y": [1, 1, 1]})
     plan = written(tmp_path, {"unique_id": ["A", "A", "Z"], "ds": days(2, 5, 1), "promo": [1.0, 2.0, 9.0]}, "plan.csv")
