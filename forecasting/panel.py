@@ -151,10 +151,11 @@ def _ids(table: pa.Table, column: str, file: Path) -> tuple[list[str], Ints]:
     values = only_column(table, column)
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    if values.null_count:
-        raise UnreadableFileError(f"{file}: {values.null_count} rows without {column}")
     if not pa.types.is_string(values.type):
         values = pc.cast(values, pa.string())
+    absent = values.null_count + (pc.sum(pc.equal(values, "")).as_py() or 0)  # an empty cell of a CSV is no null
+    if absent:
+        raise UnreadableFileError(f"{file}: {absent} rows without {column}")
     encoded = values.dictionary_encode()
     names = encoded.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)

@@ -106,6 +106,7 @@ def test_extra_columns_are_ignored_and_named(tmp_path: Path):
         ({"unique_id": ["A"], "ds": [5], "y": [1]}, "ds holds int64, not dates"),
         ({"unique_id": ["A"], "ds": days(1), "y": ["many"]}, "y holds something that is no number"),
         ({"unique_id": [None], "ds": days(1), "y": [1]}, "1 rows without unique_id"),
+        ({"unique_id": ["A", ""], "ds": days(1, 1), "y": [1, 2]}, "1 rows without unique_id"),
         ({"unique_id": ["A"], "ds": days(1), "y": pa.array([None], pa.float64())}, "no row has a number in y"),
     ],
 )
