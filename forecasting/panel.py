@@ -244,10 +244,15 @@ def _read_known(
     weekly = len(weekdays) == 1 and len(np.unique(days)) > 1
     if weekly:
         notes.append(f"{file.name}: every date is the same weekday: a row speaks of seven days")
+    ahead = days > last_day + np.timedelta64(DAYS_AHEAD, "D")
+    if outside := int((ahead | (days <= first_day - np.timedelta64(WEEK_DAYS if weekly else 1, "D"))).sum()):
+        notes.append(f"{file.name}: {outside} rows ignored: before {first_day}, or {DAYS_AHEAD} days past {last_day}")
     if id_column in table.column_names:
         own, rows = _ids(table, id_column, file)
         place = {name: n for n, name in enumerate(ids)}
         rows = np.array([place.get(name, -1) for name in own])[rows]
+        if unknown := int((rows < 0).sum()):
+            notes.append(f"{file.name}: {unknown} rows ignored: no units have their {id_column}")
         kept = (rows >= 0) & (days > first_day - np.timedelta64(WEEK_DAYS, "D"))
         return _known(table, numeric, rows, days, kept, ids, first_day, last_day, file, weekly=weekly)
     everyone = np.ones(len(days), dtype=bool)

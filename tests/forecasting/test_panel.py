@@ -129,10 +129,21 @@ def test_two_columns_of_one_name_are_refused_unless_nobody_reads_them(tmp_path: 
 def test_a_plan_of_days_reaches_beyond_the_units_and_a_day_without_a_row_has_no_promotion(tmp_path: Path):
     file = written(tmp_path, {"unique_id": ["A", "A", "B"], "ds": days(1, 3, 1), "y": [1, 1, 1]})
     plan = written(tmp_path, {"unique_id": ["A", "A", "Z"], "ds": days(2, 5, 1), "promo": [1.0, 2.0, 9.0]}, "plan.csv")
-    promo = read_panel(file, known_ahead_file=plan).known_ahead["promo"]
+    panel = read_panel(file, known_ahead_file=plan)
+    promo = panel.known_ahead["promo"]
+    assert panel.notes == ["plan.csv: 1 rows ignored: no units have their unique_id"]
     assert promo[0, :5].tolist() == [0, 1, 0, 0, 2]
     assert promo[1, :5].tolist() == [0, 0, 0, 0, 0]
     assert np.isnan(promo[:, 5:]).all()
+
+
+def test_a_plan_of_other_days_is_told(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A", "A"], "ds": days(1, 9), "y": [1, 1]})
+    when = ["2026-02-28", "2026-03-01", "2026-07-07", "2026-07-08"]
+    plan = written(tmp_path, {"ds": when, "promo": [1.0, 2.0, 3.0, 4.0]}, "plan.csv")
+    panel = read_panel(file, known_ahead_file=plan)
+    assert panel.notes == ["plan.csv: 2 rows ignored: before 2026-03-01, or 120 days past 2026-03-09"]
+    assert panel.known_ahead["promo"][0, [0, -1]].tolist() == [2, 3]
 
 
 def test_a_plan_whose_dates_are_one_weekday_speaks_of_weeks(tmp_path: Path):
