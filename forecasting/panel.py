@@ -292,7 +292,8 @@ def _known(
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+    return any(is_of(kind) for is_of in kinds)
 
 
 def _offset(day: np.ndarray | np.datetime64, first_day: np.datetime64) -> np.ndarray:

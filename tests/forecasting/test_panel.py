@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +155,8 @@ def test_a_plan_whose_dates_are_one_weekday_speaks_of_weeks(tmp_path: Path):
     assert any("seven days" in note for note in panel.notes)
 
 
-def test_a_plan_without_ids_speaks_of_every_series(tmp_path: Path):
+@pytest.mark.parametrize("when", [[True, False], [Decimal("1.00"), Decimal("0.00")]])
+def test_a_plan_without_ids_speaks_of_every_series(tmp_path: Path, when: list[object]):
     file = written(tmp_path, {"unique_id": ["A", "B"], "ds": days(1, 2), "y": [1, 1]})
-    plan = written(tmp_path, {"ds": days(1, 2), "holiday": [True, False]}, "plan.parquet")
+    plan = written(tmp_path, {"ds": days(1, 2), "holiday": when}, "plan.parquet")
     assert read_panel(file, known_ahead_file=plan).known_ahead["holiday"][:, :2].tolist() == [[1, 0], [1, 0]]
