@@ -281,7 +281,7 @@ def _known(
     found: dict[str, Floats] = {}
     for name in columns:
         values = numbers(table, name, f"{file}: ")
-        values = np.where(np.isfinite(values), values, np.nan)
+        values = np.where(np.abs(values) < np.finfo(np.float32).max, values, np.nan)
         matrix = np.full((len(ids), width), np.nan, dtype=np.float32)
         matrix[:, max(0, covered_from) : max(0, covered_to)] = 0.0
         for later in range(WEEK_DAYS if weekly else 1):

@@ -138,6 +138,17 @@ def test_a_plan_of_days_reaches_beyond_the_units_and_a_day_without_a_row_has_no_
     assert np.isnan(promo[:, 5:]).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_plan_beyond_all_bounds_is_unknown(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A"] * 3, "ds": days(1, 2, 3), "y": [1, 1, 1]})
+    plan = written(tmp_path, {"ds": days(1, 2, 3), "promo": [1e300, -float("inf"), 2.0]}, "plan.csv")
+    assert np.nan_to_num(read_panel(file, known_ahead_file=plan).known_ahead["promo"][0, :3], nan=-1).tolist() == [
+        -1,
+        -1,
+        2,
+    ]
+
+
 def test_a_plan_of_other_days_is_told(tmp_path: Path):
     file = written(tmp_path, {"unique_id": ["A", "A"], "ds": days(1, 9), "y": [1, 1]})
     when = ["2026-02-28", "2026-03-01", "2026-07-07", "2026-07-08"]
