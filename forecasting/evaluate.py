@@ -72,7 +72,7 @@ def _with_progress(panel: Panel, options: argparse.Namespace, rivals: Sequence[s
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from forecasting.inventory import inventory
+    from forecasting.inventory import inventory, too_short
     from forecasting.newcomers import newcomers
     from forecasting.origins import evaluate
 
@@ -91,7 +91,9 @@ def _with_progress(panel: Panel, options: argparse.Namespace, rivals: Sequence[s
             panel, season_days=options.season, origins=options.origins, horizon_days=options.horizon,
             rivals=rivals, seed=options.seed, say=say,
         )  # fmt: skip
-        if options.replay:
+        if options.replay and (vain := too_short(panel, tally.trained)):
+            print(f"note: stock is not played: {vain}", file=sys.stderr)
+        elif options.replay:
             tally.stock = inventory(panel, tally.trained, horizon_days=options.horizon, seed=options.seed, say=say)
         if options.new:
             say("new series")

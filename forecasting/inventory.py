@@ -16,7 +16,7 @@ import numpy as np
 from forecasting.boosted import Trained
 from forecasting.leadtime import PROBABILITIES, train_duration
 from forecasting.panel import Floats, Panel
-from forecasting.replay import LEAD_DAYS, REVIEW_DAYS, Outcome, replay, stock_at_fill
+from forecasting.replay import LEAD_DAYS, REVIEW_DAYS, WARM_UP_DAYS, Outcome, replay, stock_at_fill
 from forecasting.simple import recent_mean, ses
 
 COVER_DAYS = LEAD_DAYS + REVIEW_DAYS
@@ -29,13 +29,23 @@ SUPPLY = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 SHARES = (0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.999)
 
 
+def too_short(panel: Panel, trained: Mapping[int, Trained]) -> str:
+    """Why stock cannot be played from the first of these origins on; empty where it can."""
+    first = min(trained)
+    if first <= COVER_DAYS:
+        return f"{first} days before the first origin; {COVER_DAYS + 1} are needed"
+    if panel.days - first <= WARM_UP_DAYS:
+        return f"{panel.days - first} days after the first origin; {WARM_UP_DAYS + 1} are needed"
+    return ""
+
+
 def inventory(
     panel: Panel, trained: Mapping[int, Trained], *, horizon_days: int, seed: int = 0, say: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
     """Per method stock in days of demand that `FILL` costs (`None` where its dial does not reach it), and per learnt
     level its fill and its stock in days when ordered up to as it is.
 
-    `trained` is by the days known at each origin; the origins lie `horizon_days` apart.
+    `trained` is by the days known at each origin; the origins lie `horizon_days` apart. Not where it is `too_short`.
     """
     first = min(trained)
     begun = panel.begun(first)

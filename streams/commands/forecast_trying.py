@@ -239,7 +239,7 @@ def _scored(
     """The tally of the boosted model, and the simple live method's scores at the same origins."""
     from forecasting import backtest as live
     from forecasting.baselines import BASELINES, missing
-    from forecasting.inventory import inventory
+    from forecasting.inventory import inventory, too_short
     from forecasting.origins import evaluate
 
     absent = missing() if with_baselines else []
@@ -250,7 +250,9 @@ def _scored(
         tally = evaluate(panel, origins=origins, horizon_days=horizon, rivals=rivals, say=step)
         step(LIVE)
         others = {LIVE: live.backtest(panel, origins=origins, horizon_days=horizon)}
-        if with_replay:
+        if with_replay and (vain := too_short(panel, tally.trained)):
+            say(f"note: stock is not played: {vain}")
+        elif with_replay:
             tally.stock = inventory(panel, tally.trained, horizon_days=horizon, say=step)
     return tally, others
 

@@ -65,6 +65,25 @@ def test_a_higher_learnt_level_fills_more_with_more_stock(tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(
+    ("days", "horizon", "why"),
+    [
+        (11, 3, "8 days before the first origin; 9 are needed"),
+        (40, 14, "14 days after the first origin; 15 are needed"),
+    ],
+)
+def test_where_stock_cannot_be_played_the_rest_is_scored_and_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], days: int, horizon: int, why: str
+):
+    file = daily(tmp_path, days=days)
+    assert main([str(file), "--origins", "1", "--horizon", str(horizon), "--json", "--replay"]) == 0
+    told = capsys.readouterr()
+    assert f"note: stock is not played: {why}" in told.err
+    found = json.loads(told.out)
+    assert "wape" in found["smokehouse"]
+    assert "levels_as_learnt" not in found
+
+
+@pytest.mark.parametrize(
     ("columns", "message"),
     [
         ({"sku": ["A"], "ds": ["2026-03-01"], "y": [1]}, "no column unique_id"),
