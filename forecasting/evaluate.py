@@ -35,7 +35,7 @@ def write_forecasts(parts: Sequence[dict[str, Any]], file: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 with one line on stderr when the file cannot be used."""
+    """Exit code 0, or 2 with one line on stderr when the file cannot be used or the forecasts not be written."""
     options = _parser().parse_args(arguments)
     absent = [name for name in ("numpy", "scipy") if find_spec(name) is None]
     if absent:
@@ -62,9 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnreadableFileError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if options.out is not None:
-        write_forecasts(tally.forecasts, options.out)
     print(json.dumps(tally.report(len(panel.ids)), indent=None if options.json else 2))
+    if options.out is not None:
+        try:
+            write_forecasts(tally.forecasts, options.out)
+        except OSError as error:  # the scores took long, and are told
+            print(f"error: {error}", file=sys.stderr)
+            return 2
     return 0
 
 

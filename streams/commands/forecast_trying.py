@@ -109,6 +109,10 @@ def backtest(
         fail(str(error), EXIT_ARGUMENTS)
     report = tally.report(len(panel.ids))
     report["baselines"] = others | report["baselines"]
+    if json:
+        put_json(report)
+    else:
+        _show(report)
     try:
         if csv_file is not None:
             write_csv(report, csv_file)
@@ -118,10 +122,6 @@ def backtest(
             say(f"{len(drawn)} plots in {plots}; open {plots / 'index.html'} in a browser")
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", EXIT_ARGUMENTS)
-    if json:
-        put_json(report)
-    else:
-        _show(report)
 
 
 def train(

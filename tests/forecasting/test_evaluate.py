@@ -101,6 +101,14 @@ def test_a_file_that_cannot_be_scored_is_one_line_and_exit_code_2(
     assert told.out == ""
 
 
+def test_scores_are_told_although_the_forecasts_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "absent" / "out.parquet"
+    assert main([str(daily(tmp_path, days=40)), "--origins", "1", "--horizon", "14", "--json", "--out", str(out)]) == 2
+    told = capsys.readouterr()
+    assert "wape" in json.loads(told.out)["smokehouse"]
+    assert str(out) in told.err.splitlines()[-1]
+
+
 def test_without_the_extra_the_command_is_one_line_and_exit_code_2():
     code = (
         "import sys; sys.modules['numpy'] = None; from forecasting.evaluate import main; sys.exit(main(['daily.csv']))"
