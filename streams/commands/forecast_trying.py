@@ -92,6 +92,8 @@ def backtest(
     _expect_packages()
     if data is not None and from_log:
         fail("--data and --from-log: give one of them", EXIT_ARGUMENTS)
+    if data is None and known_ahead is not None:
+        fail("--known-ahead: of a file; the log has its own plans. Give --data too", EXIT_ARGUMENTS)
     if min(origins, horizon, sample or 1) < 1:
         fail("--origins, --horizon and --sample: give at least 1", EXIT_ARGUMENTS)
     from forecasting.panel import UnreadableFileError, read_panel

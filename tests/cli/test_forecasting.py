@@ -164,6 +164,7 @@ def test_a_backtest_that_cannot_be_is_refused_in_a_sentence(shop, tmp_path: Path
     assert "too few for 3 origins" in shop.run("forecast", "backtest", code=2).stderr
     missing = tmp_path / "missing.parquet"
     assert "no such file" in shop.run("forecast", "backtest", "--data", str(missing), code=2).stderr
+    assert "Give --data too" in shop.run("forecast", "backtest", "--known-ahead", str(missing), code=2).stderr
     said = shop.run("forecast", "backtest", "--data", str(missing), "--from-log", code=2)
     assert "give one of them" in said.stderr
 
