@@ -26,6 +26,7 @@ from forecasting.series import newest_day
 
 DAYS_MAX = 1_120  # three years and a horizon: what lies further back has never helped, and memory is bounded
 UNITS_MAX = 1e9  # a larger number is a mistake of its writer; sums of its square would lose every other digit
+HEADER_BYTES_MAX = 65_536
 WEEK_DAYS = 7
 DAYS_AHEAD = 120  # of what is known ahead, kept beyond the last day of units
 
@@ -127,16 +128,25 @@ def read_panel(
 
 
 def read_table(file: Path, as_text: set[str]) -> pa.Table:
-    """Parquet, or CSV by its suffix (`as_text` columns stay text); an `UnreadableFileError` when it is neither."""
+    """Parquet, or CSV by its suffix, with commas, semicolons or tabs (`as_text` columns stay text); an
+    `UnreadableFileError` when it is neither."""
     if not file.exists():
         raise UnreadableFileError(f"{file}: no such file")
     try:
-        if file.suffix.lower() not in {".csv", ".txt", ".gz"}:
+        if file.suffix.lower() not in {".csv", ".tsv", ".txt", ".gz"}:
             return pyarrow.parquet.read_table(file)
+        parse = pyarrow.csv.ParseOptions(delimiter=_delimiter(file))
         options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(as_text, pa.string()))
-        return pyarrow.csv.read_csv(file, convert_options=options)
+        return pyarrow.csv.read_csv(file, parse_options=parse, convert_options=options)
     except (pa.ArrowInvalid, OSError) as error:
         raise UnreadableFileError(f"{file}: neither parquet nor CSV that can be read: {error}") from error
+
+
+def _delimiter(file: Path) -> str:
+    """Of a CSV's first line."""
+    with pa.input_stream(file) as stream:
+        first_line = stream.read(HEADER_BYTES_MAX).partition(b"\n")[0].decode(errors="replace")
+    return max(",;\t", key=first_line.count)
 
 
 def only_column(table: pa.Table, name: str) -> pa.Array:

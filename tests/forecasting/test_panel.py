@@ -118,6 +118,17 @@ def test_a_file_that_cannot_be_used_says_which_column_is_wrong(
         read_panel(written(tmp_path, columns))
 
 
+@pytest.mark.parametrize("name", ["daily.csv", "daily.tsv", "daily.csv.gz"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_csv_has_commas_semicolons_or_tabs(tmp_path: Path, name: str, delimiter: str):
+    lines = [["\ufeffds", "y", "unique_id"], ["2026-03-01", "2", "A;,x"], ["2026-03-02", "3", "A;,x"]]
+    text = "\n".join(delimiter.join(f'"{cell}"' if ";" in cell else cell for cell in line) for line in lines)
+    with pa.output_stream(tmp_path / name) as stream:
+        stream.write(text.encode())
+    panel = read_panel(tmp_path / name)
+    assert (panel.ids, rows(panel)) == (["A;,x"], [[2, 3]])
+
+
 def test_two_columns_of_one_name_are_refused_unless_nobody_reads_them(tmp_path: Path):
     file = tmp_path / "daily.csv"
     file.write_text("unique_id,ds,y,y\nA,2026-03-01,1,2\n")
