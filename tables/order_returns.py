@@ -15,7 +15,7 @@ from tables import records as r
 from tables.order_progress import take_lots
 from tables.order_states import TRANSITIONS, add, in_parts, late, move, noted
 from tables.outcome import At
-from tables.rows import Entry, EntryLine, OrderRow, PartitionRow, Return
+from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow, Return
 
 _STAGES = ("authorized", "received", "inspected")
 
@@ -51,10 +51,12 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
                 if units > 0:
                     left -= units
                     lines[n] = replace(line, returned=line.returned + units)
-                    where = wanted.location or line.location
                     came = take_lots(got.setdefault(sku, _lots_got(row, sku)), units, wanted.lot)
                     lots = [(wanted.lot, units)] if wanted.lot else came
-                    told += [EntryLine(sku, of, where, lot, wanted.disposition) for lot, of in lots]
+                    told += [
+                        EntryLine(sku, of, wanted.location or _left_from(row, line, lot, log), lot, wanted.disposition)
+                        for lot, of in lots
+                    ]
             if left:
                 row = noted(row, f"return of {left} {sku} beyond what was shipped")
     if not told:
@@ -75,6 +77,17 @@ def _lots_got(row: OrderRow, sku: str) -> dict[str, int]:
             elif told.sku == sku and entry.kind == "return":
                 take_lots(got, told.quantity, told.lot)
     return got
+
+
+def _left_from(row: OrderRow, line: OrderLine, lot: str, log: PartitionRow) -> str:
+    """Where units of a line go back to if nobody says so: where they left from; by rules 1 to 4 where they were
+    promised."""
+    left = [
+        (told.lot, told.location) for entry in row.entries if entry.kind == "ship"
+        for told in entry.lines if told.sku == line.sku and told.attempt
+    ]  # fmt: skip
+    places = [place for of, place in left if of == lot] or [place for _, place in left]
+    return line.location if log.logic_version < 5 or not places or line.location in places else places[-1]
 
 
 def returned(row: OrderRow, record: r.OrderReturned, at: At, log: PartitionRow) -> OrderRow:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import records as r
 from tables.murmur2 import partition_of_sku
@@ -64,6 +65,26 @@ def test_what_becomes_of_each_unit_is_said_with_its_place_and_lot(order_log: Any
     assert to_stock(outcome) == [
         (A, 1, "W2", "restock", "L1"), (A, 1, "W1", "quarantine", None), (B, 1, "W1", "to_supplier", None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "where"), [(4, "W1"), (5, "W2")])
+def test_units_go_back_to_where_they_left_from_though_they_were_promised_elsewhere(
+    order_log: Any, rules: int, where: str
+) -> None:
+    order_log.state = replace(order_log.state, logic_version=rules)
+    order_log.confirm()
+    order_log.tell(r.OrderShipped, location="W2", lines=[r.ShippedLine(A, 2), r.ShippedLine(B, 1)])
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 1))) == [(A, 1, where, "scrap", None)]
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 1, location="W3"), return_id="R2"))[0][2] == "W3"
+
+
+def test_a_lot_goes_back_to_where_it_left_from(order_log: Any) -> None:
+    order_log.confirm()
+    for lot, location in (("L1", "W2"), ("L2", "W3")):
+        parcel = r.ShippedLine(A, 1, location=location, lot=lot)
+        order_log.tell(r.OrderShipped, f"parcel-{lot}", lines=[parcel])
+    outcome = inspect(order_log, r.InspectedLine(A, 2, "restock"))
+    assert to_stock(outcome) == [(A, 1, "W3", "restock", "L2"), (A, 1, "W2", "restock", "L1")]
 
 
 @pytest.mark.parametrize("reached", [None, r.OrderDelivered])
