@@ -15,7 +15,7 @@ from tables import records as r
 from tables.order_progress import take_lots
 from tables.order_states import TRANSITIONS, add, in_parts, late, move, noted
 from tables.outcome import At
-from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow, Return
+from tables.rows import Entry, EntryLine, OrderRow, PartitionRow, Return
 
 _STAGES = ("authorized", "received", "inspected")
 
@@ -42,6 +42,13 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
             numbers.setdefault(line.sku, []).append(n)
     told: list[EntryLine] = []
     got: dict[str, dict[str, int]] = {}  # SKU -> its lots, as they came back so far
+
+    def came(sku: str, units: int, wanted: r.InspectedLine, promised: str) -> None:
+        found = take_lots(got.setdefault(sku, _lots_got(row, sku, log)), units, wanted.lot)
+        for lot, of in [(wanted.lot, units)] if wanted.lot else found:
+            where = wanted.location or _left_from(row, sku, lot, promised, log)
+            told.append(EntryLine(sku, of, where, lot, wanted.disposition))
+
     for wanted in record.lines:
         for sku, quantity in in_parts(row, wanted.sku, wanted.quantity):
             left = quantity
@@ -51,12 +58,11 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
                 if units > 0:
                     left -= units
                     lines[n] = replace(line, returned=line.returned + units)
-                    came = take_lots(got.setdefault(sku, _lots_got(row, sku)), units, wanted.lot)
-                    lots = [(wanted.lot, units)] if wanted.lot else came
-                    told += [
-                        EntryLine(sku, of, wanted.location or _left_from(row, line, lot, log), lot, wanted.disposition)
-                        for lot, of in lots
-                    ]
+                    came(sku, units, wanted, line.location)
+            units = min(_not_ordered(row, told, sku, log), left)
+            if units > 0:
+                left -= units
+                came(sku, units, wanted, "")
             if left:
                 row = noted(row, f"return of {left} {sku} beyond what was shipped")
     if not told:
@@ -67,27 +73,36 @@ def inspected(row: OrderRow, record: r.ReturnInspected, at: At, log: PartitionRo
     return move(row, "return") if whole and (row.state, "return") in TRANSITIONS else row
 
 
-def _lots_got(row: OrderRow, sku: str) -> dict[str, int]:
+def _not_ordered(row: OrderRow, told: Iterable[EntryLine], sku: str, log: PartitionRow) -> int:
+    """Units of a SKU that left with the order's parcels and are not back, once all of its lines are: too many, of
+    another SKU, or of an order that was refused. By rules 1 to 4 they could not come back."""
+    if log.logic_version < 5:
+        return 0
+    sent = sum(x.quantity for entry in row.entries if entry.kind == "ship" for x in entry.lines if x.sku == sku)
+    back = sum(x.quantity for entry in row.entries if entry.kind == "return" for x in entry.lines if x.sku == sku)
+    return sent - back - sum(x.quantity for x in told if x.sku == sku)
+
+
+def _lots_got(row: OrderRow, sku: str, log: PartitionRow) -> dict[str, int]:
     """Lot -> units of a SKU that the order got and did not give back, last shipped first. "": nobody named it."""
     got: dict[str, int] = {}
     for entry in row.entries:
         for told in entry.lines:
-            if told.sku == sku and entry.kind == "ship" and told.attempt:
+            if told.sku == sku and entry.kind == "ship" and (told.attempt or log.logic_version >= 5):
                 got = {told.lot: got.pop(told.lot, 0) + told.quantity} | got
             elif told.sku == sku and entry.kind == "return":
                 take_lots(got, told.quantity, told.lot)
     return got
 
 
-def _left_from(row: OrderRow, line: OrderLine, lot: str, log: PartitionRow) -> str:
-    """Where units of a line go back to if nobody says so: where they left from; by rules 1 to 4 where they were
-    promised."""
+def _left_from(row: OrderRow, sku: str, lot: str, promised: str, log: PartitionRow) -> str:
+    """Where units go back to if nobody says so: where they left from; by rules 1 to 4 where they were promised."""
     left = [
         (told.lot, told.location) for entry in row.entries if entry.kind == "ship"
-        for told in entry.lines if told.sku == line.sku and told.attempt
+        for told in entry.lines if told.sku == sku
     ]  # fmt: skip
     places = [place for of, place in left if of == lot] or [place for _, place in left]
-    return line.location if log.logic_version < 5 or not places or line.location in places else places[-1]
+    return promised if log.logic_version < 5 or not places or promised in places else places[-1]
 
 
 def returned(row: OrderRow, record: r.OrderReturned, at: At, log: PartitionRow) -> OrderRow:

@@ -20,7 +20,7 @@ def came_back(order: Order, record: Any, place: int, ms: int, log: LogState) -> 
     stage = STAGES[type(record)]
     units = [(sku, count) for sku, count, _ in order.apart(record.lines)]
     if stage == "inspected":
-        units = [(sku, count) for sku, asked in units if (count := _inspect(order, sku, asked))]
+        units = [(sku, count) for sku, asked in units if (count := _inspect(order, sku, asked, log))]
         if not units:
             return True
     known = order.returns.setdefault(record.return_id, Return(stage))
@@ -34,18 +34,21 @@ def came_back(order: Order, record: Any, place: int, ms: int, log: LogState) -> 
     return True
 
 
-def _inspect(order: Order, sku: str, units: int) -> int:
-    """How many of these units can still come back."""
+def _inspect(order: Order, sku: str, units: int, log: LogState) -> int:
+    """How many of these units can still come back: of its lines, and by rules 5 whatever else its parcels held."""
     accepted = 0
     for line in order.lines:
         if line.sku == sku:
             count = min(line.shipped - line.returned, units - accepted)
             line.returned += count
             accepted += count
-    order.said["return", sku] += accepted
     whole = all(x.shipped == x.returned and not x.open for x in order.lines)
     if accepted and whole and order.state in ("shipped", "delivered"):
         order.state = "returned"
+    if log.logic >= 5:
+        away = order.said["shipment", sku] - order.said["return", sku] - accepted
+        accepted += max(min(away, units - accepted), 0)
+    order.said["return", sku] += accepted
     return accepted
 
 

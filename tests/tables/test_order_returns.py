@@ -87,6 +87,35 @@ def test_a_lot_goes_back_to_where_it_left_from(order_log: Any) -> None:
     assert to_stock(outcome) == [(A, 1, "W3", "restock", "L2"), (A, 1, "W2", "restock", "L1")]
 
 
+@pytest.mark.parametrize(("rules", "accepted"), [(4, 2), (5, 5)])
+def test_units_that_left_beyond_the_order_come_back_once(order_log: Any, rules: int, accepted: int) -> None:
+    order_log.state = replace(order_log.state, logic_version=rules)
+    order_log.confirm()
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 5), r.ShippedLine(B, 1)])
+    told = to_stock(inspect(order_log, r.InspectedLine(A, 9, "restock")))
+    assert sum(units for _, units, *_ in told) == accepted
+    assert (returned(order_log), returns(order_log)) == ([(A, 2), (B, 0)], [("R1", "inspected", accepted)])
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 1), return_id="R2")) == []
+
+
+def test_another_sku_than_was_ordered_comes_back_from_where_it_was_sent_with_its_lot(order_log: Any) -> None:
+    order_log.confirm()
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine("C", 3, location="W2", lot="L7")])
+    lines = order_log.order().lines
+    assert to_stock(inspect(order_log, r.InspectedLine("C", 4, "restock"))) == [("C", 3, "W2", "restock", "L7")]
+    assert order_log.order().lines == lines
+    assert order_log.order().late[-1:] == ("return of 1 C beyond what was shipped",)
+
+
+def test_the_parcel_of_an_order_that_was_refused_comes_back(order_log: Any) -> None:
+    order_log.place((A, 2))
+    order_log.refuse(A)
+    assert order_log.order().state == "rejected"
+    order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1, location="W2", lot="L7")])
+    assert to_stock(inspect(order_log, r.InspectedLine(A, 2))) == [(A, 1, "W2", "scrap", "L7")]
+    assert order_log.order().state == "rejected"
+
+
 @pytest.mark.parametrize("reached", [None, r.OrderDelivered])
 def test_an_order_of_which_everything_came_back_is_returned(order_log: Any, reached: type | None) -> None:
     shipped(order_log)
