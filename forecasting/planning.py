@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from forecasting.promotions import PLAN_DAYS_MAX
 from tables import records as r
 from tables.codec import LogCodec, Unreadable
 
@@ -65,6 +66,8 @@ def _senseless(record: r.PlanningRecord) -> Iterator[str]:
             yield "first_day, last_day: not both days of the calendar"
         elif record.last_day < record.first_day:
             yield "last_day: before first_day"
+        elif (date.fromisoformat(record.last_day) - date.fromisoformat(record.first_day)).days >= PLAN_DAYS_MAX:
+            yield f"last_day: more than {PLAN_DAYS_MAX} days with first_day"
     elif isinstance(record, r.SupplierTerms) and not all(map(_is_day, record.closed)):
         yield "closed: not all of them are days of the calendar"
     elif isinstance(record, r.ReorderDecision):

@@ -41,6 +41,7 @@ def test_a_plan_is_read_as_it_was_written_and_has_its_key(record: Any):
     (r.PromotionPlanned, {"depth": 1.01}, "depth"),
     (r.PromotionPlanned, {"depth": -0.1}, "depth"),
     (r.PromotionPlanned, {"last_day": "2026-03-19"}, "before first_day"),
+    (r.PromotionPlanned, {"last_day": "2036-03-19"}, "last_day: more than 1500 days"),
     (r.PromotionPlanned, {"first_day": "2026-02-30"}, "days of the calendar"),
     (r.ReorderDecision, {"run": "today"}, "run"),
     (r.ReorderDecision, {"run": "2026-13-01.001"}, "run"),
