@@ -132,10 +132,8 @@ def _effect(row: IncomingRow) -> IncomingEffect:
 
 
 def _settled(row: IncomingEffect) -> IncomingEffect:
-    """Closed once everything came; nothing is under way then."""
-    if row.state == "closed" or row.received >= _expected(row) > 0:
-        return replace(row, state="closed", lots=())
-    return row
+    """A purchase is closed once everything came."""
+    return replace(row, state="closed") if row.received >= _expected(row) > 0 else row
 
 
 def _expected(row: IncomingEffect | IncomingRow) -> int:
