@@ -26,11 +26,8 @@ router = APIRouter(tags=["health"])
 def metrics(feed: Watched, request: Request) -> Response:
     """The figures of `/status` in Prometheus' text form."""
     state = request.app.state
-    told = [*of_view(feed), *of_workers(state.workers)]
-    told.append(GaugeMetricFamily(
-        "smokehouse_unserved_partitions", "Partitions of the logs that no worker has", unserved(feed, state.workers)
-    ))  # fmt: skip
-    told.append(GaugeMetricFamily("smokehouse_live_clients", "Pages and programs that follow", state.live.clients))
+    clients = GaugeMetricFamily("smokehouse_live_clients", "Pages and programs that follow", state.live.clients)
+    told = [*of_view(feed), *of_workers(feed, state.workers), clients]
     return Response(exposition(told), media_type=CONTENT_TYPE)
 
 
@@ -74,10 +71,12 @@ def of_view(feed: Feed) -> Iterator[Metric]:
     yield GaugeMetricFamily("smokehouse_locations", "Locations with stock", locations)
 
 
-def of_workers(workers: Workers) -> Iterator[Metric]:
-    """Who answers, and what stands still."""
+def of_workers(feed: Feed, workers: Workers) -> Iterator[Metric]:
+    """Who answers, what stands still, what nobody has."""
     answers = GaugeMetricFamily("smokehouse_workers", "Workers known, by whether they answer", labels=["answers"])
     for said in (True, False):
         answers.add_metric([str(said).lower()], sum(worker.answers == said for worker in workers.seen))
     yield answers
     yield GaugeMetricFamily("smokehouse_halted_partitions", "Partitions that stand still", len(workers.halted))
+    nobodys = unserved(feed, workers)
+    yield GaugeMetricFamily("smokehouse_unserved_partitions", "Partitions of the logs that no worker has", nobodys)

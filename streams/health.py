@@ -3,9 +3,9 @@
 Reads the owner's status; writes its address to `run/worker-PID.json`, so that `smokehouse status` and the API find it
 on this machine; elsewhere SMOKEHOUSE_WORKERS tells them. Listens on loopback unless SMOKEHOUSE_WORKER says otherwise.
 `/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `/metrics` (the same for Prometheus),
-`POST /retry/TOPIC/PARTITION`; and for
-recalls, which ask for more than any topic holds, `/lots/LOT` (`?traces=0`: without its movements) and `/recalls`.
-Does not belong here: queries about stock and orders (the API), what a recall reads (`lot_rows`).
+`POST /retry/TOPIC/PARTITION`; and for recalls, which ask for more than any topic holds, `/lots/LOT` (`?traces=0`:
+without its movements) and `/recalls`. Does not belong here: queries about stock and orders (the API), what a recall
+reads (`lot_rows`).
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ class Day:
 
 class Room:
     """`today`: the day of its state time. `rules`: those that hold in its log. `heard`: units the orders' own facts
-    told: order -> (what, SKU).
-    `new_facts`, `new_days`, `touched`: facts, days of demand, and orders that were spoken of, since somebody looked."""
+    told: order -> (what, SKU). `new_facts`, `new_days`, `touched`: facts, days of demand, and orders that were spoken
+    of, since somebody looked."""
 
     def __init__(self) -> None:
         self.today = ""
