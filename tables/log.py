@@ -17,7 +17,7 @@ from tables.rows import PARTITION_KEY, PartitionRow
 # what is told of an order's goods waits for its decision (`order_early`); since 5 units that are set apart leave last,
 # scrapped ones first (`movements`, `shelf`), and what comes of a transfer is of the lots that were sent (`receiving`),
 # whatever left comes back, to where it left from (`order_returns`).
-LOGIC_VERSION = 5
+LOGIC_VERSION = 6
 TICK_MS_MAX = 60_000
 DUE_MAX = 100  # orders one tick may wake; the rest follow by `tick_continued`
 

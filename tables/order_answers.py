@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tables import order_edits
 from tables import records as r
 from tables.murmur2 import partition_of_sku
-from tables.order_cancels import give_back_named
+from tables.order_cancels import before_edits
 from tables.order_early import has_left
 from tables.order_kits import whole_kits
 from tables.order_placing import ask_later
@@ -102,13 +102,8 @@ def grant_or_wait(row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
     if row.check_failed or row.payment in UNPAID:
         return decide(row, "refuse", UNPAID.get(row.payment, "check_failed"), row.granted, at)
     if (row.payment in PAID and not open_checks(row)) or has_left(row):
-        waiting = row.waiting
         row = decide(row, "grant", "", row.granted, at)
-        if waiting:
-            row = replace(row, waiting=())
-            for cancel in waiting:
-                row = give_back_named(row, cancel.reason, cancel.lines, at)
-        return row
+        return before_edits(row, at) if row.waiting else row
     if row.state == "on_hold":
         return row
     seconds = row.payment_seconds if row.payment == "pending" else log.limits.check_seconds

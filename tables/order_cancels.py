@@ -15,7 +15,9 @@ from tables.order_kits import without_kits
 from tables.order_progress import advance, owed_lines
 from tables.order_states import OWED, UNDECIDED, add, asked, decide, in_parts, late
 from tables.outcome import At
-from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow, WaitingCancel
+from tables.rows import Entry, EntryLine, OrderLine, OrderRow, PartitionRow, WaitingCancel, WaitingEdit
+
+A_CANCEL = WaitingEdit("", ())  # among an order's edits: the turn of the first cancellation that was told behind one
 
 
 def cancelled(row: OrderRow, record: r.CancelRequested, at: At, log: PartitionRow) -> OrderRow:
@@ -24,7 +26,10 @@ def cancelled(row: OrderRow, record: r.CancelRequested, at: At, log: PartitionRo
         named: dict[str, int] = {}
         for line in record.lines:
             named[line.sku] = named.get(line.sku, 0) + line.quantity
-        if row.state in UNDECIDED:  # given back once it is decided what there is to give back
+        behind_edits = log.logic_version >= 6 and (row.edits or row.edit is not None)
+        if behind_edits:
+            row = replace(row, edits=(*row.edits, A_CANCEL))
+        if behind_edits or row.state in UNDECIDED:  # given back once it is decided what there is to give back
             return replace(row, waiting=(*row.waiting, WaitingCancel(record.reason, tuple(named.items()))))
         return give_back_named(row, record.reason, named.items(), at)
     if row.state == "unplaced":
@@ -32,6 +37,24 @@ def cancelled(row: OrderRow, record: r.CancelRequested, at: At, log: PartitionRo
     if row.state in UNDECIDED:
         return decide(row, "cancel", "cancelled", asked(row), at)
     return give_back(row, record.reason, {line.sku: r.WANTED_MAX for line in row.lines}, at)
+
+
+def before_edits(row: OrderRow, at: At) -> OrderRow:
+    """`row`, just confirmed, with the cancellations applied that were told before any edit."""
+    waiting = row.waiting
+    now = len(waiting) - row.edits.count(A_CANCEL)
+    row = replace(row, waiting=waiting[now:])
+    for cancel in waiting[:now]:
+        row = give_back_named(row, cancel.reason, cancel.lines, at)
+    return row
+
+
+def in_turn(row: OrderRow, at: At) -> OrderRow:
+    """`row` with the first cancellation applied that waited behind an edit; a rejected order has forgotten them."""
+    if not row.waiting:
+        return row
+    first, row = row.waiting[0], replace(row, waiting=row.waiting[1:])
+    return give_back_named(row, first.reason, first.lines, at)
 
 
 def give_back_named(row: OrderRow, reason: str, named: Iterable[tuple[str, int]], at: At) -> OrderRow:

@@ -1,7 +1,8 @@
 """Editing a confirmed order of which nothing was picked: all of its lines, or nothing at all.
 
 Pure steps on the order's row. More units are asked for as an attempt of their own, and only once stock granted them all
-are those that are less given back; meanwhile the order stays as it is. One edit at a time, the others wait.
+are those that are less given back; meanwhile the order stays as it is. One edit at a time; the others wait, and so do
+cancellations of units that are told behind one: what they take is of what the edit makes.
 Does not belong here: how lines are given back (`order_cancels`).
 """
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from tables import records as r
 from tables.murmur2 import partition_of_sku
-from tables.order_cancels import taken_back
+from tables.order_cancels import A_CANCEL, in_turn, taken_back
 from tables.order_kits import more_kits
 from tables.order_placing import bounded, kit_parts
 from tables.order_progress import advance, owed_lines
@@ -37,7 +38,7 @@ def follow_up(view: View, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
         row = given_up(row, why, _asked_by(row, row.edit.attempt), at)
     while row.edits and row.edit is None:
         one, row = row.edits[0], replace(row, edits=row.edits[1:])
-        row = _begin(view, row, one, at, log)
+        row = in_turn(row, at) if one == A_CANCEL else _begin(view, row, one, at, log)
     return row
 
 

@@ -32,9 +32,8 @@ PLACED_OTHERWISE = "id_conflict: this order was placed with other content before
 
 def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: PartitionRow) -> OrderRow | str:
     """Ask stock for everything, unless it is cancelled already or too big."""
-    content = digest(record)
     if row.digest:
-        return row if row.digest == content else PLACED_OTHERWISE
+        return row if is_the_same(row, record, log) else PLACED_OTHERWISE
     rules: ChannelRow | None = view.get(channel_key(record.channel))
     kits: dict[str, KitLine] = {}
     summed: dict[str, int] = {}
@@ -48,7 +47,7 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
         for sku, units in parts:
             summed[sku] = summed.get(sku, 0) + units * line.quantity
     row = replace(
-        row, state=TRANSITIONS[row.state, "place"], channel=record.channel, digest=content,
+        row, state=TRANSITIONS[row.state, "place"], channel=record.channel, digest=_content(record, log),
         payment=_payment(row.payment, record.payment),
         payment_seconds=record.payment_seconds or log.limits.payment_seconds,
         checks=checks_opened(row, record.checks), occurred_at=utc(record.occurred_at),
@@ -62,6 +61,16 @@ def placed(view: View, row: OrderRow, record: r.OrderPlaced, at: At, log: Partit
     if len(summed) > r.LINES_MAX:
         return decide(replace(row, lines=()), "refuse", "too_many_lines", (), at)
     return ask(row, 1, at, log)
+
+
+def is_the_same(row: OrderRow, record: r.OrderPlaced, log: PartitionRow) -> bool:
+    """Whether this is the order that was placed, told once more; one of before rules 6 under the same id alone."""
+    return row.digest in (digest(record), _content(record, log))
+
+
+def _content(record: r.OrderPlaced, log: PartitionRow) -> bytes:
+    """An order is what it asks for: its channel may tell it again under another id."""
+    return digest(replace(record, id="") if log.logic_version >= 6 else record)
 
 
 def kit_parts(view: View, sku: str) -> tuple[tuple[str, int], ...]:

@@ -65,6 +65,30 @@ def lots_in_hands(row: OrderRow) -> dict[tuple[str, str], dict[str, int]]:
     return hands
 
 
+def not_found(row: OrderRow) -> Counter[tuple[str, str]]:
+    """(SKU, location) -> units held there that a pick looked for in vain: they are off the books, and in no parcel.
+
+    Those that a later pick found are in hands. Once all that was in hands left, nothing is known of the rest: who says
+    then that everything left is believed."""
+    hands: Counter[tuple[str, str]] = Counter()
+    short: Counter[tuple[str, str]] = Counter()
+    for entry in row.entries:
+        for told in entry.lines:
+            place = told.sku, told.location
+            if entry.kind == "pick":
+                hands[place] += told.quantity
+                short[place] += told.short
+            elif entry.kind == "ship" and told.attempt:  # 0: no unit of the order
+                hands[place] = max(hands[place] - told.quantity, 0)
+            elif entry.kind == "back":
+                hands[place] = 0
+            if not hands[place] and entry.kind in ("ship", "back"):
+                short[place] = 0
+    for _, line in owed_lines(row):
+        hands[line.sku, line.location] -= held(line)
+    return Counter({place: n for place, units in short.items() if (n := min(units, -hands[place])) > 0})
+
+
 def take_lots(lots: dict[str, int], units: int, named: str | None) -> list[tuple[str, int]]:
     """(lot, units) that leave `lots`: the named lot first, then the others in their order, at last those without a
     name."""

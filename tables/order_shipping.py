@@ -21,6 +21,7 @@ from tables.order_progress import (
     at_location,
     held,
     lots_in_hands,
+    not_found,
     owed_lines,
     take_lots,
     with_fulfilment,
@@ -36,14 +37,18 @@ Told = tuple[list[EntryLine], dict[int, int]]  # lines for stock; units per numb
 def shipped(row: OrderRow, record: r.OrderShipped, at: At, log: PartitionRow) -> OrderRow | str:
     """A parcel left. Of an order that holds nothing it is gone all the same: stock hears of it, no reservation does."""
     owed = row.state in OWED
-    told = _shipped_lines(row, record, owed) if record.lines else _all_that_is_held(row, record, owed)
+    if record.lines:
+        told = _shipped_lines(row, record, owed)
+    else:
+        told = _all_that_is_held(row, record, owed, not_found(row) if owed and log.logic_version >= 6 else Counter())
     if isinstance(told, str):
         return told
     sent, counts = told
     sent = _with_lots(row, sent)
-    if not sent:
+    if sent:
+        row = add(row, Entry(at.place, "ship", at.ms, row.attempt, status=row.channel, lines=tuple(sent)))
+    elif not (owed and record.final and log.logic_version >= 6):  # that none of it was found is a last word, too
         return late(row, "ship")
-    row = add(row, Entry(at.place, "ship", at.ms, row.attempt, status=row.channel, lines=tuple(sent)))
     if not owed:
         return late(row, "ship")
     lines = list(row.lines)
@@ -55,11 +60,19 @@ def shipped(row: OrderRow, record: r.OrderShipped, at: At, log: PartitionRow) ->
     return advance(_nothing_more(row, record, at) if record.final else row)
 
 
-def _all_that_is_held(row: OrderRow, record: r.OrderShipped, owed: bool) -> Told | str:
+def _all_that_is_held(
+    row: OrderRow, record: r.OrderShipped, owed: bool, lacking: Counter[tuple[str, str]]
+) -> Told | str:
+    """Everything but `lacking`, which is taken from the order's last lines."""
     sent: list[EntryLine] = []
     counts: dict[int, int] = {}
+    there: Counter[tuple[str, str]] = Counter()
+    for _, line in owed_lines(row):
+        there[line.sku, line.location] += held(line)
+    there.subtract(lacking)
     for n, line in owed_lines(row):
-        units = held(line)
+        units = min(held(line), there[line.sku, line.location])
+        there[line.sku, line.location] -= units
         if not 0 < units <= r.QUANTITY_MAX or (owed and record.location not in (None, line.location)):
             continue
         if not owed and not _is_sku(line.sku):

@@ -27,7 +27,7 @@ from tables import (
 from tables import records as r
 from tables.codec import digest
 from tables.order_cancels import cancelled
-from tables.order_placing import HOPS_BITS_MAX, PLACED_OTHERWISE
+from tables.order_placing import HOPS_BITS_MAX, PLACED_OTHERWISE, is_the_same
 from tables.order_progress import closed_out
 from tables.order_speech import say, settled
 from tables.order_states import OWED, TRANSITIONS, UNDECIDED, asked, check_lines, decide, noted
@@ -68,7 +68,7 @@ def step(view: View, record: Any, at: At, log: PartitionRow) -> Outcome:
             after = _in_turn(view, after, at, log)
         owed = after.state in ("pending", "on_hold", *OWED) or bool(after.awaited)
         row = replace(after, at=at.place, forget_ms=0 if owed else forget_at(log, log.limits.order_keep_seconds))
-    elif why := _was_dead(row, record, at):
+    elif why := _was_dead(row, record, at, log):
         return Outcome(dead=why)
     return Outcome(rows={key: row}, sends=say(row, at, log))
 
@@ -98,13 +98,13 @@ def _in_turn(view: View, row: OrderRow, at: At, log: PartitionRow) -> OrderRow:
     return row
 
 
-def _was_dead(row: OrderRow, record: Any, at: At) -> str:
+def _was_dead(row: OrderRow, record: Any, at: At, log: PartitionRow) -> str:
     """Why a record that is delivered again was a dead letter the first time; "" if it was none.
 
     It stands nowhere, and need not: ids and contents that a row has seen are only ever added.
     """
     if isinstance(record, r.OrderPlaced):
-        return PLACED_OTHERWISE if row.digest not in (b"", digest(record)) else ""
+        return PLACED_OTHERWISE if row.digest and not is_the_same(row, record, log) else ""
     if not isinstance(record, FACTS) or row.state == DELETED:
         return ""
     taken = next((fact for fact in row.seen if fact.id == record.id), None)

@@ -23,6 +23,8 @@ from tables.rows import (
     incoming_key,
 )
 
+EARLY = "early"  # it came, and nobody said that it would: a purchase that is told later has come as far
+
 
 def received(view: View, fact: r.Received, at: At, log: PartitionRow) -> Decision:
     m = Movements(view, at, log, occurred_at=fact.occurred_at)
@@ -32,9 +34,13 @@ def received(view: View, fact: r.Received, at: At, log: PartitionRow) -> Decisio
             fact.sku, fact.lot, fact.best_before or "", fact.produced or "", fact.supplier, fact.status
         ),
     )  # fmt: skip
-    key = incoming_key(fact.sku, fact.location, fact.reference)
-    row: IncomingRow | None = view.get(key) if fact.reference else None
-    if row is not None and row.kind == "purchase" and row.state == "open":
+    if not fact.reference:
+        return m.decision()
+    row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.location, fact.reference))
+    if log.logic_version >= 6 and (row is None or row.state == EARLY):
+        was = _purchase(view, fact.sku, fact.location, fact.reference)
+        m.add(replace(was, received=was.received + fact.quantity, state=EARLY))
+    elif row is not None and row.kind == "purchase" and row.state == "open":
         now = _settled(replace(_effect(row), received=row.received + fact.quantity))
         m.add(now)
         over = now.received - _expected(now)
@@ -108,20 +114,22 @@ def _incoming(view: View, at: At, log: PartitionRow, now: IncomingEffect) -> Dec
     row: IncomingRow | None = view.get(incoming_key(now.sku, now.location, now.reference))
     if row is not None and row.kind != "purchase":
         return m.decision()
-    was_open = row is None or row.state == "open"
+    was_open = row is None or row.state != "closed"
     now = _settled(now)
     m.add(now)
     m.stock(now.sku, now.location)
     less = _expected(now) - now.received
     if was_open and now.state == "closed" and less > 0:
         m.alert(now.sku, now.location, "discrepancy", units=-less, note=f"less than {now.reference} said")
+    if row is not None and row.state == EARLY and now.state == "closed" and _expected(now) and less < 0:
+        m.alert(now.sku, now.location, "discrepancy", units=-less, note=f"over {now.reference}")
     return m.decision()
 
 
 def _purchase(view: View, sku: str, location: str, reference: str) -> IncomingEffect:
     row: IncomingRow | None = view.get(incoming_key(sku, location, reference))
     if row is not None:
-        return _effect(row)
+        return replace(_effect(row), state="open") if row.state == EARLY else _effect(row)
     return IncomingEffect(sku, location, reference, "purchase", "", 0, 0, 0, 0, "", (), "open")
 
 
@@ -148,7 +156,7 @@ def transferred_out(view: View, fact: r.TransferredOut, at: At, log: PartitionRo
     """What they say left is expected at the other end, of the lot they name, or else of those that the books took."""
     m = Movements(view, at, log, occurred_at=fact.occurred_at)
     gone = m.leave(fact.sku, fact.location, fact.quantity, fact.lot, "transferred_out", reference=fact.to)
-    row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.to, fact.reference))
+    row = _transfer(view, fact.sku, fact.to, fact.reference)
     under_way = dict(row.lots) if row and row.state == "open" else {}
     sent = [(lot.lot, units) for lot, units in gone]
     if fact.lot and log.logic_version >= 5:
@@ -168,7 +176,7 @@ def transferred_in(view: View, fact: r.TransferredIn, at: At, log: PartitionRow)
     """What came, lot by lot as it was sent unless a lot is named. One that was never announced is a receipt; what
     leaves for it later finds that it came."""
     m = Movements(view, at, log, occurred_at=fact.occurred_at)
-    row: IncomingRow | None = view.get(incoming_key(fact.sku, fact.location, fact.reference))
+    row = _transfer(view, fact.sku, fact.location, fact.reference)
     was = _effect(row) if row else IncomingEffect(
         fact.sku, fact.location, fact.reference, "transfer", "", 0, 0, 0, 0, "", (), "open"
     )  # fmt: skip
@@ -188,6 +196,12 @@ def transferred_in(view: View, fact: r.TransferredIn, at: At, log: PartitionRow)
             note=f"transfer {fact.reference}",
         )  # fmt: skip
     return m.decision()
+
+
+def _transfer(view: View, sku: str, location: str, reference: str) -> IncomingRow | None:
+    """What is known of it; that something was received under its number is another matter."""
+    row: IncomingRow | None = view.get(incoming_key(sku, location, reference))
+    return None if row is not None and row.state == EARLY else row
 
 
 def _closed_if_whole(now: IncomingEffect, log: PartitionRow) -> IncomingEffect:

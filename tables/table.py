@@ -95,7 +95,7 @@ class Table:
             elif kind == "o":
                 self._deadlines.note(row.order_id, row.deadline_ms)
             elif kind in "iq":  # incoming, queue
-                self._index(key, kept=kind == "i" or row.units > 0)
+                self._index(key, kept=row.state == "open" if kind == "i" else row.units > 0)
             self._recent[key] = row
         self.dirty.update(rows)
 
@@ -108,12 +108,14 @@ class Table:
 
     def below(self, prefix: str) -> list[str]:
         """The keys that start with `prefix` (`stock|SKU|`, `lot|SKU|LOCATION|`, `incoming|...|`, `queue|...|`),
-        sorted; of queue rows only those that wait for units."""
+        sorted; of queue rows only those that wait for units, of incoming ones only the open ones."""
         if prefix not in self._scanned:
             self._scanned.add(prefix)
             keys = {*self._below.get(prefix, []), *(key for key, _ in self._store.scan(prefix))}
             if prefix[0] == "q":
                 keys = {key for key in keys if self.get(key).units}
+            elif prefix[0] == "i":
+                keys = {key for key in keys if self.get(key).state == "open"}
             self._below[prefix] = sorted(keys)
         return self._below[prefix]
 

@@ -22,7 +22,7 @@ from tables.codec import ORDER_LOG, STOCK_LOG, Unreadable
 from tables.murmur2 import partition_of, partition_of_sku
 
 HOPS = "smokehouse.hops"  # the header of a record that was forwarded once
-KNOWN_LOGIC = 5  # the newest rules this auditor knows
+KNOWN_LOGIC = 6  # the newest rules this auditor knows
 TICK_MS_MAX, DAY_MS = 60_000, 86_400_000
 Hear = Callable[[int, Any, int], None]
 Look = Callable[[Any, Headers | None], None]

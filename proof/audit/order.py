@@ -113,12 +113,12 @@ class Order:
     """`at`: place of the last record that changed it. `deadline`: negative counts from the first tick, 0 is none.
     `untimely`: (fact, ms) told of its goods before their turn. `turns`: of the log, until a contended order asks again;
     None: it does not wait for that. `said`: units its own facts told stock: (what, SKU). `boxed`: units picked at
-    (SKU, location) that are still there."""
+    (SKU, location) that are still there. `lacking`: units that picks did not find there, until all of these left."""
 
     __slots__ = (
         "ahead", "alone", "at", "attempt", "awaited", "boxed", "cancelled_early", "channel", "check_failed", "checks",
         "could", "deadline", "decision", "deleted", "edit", "edits", "exchange_of", "forget_ms", "fulfilments", "id",
-        "kits", "later", "lines", "lines_told", "locations", "moving", "partition", "passed", "payment",
+        "kits", "lacking", "later", "lines", "lines_told", "locations", "moving", "partition", "passed", "payment",
         "payment_seconds", "placed", "policy", "refused", "returns", "said", "seen", "speaking", "spoken", "state",
         "trimmed", "turns", "untimely", "waiting", "wanted", "whole",
     )  # fmt: skip
@@ -145,7 +145,7 @@ class Order:
         self.could: dict[str, int] = {}
         self.waiting: list[tuple[str, Any]] = []  # cancellations of units, until it is decided
         self.untimely: list[tuple[Any, int]] = []
-        self.edits: list[Any] = []  # edits that wait for the one before, or for the decision
+        self.edits: list[tuple[str, Any]] = []  # that wait for the one before, or for the decision; "": a cancellation
         self.edit: Edit | None = None
         self.trimmed: Counter[str] = Counter()  # units stock was told to give back that no line counts as cancelled
         self.ahead: Counter[str] = Counter()  # units that left before their stock came: stock still waits for it
@@ -154,6 +154,7 @@ class Order:
         self.seen: dict[str, bytes] = {}
         self.said: Counter[tuple[str, str]] = Counter()
         self.boxed: Counter[tuple[str, str]] = Counter()
+        self.lacking: Counter[tuple[str, str]] = Counter()
         self.speaking: list[Change] = []  # of the record at hand
         self.spoken: list[list[Change]] = []  # what stock was told of single lines, record by record
         self.decision: Decision | None = None
@@ -166,7 +167,7 @@ class Order:
     def let_go(self) -> None:
         """Of what nobody asks about once the order is forgotten."""
         self.lines, self.spoken = [], []
-        for held in (self.untimely, self.seen, self.said, self.boxed, self.fulfilments, self.returns):
+        for held in (self.untimely, self.seen, self.said, self.boxed, self.lacking, self.fulfilments, self.returns):
             held.clear()
 
     def owed(self) -> dict[tuple[int, str], None]:
@@ -202,6 +203,15 @@ class Order:
     def unbox(self, sku: str, location: str, units: int) -> None:
         """So many left from there; what nobody told as picked was never in a box."""
         self.boxed[sku, location] = max(0, self.boxed[sku, location] - units)
+        if not self.boxed[sku, location]:
+            self.lacking[sku, location] = 0
+
+    def not_found(self) -> Counter[tuple[str, str]]:
+        """Of the units it holds at (SKU, location): those that were looked for in vain."""
+        held: Counter[tuple[str, str]] = Counter()
+        for x in self.lines:
+            held[x.sku, x.location] += x.allocated
+        return Counter({key: min(self.lacking[key], max(0, units - self.boxed[key])) for key, units in held.items()})
 
     def ready(self) -> Counter[tuple[str, str]]:
         """Units of a confirmed order that nobody has to fetch any more, at (SKU, location)."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from proof.audit.dead_letters import DeadLetters
 from proof.audit.intake import LogState
 from proof.audit.order import OPEN, OWED, Change, Order, decide, spoke
@@ -100,9 +102,9 @@ class OrderBook:
             self.broken.append((order.id, order.partition, place))
 
     def _placed(self, order: Order, record: r.OrderPlaced, place: int, ms: int, log: LogState) -> bool | str:
-        content = digest(record)
+        content = digest(replace(record, id="") if log.logic >= 6 else record)
         if order.placed:
-            return False if order.placed == content else "id_conflict"
+            return False if order.placed in (content, digest(record)) else "id_conflict"
         rules = self.channels.get((log.number, record.channel))
         order.placed, order.channel = content, record.channel
         order.locations = list(dict.fromkeys(record.locations or (rules.locations if rules else ())))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from proof.audit.intake import LogState
-from proof.audit.order import OPEN, Decision, Edit, Kits, Line, Order, Told, cancel, settle, spoke
+from proof.audit.order import OPEN, Decision, Edit, Kits, Line, Order, Told, cancel, give_back, settle, spoke
 from tables import records as r
 
 ATTEMPTS_MAX = 100
@@ -24,10 +24,14 @@ def edited(order: Order, record: r.OrderEdited, place: int, ms: int, log: LogSta
 
 
 def next_edit(order: Order, place: int, ms: int, log: LogState) -> None:
-    """Edits that waited are taken one after the other, as far as they wait for nothing."""
+    """Edits, and cancellations behind one, are taken one after the other, as far as they wait for nothing."""
     while order.edits and order.edit is None:
         edit_id, wanted = order.edits.pop(0)
-        _begin(order, edit_id, wanted, place, ms, log)
+        if edit_id:
+            _begin(order, edit_id, wanted, place, ms, log)
+        elif order.was_confirmed:  # units of it that were cancelled behind an edit
+            give_back(order, wanted.reason, order.units(wanted.lines), place, ms)
+            order.fewer_kits(wanted.lines)
 
 
 def _begin(order: Order, edit_id: str, wanted: dict[str, int], place: int, ms: int, log: LogState) -> None:

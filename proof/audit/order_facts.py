@@ -19,7 +19,9 @@ TAKEN = ("captured", "partially_refunded", "refunded")  # the money was there
 
 def cancelled(order: Order, record: r.CancelRequested, place: int, ms: int, log: LogState) -> bool:
     if record.lines:
-        if order.state in OPEN:
+        if log.logic >= 6 and (order.edits or order.edit is not None):
+            order.edits.append(("", record))
+        elif order.state in OPEN:
             order.waiting.append((record.reason, record.lines))
         else:
             give_back(order, record.reason, order.units(record.lines), place, ms)

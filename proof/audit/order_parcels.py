@@ -37,8 +37,10 @@ def picked(order: Order, record: r.OrderPicked, place: int, ms: int, log: LogSta
         return "too_many_units"
     if order.state not in OWED:
         for sku, units, said in named:
-            order.said["pick", sku] += units + _short(order, sku, said)
+            short = _short(order, sku, said)
+            order.said["pick", sku] += units + short
             order.boxed[sku, _somewhere(order, sku, record.location)] += units
+            order.lacking[sku, _somewhere(order, sku, record.location)] += short
         return True
     touched: list[str] = []
     if not record.lines:
@@ -82,9 +84,10 @@ def _spread(order: Order, sku: str, units: int, short: int, location: str | None
             gone = min(line.allocated - own, short)
             units, short = units - own, short - gone
             order.boxed[sku, line.location] += own
+            order.lacking[sku, line.location] += gone
             last = line.location if own or gone else last
-    if units:
-        order.boxed[sku, last or _somewhere(order, sku, location)] += units
+    order.boxed[sku, last or _somewhere(order, sku, location)] += units
+    order.lacking[sku, last or _somewhere(order, sku, location)] += short
 
 
 def _somewhere(order: Order, sku: str, location: str | None) -> str:
@@ -141,12 +144,18 @@ def shipped(order: Order, record: r.OrderShipped, place: int, ms: int, log: LogS
             all_of_it = [x for x in all_of_it if record.location in (None, x.location)]
         if not (record.location or order.locations or all(x.location for x in all_of_it)):
             return "unknown_location"
+        left_behind = order.not_found() if owed and log.logic >= 6 else Counter()
+        there = Counter({key: -units for key, units in left_behind.items()})
         for line in all_of_it:
-            order.said["shipment", line.sku] += line.allocated
-            if owed:
+            there[line.sku, line.location] += line.allocated
+        for line in all_of_it:
+            units = max(0, min(line.allocated, there[line.sku, line.location]))
+            there[line.sku, line.location] -= units
+            order.said["shipment", line.sku] += units
+            if owed and units:
                 left_from.append(line.location)
-                order.unbox(line.sku, line.location, line.allocated)
-                line.shipped += line.allocated
+                order.unbox(line.sku, line.location, units)
+                line.shipped += units
     if not owed:
         return True
     if not left_from and not named and not record.final:
@@ -178,6 +187,8 @@ def _leave(order: Order, sku: str, units: int, location: str | None) -> list[str
                 if waiting:
                     line.back -= count
                     order.ahead[sku] += count
+    if left_from:
+        order.unbox(sku, list(dict.fromkeys(left_from))[-1], units)  # more than it owed
     if not left_from and lines:
         left_from.append(location or lines[0].location or order.locations[0])
     return left_from
@@ -190,7 +201,7 @@ def _give_up(order: Order, location: str | None, place: int, ms: int) -> None:
             order.speaking.append(Change(line.sku, line.location, line.attempt, line.allocated))
             line.back += line.allocated
             line.due = ""
-            order.boxed[line.sku, line.location] = 0  # whatever was in a box did not go with it
+            order.unbox(line.sku, line.location, order.boxed[line.sku, line.location])  # it did not go with it
         return spoke(order)
     given: list[Told] = []
     for line in [x for x in order.lines if x.open > 0 and location in (None, x.location)]:

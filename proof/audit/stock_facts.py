@@ -15,7 +15,7 @@ from proof.audit.promise import count
 from proof.audit.receipts import know_batch, receive
 from proof.audit.room import Room
 from proof.audit.seen import INDEX_BITS
-from proof.audit.shelves import LAST, MOVES_KEPT, NO_LOT, Policy, Share
+from proof.audit.shelves import LAST, MOVES_KEPT, NO_LOT, Incoming, Policy, Share
 from proof.audit.transit import TRANSIT
 from tables import records as r
 
@@ -33,8 +33,13 @@ def _received(room: Room, fact: r.Received, place: int) -> None:
     shelf = room.shelf_of(fact.sku, fact.location, place)
     receive(room, shelf, fact.lot, fact.quantity, "received", place)
     incoming = shelf.incoming.get(fact.reference)
-    if incoming is not None and incoming.state == "open" and incoming.kind == "purchase":
-        incoming.received += fact.quantity
+    if incoming is None and fact.reference and room.rules >= 6:
+        incoming = shelf.incoming[fact.reference] = Incoming("purchase")
+        incoming.state = "unannounced"
+    if incoming is None or incoming.kind != "purchase" or incoming.state == "closed":
+        return
+    incoming.received += fact.quantity
+    if incoming.state == "open":
         incoming.close_if_whole()
 
 

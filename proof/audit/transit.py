@@ -16,7 +16,13 @@ from tables import records as r
 
 def _incoming(room: Room, fact: Any, kind: str, location: str, place: int) -> Incoming:
     shelf = room.shelf_of(fact.sku, location, place)  # what comes is shown with its location, stocked or not
-    return shelf.incoming.setdefault(fact.reference, Incoming(kind))
+    known = shelf.incoming.get(fact.reference)
+    if known is not None and known.state == "unannounced":  # units came under this number, of a purchase if of any
+        known.state = "open"
+        known = known if kind == "purchase" else None
+    if known is None:
+        known = shelf.incoming[fact.reference] = Incoming(kind)
+    return known
 
 
 def _transferred_out(room: Room, fact: r.TransferredOut, place: int) -> None:

@@ -143,7 +143,7 @@ class IncomingRow(Row):
     received: int
     expected: str
     lots: tuple[tuple[str, int], ...]  # of a transfer: what is under way, by lot; closed: what never came
-    state: str  # open, closed
+    state: str  # open, closed; early: received, and nobody has said that it was to come
 
 
 class CountRow(Row):

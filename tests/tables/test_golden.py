@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from proof.simulator.traffic import Traffic
@@ -271,6 +272,37 @@ class Shop:
                         id=f"{reference}:in{part}", sku=sku, location="W2", quantity=units, reference=reference
                     ))  # fmt: skip
 
+    def told_out_of_turn(self) -> None:
+        """Units cancelled behind an edit, of an order on hold and of one that waits for stock; an order told again
+        under another id; picks that found nothing, and parcels of everything; goods that came before their order."""
+        for sku in "CE":
+            self.ids += 1
+            stem = f"ahead{self.ids}"
+            at = {"sku": sku, "location": "W1", "reference": f"{stem}:PO"}
+            self.tell(r.Received(id=f"{stem}:came", quantity=20, lot="L1", **at))
+            self.tell(r.PurchaseOrdered(id=f"{stem}:ordered", quantity=18 if sku == "C" else 25, **at))
+        for payment in ("pending", "paid"):
+            self.orders += 1
+            order_id = f"turn{self.orders}"
+            order = r.OrderPlaced(
+                id=order_id, order_id=order_id, channel="web", lines=[r.Line("C", 3), r.Line("E", 2)],
+                locations=["W1"], payment=payment,
+            )  # fmt: skip
+            for again in ("", ":again"):
+                self.tell(msgspec.structs.replace(order, id=order_id + again))
+                while self.turn():
+                    pass
+            self.tell(r.OrderEdited(id=f"{order_id}:more", order_id=order_id, lines=[r.EditLine("C", 5)]))
+            self.tell(r.CancelRequested(id=f"{order_id}:less", order_id=order_id, lines=[r.CancelLine("C", 4)]))
+            self.tell(r.OrderEdited(id=f"{order_id}:fewer", order_id=order_id, lines=[r.EditLine("E", 3)]))
+            self.tell(r.PaymentCaptured(id=f"{order_id}:paid", order_id=order_id))
+            while self.turn():
+                pass
+            lines = [r.PickedLine("C", 0, short=1), r.PickedLine("E", 2, short=1)]
+            self.tell(r.OrderPicked(id=f"{order_id}:picked", order_id=order_id, lines=lines))
+            for n, final in enumerate((False, payment == "paid", True)):
+                self.tell(r.OrderShipped(id=f"{order_id}:left{n}", order_id=order_id, final=final))
+
     def happen(self) -> None:
         roll = self.chance.random()
         if roll < 0.3:
@@ -305,6 +337,8 @@ def a_day_in_the_shop(seed: int = 21) -> list[dict[str, Any]]:
             shop.shipped_early()
         if n == 480:
             shop.damaged_and_sent()
+        if n == 520:
+            shop.told_out_of_turn()
         if n == 45:
             shop.moved()
         if n == 80:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import records as r
 from tables.murmur2 import partition_of_sku
@@ -188,7 +189,8 @@ def test_whoever_cancels_or_ships_meanwhile_ends_the_edit_that_waits(order_log: 
     assert said(order_log.answer(r.Part(C, 1, "W1"), attempt=2)) == [("Release", OF_C, 2)]
 
 
-def test_units_cancelled_while_an_edit_waits_are_not_its_own(order_log: Any) -> None:
+def test_by_rules_5_units_cancelled_while_an_edit_waits_are_not_its_own(order_log: Any) -> None:
+    order_log.state = replace(order_log.state, logic_version=5)
     order_log.confirm()
     edit(order_log, (A, 5), (C, 1))
     order_log.answer(r.Part(A, 3, "W1"))
@@ -196,6 +198,81 @@ def test_units_cancelled_while_an_edit_waits_are_not_its_own(order_log: Any) -> 
     assert [(x.sku, x.open, x.attempt) for x in order_log.order().lines] == [(A, 0, 1), (B, 1, 1), (A, 3, 2)]
     order_log.answer(r.Part(C, 1, "W1"))
     assert open_units(order_log) == {A: 3, B: 1, C: 1}
+
+
+# -- cancelled behind an edit ------------------------------------------------------------------------------------------
+
+
+def cancel(log: Any, *lines: tuple[str, int], fact_id: str = "c1") -> Outcome:
+    return log.tell(r.CancelRequested, fact_id, lines=[r.CancelLine(sku, quantity) for sku, quantity in lines])
+
+
+@pytest.mark.parametrize(("rules", "left"), [(5, 5), (6, 4)], ids=["rules 5", "rules 6"])
+def test_what_is_cancelled_behind_an_edit_of_an_undecided_order_is_taken_from_what_the_edit_makes(
+    order_log: Any, rules: int, left: int
+) -> None:
+    order_log.state = replace(order_log.state, logic_version=rules)
+    asked = order_log.place()
+    edit(order_log, (A, 5))
+    cancel(order_log, (A, 1))
+    order_log.grant(order_log.grant(asked))
+    assert open_units(order_log) == {A: left, B: 1}
+
+
+def test_cancellations_and_edits_of_an_undecided_order_come_in_the_order_they_were_told(order_log: Any) -> None:
+    asked = order_log.place()
+    cancel(order_log, (B, 1), fact_id="c0")
+    edit(order_log, (A, 1), fact_id="e1")
+    cancel(order_log, (A, 1), fact_id="c1")
+    edit(order_log, (B, 1), fact_id="e2")
+    outcome = order_log.grant(asked)
+    told = [(x.status, [(y.sku, y.quantity) for y in x.lines]) for x in order_log.sent_to(outcome, RESERVATIONS)]
+    assert told == [
+        ("confirmed", [(A, 2), (B, 1)]), ("cancelled", [(B, 1)]), ("edited", [(A, 1)]), ("cancelled", [(A, 1)]),
+    ]  # fmt: skip
+    assert order_log.order().late == ("edit e2 refused: cancelled",), "nothing was left to be edited"
+
+
+def test_what_is_cancelled_behind_an_edit_that_waits_for_stock_is_given_back_once_it_is_answered(
+    order_log: Any,
+) -> None:
+    order_log.confirm()
+    asked = edit(order_log, (A, 5))
+    assert cancel(order_log, (A, 4)).sends == [], "it is of the five"
+    outcome = order_log.grant(asked)
+    assert [x.status for x in order_log.sent_to(outcome, RESERVATIONS)] == ["edited", "cancelled"]
+    assert (order_log.order().state, open_units(order_log)) == ("confirmed", {A: 1, B: 1})
+
+
+def test_what_is_cancelled_behind_an_edit_that_is_refused_is_cancelled_all_the_same(order_log: Any) -> None:
+    order_log.confirm()
+    edit(order_log, (A, 5))
+    cancel(order_log, (A, 1))
+    order_log.refuse(A, "insufficient")
+    assert open_units(order_log) == {A: 1, B: 1}
+    assert (order_log.order().waiting, order_log.order().edits) == ((), ())
+
+
+def test_what_was_cancelled_behind_an_edit_of_an_order_that_is_rejected_is_forgotten_with_it(order_log: Any) -> None:
+    order_log.place((A, 2))
+    edit(order_log, (A, 1))
+    cancel(order_log, (A, 1))
+    order_log.refuse(A)
+    row = order_log.order()
+    assert (row.state, row.waiting, row.edits) == ("rejected", (), ())
+    assert row.late == ("edit e1 refused: rejected",)
+
+
+def test_a_whole_order_is_cancelled_though_units_of_it_wait_to_be(order_log: Any) -> None:
+    order_log.confirm()
+    edit(order_log, (A, 5))
+    cancel(order_log, (A, 1))
+    order_log.tell(r.CancelRequested, "all")
+    assert (order_log.order().state, open_units(order_log)) == ("cancelled", {A: 0, B: 0})
+    assert order_log.order().late == ("edit e1 refused: cancelled", "cancel while cancelled")
+
+
+# -- kits --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tables import orders
 from tables import records as r
 from tables.codec import encode
 from tables.murmur2 import partition_of_sku
+from tables.order_placing import PLACED_OTHERWISE
 from tables.outcome import ORDERS, RESERVATIONS, Outcome
 
 A, B = "A", "B"
@@ -51,6 +53,25 @@ def test_placed_again_with_the_same_content_it_is_the_same_order(order_log: Any)
     before = order_log.rows()
     assert order_log.place(time="2026-03-02T09:15:00Z") == Outcome()
     assert order_log.rows() == before
+
+
+@pytest.mark.parametrize("rules", [5, 6], ids=["rules 5", "rules 6"])
+def test_an_order_that_is_told_again_under_another_id_is_the_same_order(order_log: Any, rules: int) -> None:
+    """By rules 5 it was a conflict, and goes on to be one for an order that was placed by them."""
+    order_log.state = replace(order_log.state, logic_version=rules)
+    order_log.place()
+    order_log.state = replace(order_log.state, logic_version=6)
+    before = order_log.rows()
+    outcome = order_log.append(replace(order_log.records[1][0], id="told again"))
+    assert outcome.dead == (PLACED_OTHERWISE if rules == 5 else "")
+    assert (outcome.rows, list(outcome.sends), order_log.rows()) == ({}, [], before)
+
+
+def test_an_order_of_before_rules_6_is_known_when_it_is_told_again_by_them(order_log: Any) -> None:
+    order_log.state = replace(order_log.state, logic_version=5)
+    order_log.place()
+    order_log.state = replace(order_log.state, logic_version=6)
+    assert order_log.append(order_log.records[1][0]) == Outcome()
 
 
 def test_placed_again_with_other_content_it_is_a_conflict_and_nothing_moves(order_log: Any) -> None:

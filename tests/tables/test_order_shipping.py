@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tables import records as r
 from tables.murmur2 import partition_of_sku
@@ -52,6 +53,80 @@ def test_a_shipment_from_nowhere_is_a_dead_letter_and_nothing_moves(order_log: A
     outcome = order_log.tell(r.OrderShipped, lines=[r.ShippedLine(A, 1)])
     assert outcome.dead.startswith("unknown_location")
     assert order_log.rows() == before
+
+
+# -- units that a pick looked for in vain ------------------------------------------------------------------------------
+
+
+def missed(log: Any, units: int, short: int, fact_id: str = "missed") -> None:
+    log.tell(r.OrderPicked, fact_id, lines=[r.PickedLine(A, units, short=short)])
+
+
+def shipped(log: Any, fact_id: str, **more: Any) -> dict[str, int]:
+    """Units per SKU that stock hears of."""
+    outcome = log.tell(r.OrderShipped, fact_id, **more)
+    return {x.sku: x.quantity for x in log.sent(outcome, r.Shipped)}
+
+
+@pytest.mark.parametrize(("rules", "units"), [(5, 4), (6, 3)], ids=["rules 5", "rules 6"])
+def test_a_parcel_of_everything_has_nothing_in_it_that_a_pick_did_not_find(
+    order_log: Any, rules: int, units: int
+) -> None:
+    order_log.state = replace(order_log.state, logic_version=rules)
+    order_log.confirm((A, 4), (B, 1))
+    missed(order_log, 2, short=1)
+    assert shipped(order_log, "all") == {A: units, B: 1}
+    assert [line.open for line in order_log.order().lines] == [4 - units, 0]
+
+
+def test_a_unit_that_a_later_pick_found_leaves_with_the_others(order_log: Any) -> None:
+    order_log.confirm()
+    missed(order_log, 1, short=1)
+    pick(order_log, (A, 1, None), fact_id="found")
+    assert shipped(order_log, "all") == {A: 2, B: 1}
+
+
+def test_a_unit_that_was_not_found_and_cancelled_since_is_not_lacking_twice(order_log: Any) -> None:
+    order_log.confirm((A, 3), (B, 1))
+    missed(order_log, 1, short=1)
+    order_log.tell(r.CancelRequested, lines=[r.CancelLine(A, 2)])
+    assert shipped(order_log, "all") == {A: 1, B: 1}
+
+
+def test_who_says_that_everything_left_after_all_that_was_found_had_left_is_believed(order_log: Any) -> None:
+    order_log.confirm((A, 3))
+    missed(order_log, 2, short=1)
+    assert shipped(order_log, "some", lines=[r.ShippedLine(A, 1)]) == {A: 1}
+    assert shipped(order_log, "the rest of what was found") == {A: 1}
+    assert shipped(order_log, "found after all") == {A: 1}
+    assert order_log.order().state == "shipped"
+
+
+@pytest.mark.parametrize(
+    ("rules", "left", "state"), [(5, {A: 2}, "shipped"), (6, {}, "cancelled")], ids=["rules 5", "rules 6"]
+)
+def test_a_last_parcel_of_an_order_of_which_nothing_was_found_gives_it_up(
+    order_log: Any, rules: int, left: dict[str, int], state: str
+) -> None:
+    order_log.state = replace(order_log.state, logic_version=rules)
+    order_log.confirm((A, 2))
+    missed(order_log, 0, short=2)
+    assert shipped(order_log, "nothing", final=True) == left
+    assert (order_log.order().state, order_log.order().late) == (state, ())
+
+
+def test_a_parcel_of_an_order_of_which_nothing_was_found_is_noted_if_it_is_not_the_last(order_log: Any) -> None:
+    order_log.confirm((A, 2))
+    missed(order_log, 0, short=2)
+    assert shipped(order_log, "nothing") == {}
+    assert (order_log.order().state, order_log.order().late) == ("picked", ("ship while picked",))
+
+
+def test_what_a_last_parcel_lacks_of_a_backorder_waits_and_can_leave_once_it_came(order_log: Any) -> None:
+    order_log.confirm((A, 3), policy="backorder")
+    missed(order_log, 2, short=1)
+    assert shipped(order_log, "first", final=True) == {A: 2}
+    assert [line.back for line in order_log.order().lines] == [1]
 
 
 # -- which lots left: a parcel often names none, its pick did ----------------------------------------------------------

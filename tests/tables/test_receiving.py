@@ -131,6 +131,56 @@ def test_a_receipt_of_another_location_or_without_its_reference_is_no_part_of_a_
     assert coming(stock_log).received == 0
 
 
+# -- purchases that are told after their goods came --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("came", "state", "told"),
+    [(9, "open", []), (10, "closed", []), (12, "closed", [("discrepancy", 2)])],
+)
+def test_a_purchase_that_is_told_after_its_goods_came_has_come_as_far(
+    stock_log: Any, came: int, state: str, told: list[tuple[str, int]]
+) -> None:
+    stock_log.receive(came - 4, reference="PO-1")
+    assert alerts(stock_log.receive(4, reference="PO-1")) == []
+    assert alerts(stock_log.append(ORDERED)) == told
+    row = coming(stock_log)
+    assert (row.ordered, row.received, row.state) == (10, came, state)
+    assert stock_log.stock().on_hand == came
+
+
+def test_by_rules_5_a_purchase_that_is_told_after_its_goods_came_goes_on_to_be_expected(stock_log: Any) -> None:
+    stock_log.state = replace(stock_log.state, logic_version=5)
+    stock_log.receive(10, reference="PO-1")
+    stock_log.append(ORDERED)
+    assert (coming(stock_log).received, coming(stock_log).state) == (0, "open")
+
+
+def test_what_came_under_a_number_that_nobody_ordered_by_is_not_expected_nor_promised(stock_log: Any) -> None:
+    stock_log.append(r.PolicySet(id="p", sku="A", location="W1", backorder_limit=50))
+    stock_log.receive(5, reference="PO-1")
+    assert stock_log.table.below("incoming|A|W1|") == []
+    (*_, part) = stock_log.answered(stock_log.reserve(("A", 6), policy="backorder")).parts
+    assert (part.backordered, part.due) == (True, "")
+
+
+def test_a_purchase_that_is_closed_after_its_goods_came_misses_nothing(stock_log: Any) -> None:
+    stock_log.receive(5, reference="PO-1")
+    assert alerts(stock_log.append(CLOSED)) == []
+    assert (coming(stock_log).received, coming(stock_log).state) == (5, "closed")
+
+
+@pytest.mark.parametrize("first", ["out", "in"])
+def test_a_receipt_under_the_number_of_a_transfer_is_no_part_of_it_whichever_comes_first(
+    stock_log: Any, first: str
+) -> None:
+    stock_log.receive(9)
+    stock_log.receive(5, location="W2", reference="T")
+    leave(stock_log, 5) if first == "out" else arrive(stock_log, 5, final=False)
+    row = coming(stock_log, "W2", "T")
+    assert (row.kind, row.ordered, row.received) == ("transfer", *((5, 0) if first == "out" else (0, 5)))
+
+
 # -- transfers ---------------------------------------------------------------------------------------------------------
 
 
