@@ -7,7 +7,6 @@ belong here: rules, order of durability, the transport's insides.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import sys
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import faust
 
 from streams.agents import loop, order, stock
+from streams.garbage import look_at_the_new_alone
 from streams.health import Health
 from streams.housekeeping import run_housekeeping, run_watch
 from streams.outbox import Outbox
@@ -30,7 +30,6 @@ from streams.views import OrderViews, StockViews
 from tables.codec import ORDER_LOG, STOCK_LOG
 
 GROUP = "smokehouse"
-COLLECT_SECONDS = 30.0
 RoleName = Literal["all", "order", "stock"]
 ROLES = {
     "order": Role(ORDERS.name, ORDER_LOG, order.step, OrderViews),
@@ -62,15 +61,6 @@ def build(settings: Settings, role: RoleName = "all", name: str = "worker") -> B
             await asyncio.get_running_loop().create_future()  # until the app ends
         finally:
             await health.stop()
-
-    @app.task
-    async def collect_garbage() -> None:
-        """Rows and records hold no cycles: only what is younger than this pause is ever looked at."""
-        gc.disable()
-        while True:
-            gc.collect(0)
-            gc.freeze()
-            await asyncio.sleep(COLLECT_SECONDS)
 
     @app.task
     async def checkpoints() -> None:
@@ -106,6 +96,7 @@ def run(settings: Settings, role: RoleName = "all", name: str = "worker", loglev
 
         faultpoints.arm(settings, os.environ)
     take_short_turns()  # before any thread starts
+    look_at_the_new_alone()
     worker = faust.Worker(build(settings, role, name), loglevel=loglevel, redirect_stdouts=False, quiet=True,
                           logfile=sys.stderr)  # fmt: skip
     worker.execute_from_commandline()
