@@ -204,7 +204,8 @@ def test_by_rules_5_units_cancelled_while_an_edit_waits_are_not_its_own(order_lo
 
 
 def cancel(log: Any, *lines: tuple[str, int], fact_id: str = "c1") -> Outcome:
-    return log.tell(r.CancelRequested, fact_id, lines=[r.CancelLine(sku, quantity) for sku, quantity in lines])
+    named = [r.CancelLine(sku, quantity) for sku, quantity in lines]
+    return log.tell(r.CancelRequested, fact_id, lines=named, reason=f"{fact_id} by the customer")
 
 
 @pytest.mark.parametrize(("rules", "left"), [(5, 5), (6, 4)], ids=["rules 5", "rules 6"])
@@ -240,7 +241,8 @@ def test_what_is_cancelled_behind_an_edit_that_waits_for_stock_is_given_back_onc
     asked = edit(order_log, (A, 5))
     assert cancel(order_log, (A, 4)).sends == [], "it is of the five"
     outcome = order_log.grant(asked)
-    assert [x.status for x in order_log.sent_to(outcome, RESERVATIONS)] == ["edited", "cancelled"]
+    told = [(x.status, x.reason) for x in order_log.sent_to(outcome, RESERVATIONS)]
+    assert told == [("edited", "edited"), ("cancelled", "c1 by the customer")]
     assert (order_log.order().state, open_units(order_log)) == ("confirmed", {A: 1, B: 1})
 
 
