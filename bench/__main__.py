@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from confluent_kafka import KafkaException
@@ -24,7 +24,7 @@ from bench import machine
 from bench.brokers import BROKERS, BrokerName, started
 from bench.children import BenchError
 from bench.measured import Measured, Size
-from bench.options import DEFAULT, Options
+from bench.options import DEFAULT, Options, Rate
 from bench.page import write as write_page
 from bench.peers.registry import ALONE, ON_LOG, PEERS
 from bench.report import Row, row, show
@@ -32,6 +32,7 @@ from bench.round import measure
 from bench.workload import WORKLOADS, WorkloadName
 from streams.brokers.kafka import missing_for_kafka
 from streams.brokers.process import BrokerError, RunningBroker
+from streams.commands.options import Seconds, Seed, between
 from streams.ends import ReadError
 
 NO_BROKER: Literal["none"] = "none"
@@ -56,11 +57,11 @@ def bench(
     only: str = "",
     broker: str = "",
     workload: str = "",
-    orders: int = 0,
-    rounds: int = 0,
-    rate: float = 500.0,
-    steady_seconds: float = -1.0,
-    seed: int = 1,
+    orders: Annotated[int, between(1)] | None = None,
+    rounds: Annotated[int, between(1)] | None = None,
+    rate: Rate = 500.0,
+    steady_seconds: Seconds | None = None,
+    seed: Seed = 1,
     options: Options = DEFAULT,
 ) -> None:
     """Measure, side by side in interleaved rounds.
@@ -91,7 +92,7 @@ def bench(
     talk = Console(stderr=True)
     count, times, steady = QUICK if options.quick else FULL
     count, times = orders or count, rounds or times
-    steady = steady if steady_seconds < 0 else steady_seconds
+    steady = steady if steady_seconds is None else steady_seconds
     size = Size(min(count // WARM_UP_SHARE, WARM_UP_MAX), int(rate * steady), rate, count)
     brokers: list[BrokerName] = [b for b in BROKERS if b in _names(broker, BROKERS)]
     skipped: list[str] = []

@@ -28,13 +28,14 @@ from bench.brokers import BrokerName, started
 from bench.children import BenchError, PythonChild
 from bench.machine import cpu_seconds
 from bench.measured import p50_and_p99
-from bench.options import DEFAULT, Options
+from bench.options import DEFAULT, Held, Options, Rate
 from bench.peers.smokehouse import SmokehousePeer, environment
 from bench.report import figure
 from bench.round import Run, opened
 from bench.telling import Meanwhile, Told, check_cell, tell
 from bench.workload import skus
 from streams.brokers.process import BrokerError, RunningBroker, free_port
+from streams.commands.options import Seed
 from streams.ends import ReadError
 
 MANY = 500  # SKUs in one call
@@ -70,10 +71,10 @@ class Row(Struct, frozen=True, kw_only=True):
 
 def api(
     *,
-    rate: float = 0.0,
+    rate: Rate | None = None,
     broker: BrokerName = "embedded",
-    seconds: float = 0.0,
-    seed: int = 1,
+    seconds: Held | None = None,
+    seed: Seed = 1,
     options: Options = DEFAULT,
 ) -> None:
     """Reads of the query API a second, and the lag of its view, while orders flow through a worker.

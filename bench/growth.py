@@ -23,13 +23,14 @@ from bench import lines
 from bench.brokers import BrokerName, started
 from bench.children import BenchError, TooLate
 from bench.machine import resident_bytes
-from bench.options import DEFAULT, Options
+from bench.options import DEFAULT, Held, Options
 from bench.peers.smokehouse import SmokehousePeer
 from bench.report import figure
 from bench.round import Run, opened
 from bench.telling import Meanwhile, Told, check_cell, tell
 from bench.workload import Shape
 from streams.brokers.process import BrokerError
+from streams.commands.options import Seed
 from streams.ends import ReadError
 
 DIMENSIONS: dict[str, tuple[int, ...]] = {  # the second of the partitions is what a log has by default
@@ -98,8 +99,8 @@ def growth(
     *,
     only: str = "",
     broker: BrokerName = "embedded",
-    fill_seconds: float = 0.0,
-    seed: int = 1,
+    fill_seconds: Held | None = None,
+    seed: Seed = 1,
     options: Options = DEFAULT,
 ) -> None:
     """CPU, memory and p99 as reservations, SKUs, lots per SKU, partitions and workers grow, one after the other.

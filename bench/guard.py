@@ -26,6 +26,7 @@ from bench.peers.smokehouse import SmokehousePeer
 from bench.round import measure
 from streams.brokers.embedded import start_embedded
 from streams.brokers.process import free_port
+from streams.commands.options import between
 
 FILE = Path(__file__).with_name("guard.json")
 ROUNDS = 3
@@ -74,7 +75,7 @@ def checked_in() -> Guard:
 
 
 @app.default
-def main(*, runs: int = 3, write: Annotated[bool, Parameter(negative="")] = False) -> None:
+def main(*, runs: Annotated[int, between(1)] = 3, write: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Measure the ratio.
 
     Parameters

@@ -8,7 +8,7 @@ are what was received less what was confirmed. Does not belong here: how a round
 from __future__ import annotations
 
 import sys
-from typing import Literal
+from typing import Annotated, Literal
 
 from confluent_kafka import KafkaException
 from msgspec import Struct
@@ -17,12 +17,13 @@ from rich.console import Console
 from bench.brokers import BrokerName, choose, started
 from bench.children import BenchError
 from bench.measured import p50_and_p99
-from bench.options import DEFAULT, Options
+from bench.options import DEFAULT, RATE_MAX, RATE_MIN, Held, Options
 from bench.peers.smokehouse import SmokehousePeer
 from bench.report import figure
 from bench.round import opened
 from bench.telling import Meanwhile, Told, check_cell, tell
 from streams.brokers.process import BrokerError, RunningBroker
+from streams.commands.options import Seed, between
 from streams.ends import ReadError
 
 BURST = 20_000  # orders, in one second
@@ -52,9 +53,9 @@ def latency(
     *,
     rates: str = "500,2000",
     broker: Literal["kafka", "embedded", "both"] | None = None,
-    seconds: float = 0.0,
-    burst: int | None = None,
-    seed: int = 1,
+    seconds: Held | None = None,
+    burst: Annotated[int, between(0)] | None = None,
+    seed: Seed = 1,
     options: Options = DEFAULT,
 ) -> None:
     """Placed -> decision readable with one worker: p50, p99 and CPU at steady rates, and a burst in one second.
@@ -77,10 +78,13 @@ def latency(
     talk = Console(stderr=True, highlight=False)
     held = seconds or (QUICK_SECONDS if options.quick else SECONDS)
     try:
-        loads = [(f"{rate:,.0f}/s", rate, max(1, int(rate * held))) for rate in map(float, rates.split(","))]
+        wanted = [float(rate) for rate in rates.split(",")]
     except ValueError:
+        wanted = [0.0]
+    if not all(RATE_MIN <= rate <= RATE_MAX for rate in wanted):
         print(f"--rates {rates!r}: give orders a second, for example 500,2000", file=sys.stderr)
         sys.exit(2)
+    loads = [(f"{rate:,.0f}/s", rate, max(1, int(rate * held))) for rate in wanted]
     if burst is None:
         burst = QUICK_BURST if options.quick else BURST
     if burst:

@@ -11,6 +11,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from streams.commands.options import DAY_SECONDS, between
+
+RATE_MIN, RATE_MAX = 0.1, 1e6  # orders a second
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
@@ -21,3 +25,5 @@ class Options:
 
 
 DEFAULT = Options()
+Rate = Annotated[float, between(RATE_MIN, RATE_MAX)]  # orders a second
+Held = Annotated[float, between(1, DAY_SECONDS)]  # seconds for which something is measured

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import httpx2
 import msgspec
@@ -31,6 +31,7 @@ from bench.children import BenchError, PythonChild
 from bench.peers.smokehouse import SmokehousePeer, environment
 from streams import addresses
 from streams.brokers.process import free_port
+from streams.commands.options import between
 from streams.ends import last_offsets
 from streams.settings import Settings, producer_config
 from streams.topics import LOGS, ORDERS, WAREHOUSE
@@ -71,7 +72,8 @@ class Figure(NamedTuple):
 
 @app.default
 def recall(
-    *, orders: int = 1_000_000, lot_orders: int = 20_000, rounds: int = 5,
+    *, orders: Annotated[int, between(1)] = 1_000_000, lot_orders: Annotated[int, between(1)] = 20_000,
+    rounds: Annotated[int, between(1)] = 5,
     broker: BrokerName = "embedded",
 ) -> None:  # fmt: skip
     """Measure.

@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from typing import Annotated
 
 from confluent_kafka import KafkaException
 from msgspec import Struct
@@ -30,6 +31,7 @@ from bench.round import Run, opened
 from bench.telling import Meanwhile, Told, check_cell, tell
 from bench.workload import Shape, Workload
 from streams.brokers.process import BrokerError, RunningBroker
+from streams.commands.options import Seed, between
 from streams.ends import Place, ReadError
 from streams.reader import follow
 from streams.settings import PARTITIONS_DEFAULT, Settings
@@ -63,9 +65,9 @@ class Row(Struct, frozen=True, kw_only=True):
 
 def recovery(
     *,
-    rows: int = 0,
+    rows: Annotated[int, between(1)] | None = None,
     broker: BrokerName | None = None,
-    seed: int = 1,
+    seed: Seed = 1,
     options: Options = DEFAULT,
 ) -> None:
     """Start of a worker to its first decision: with a wiped store, from its changelogs, and with the store it left.

@@ -117,11 +117,15 @@ def _rivals(without: Sequence[str]) -> list[str]:
     return [name for name in BASELINES if name not in without]
 
 
+def _whole(text: str, least: int = 0) -> int:
+    """A whole number; others are refused in words."""
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, at least {least}")
+    return int(text)
+
+
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return value
+    return _whole(text, 1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,14 +138,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--origins", type=_positive, default=3)
     parser.add_argument("--horizon", type=_positive, default=28, help="days")
     parser.add_argument(
-        "--skip-last", type=int, default=0, help="leave out the last days: for choosing, not for scoring"
+        "--skip-last", type=_whole, default=0, help="leave out the last days: for choosing, not for scoring"
     )
     parser.add_argument("--sample", type=_positive, help="score this many series, evenly spread over the ids")
     parser.add_argument("--baselines", action="store_true", help="also score public libraries (slow)")
     parser.add_argument("--replay", action="store_true", help="also play stock: days of it that a fill of .95 costs")
     parser.add_argument("--new", action="store_true", help="also score totals of new series at 7, 14 and 28 days")
     parser.add_argument("--without", default="", help="baselines to leave out, by comma (AutoETS takes longest)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=_whole, default=0)
     parser.add_argument("--json", action="store_true", help="one line instead of an indented object")
     parser.add_argument("--out", type=Path, help="write the forecasts (parquet, or CSV by its suffix)")
     return parser

@@ -17,7 +17,8 @@ from connectors.sequential import file_order, replay
 from proof.audit.collect import Watch
 from proof.audit.core import audit as fold_again
 from streams.commands.audit_showing import show
-from streams.commands.following import Following
+from streams.commands.following import EVERY_SECONDS_MIN, Following
+from streams.commands.options import DAY_SECONDS, Seconds, between
 from streams.commands.output import fail, put_json, talk
 from streams.commands.session import EXIT_ARGUMENTS, connected, reading
 from tables import records as r
@@ -28,11 +29,11 @@ _flag = Parameter(negative="")
 def audit(
     *,
     follow: Annotated[bool, _flag] = False,
-    every: float = 2.0,
-    seconds: Annotated[float | None, Parameter(name="--for")] = None,
+    every: Annotated[float, between(EVERY_SECONDS_MIN, DAY_SECONDS)] = 2.0,
+    seconds: Annotated[float | None, Parameter(name="--for"), between(0)] = None,
     allow_undecided: Annotated[bool, _flag] = False,
     sequential: Annotated[bool, _flag] = False,
-    settle: float = 5.0,
+    settle: Seconds = 5.0,
     json: Annotated[bool, _flag] = False,
 ) -> None:
     """Check everything that was said against both logs, folded again; exits with 1 if something does not add up.

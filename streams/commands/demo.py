@@ -18,6 +18,7 @@ from connectors.demo.runner import DemoRun, Tally
 from connectors.demo.showing import SHOWN
 from connectors.demo.world import Demo
 from connectors.outlet import DeliveryFailed
+from streams.commands.options import Seed, between
 from streams.commands.output import fail, put_json, put_table, talk
 from streams.commands.session import connected
 from streams.reader import ReadError
@@ -39,14 +40,14 @@ BROKER_SECONDS = 30.0  # it may be started beside us
 
 def demo(
     *,
-    seed: int = 1,
-    rate: float | None = None,
-    orders: int | None = None,
-    seconds: float | None = None,
+    seed: Seed = 1,
+    rate: Annotated[float, between(0.001, 100_000)] | None = None,
+    orders: Annotated[int, between(1)] | None = None,
+    seconds: Annotated[float, between(1)] | None = None,
     forever: Annotated[bool, _flag] = False,
     week: Annotated[bool, _flag] = False,
-    day_seconds: float | None = None,
-    pace: float | None = None,
+    day_seconds: Annotated[float, between(1, 86_400)] | None = None,
+    pace: Annotated[float, between(0.01, 100)] | None = None,
     run: str = "",
     json: Annotated[bool, _flag] = False,
 ) -> None:
@@ -81,11 +82,6 @@ def demo(
     rate = (WEEK_RATE if week else RATE) if rate is None else rate
     day_seconds = (WEEK_DAY_SECONDS if week else DAY_SECONDS) if day_seconds is None else day_seconds
     pace = (WEEK_PACE if week else 1.0) if pace is None else pace
-    _expect("--rate", rate, 0.001, 100_000)
-    _expect("--day-seconds", day_seconds, 1, 86_400)
-    _expect("--pace", pace, 0.01, 100)
-    _expect("--orders", 1 if orders is None else orders, 1, 10**9)
-    _expect("--seconds", 1 if seconds is None else seconds, 1, 10**9)
     if (orders is not None) + (seconds is not None) + forever + week > 1:
         fail("give one of --orders N, --seconds N, --forever and --week", 2)
     name = run or started.strftime("%Y%m%dT%H%M%S")
@@ -116,11 +112,6 @@ def demo(
     missing = [what for names in SHOWN.values() for what in names if not current.tally.shown[what]]
     if week and missing:
         fail(f"this did not happen in the week: {', '.join(missing)}", 1)
-
-
-def _expect(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        fail(f"{name} {value}: give a number from {least} to {most:,}", 2)
 
 
 def _tell(tally: Tally, name: str, seed: int, *, json: bool) -> None:

@@ -44,7 +44,7 @@ class Following:
     """One run. `run` blocks until it is stopped; it must be called on the main thread, where signals arrive."""
 
     def __init__(self, settings: Settings, group: str, *, allow_undecided: bool, every: float, json: bool) -> None:
-        self._settings, self._group, self._every, self._json = settings, group, max(every, EVERY_SECONDS_MIN), json
+        self._settings, self._group, self._every, self._json = settings, group, every, json
         self._audit = Audit(allow_undecided=allow_undecided, on_found=self._found)
         self._stop = threading.Event()
         self._new: list[Finding] = []

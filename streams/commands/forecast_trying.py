@@ -24,6 +24,7 @@ from forecasting.policy import Terms
 from forecasting.runs import Forecaster
 from streams.commands.backtest_files import SEGMENT_COLUMNS, by_segment, cell, write_csv, write_page, write_plots
 from streams.commands.forecasting import partitions_of_text
+from streams.commands.options import DAY_SECONDS, between
 from streams.commands.output import fail, put_json, put_table, say, talk
 from streams.commands.planned import plans
 from streams.commands.published import read_partition
@@ -50,9 +51,9 @@ def backtest(
     from_log: Annotated[bool, _flag] = False,
     known_ahead: Path | None = None,
     id_column: str = "unique_id",
-    origins: int = 3,
-    horizon: int = 28,
-    sample: int | None = None,
+    origins: Annotated[int, between(1)] = 3,
+    horizon: Annotated[int, between(1)] = 28,
+    sample: Annotated[int, between(1)] | None = None,
     baselines: Annotated[bool, _flag] = False,
     replay: bool = True,
     plots: Path | None = None,
@@ -94,8 +95,6 @@ def backtest(
         fail("--data and --from-log: give one of them", EXIT_ARGUMENTS)
     if data is None and known_ahead is not None:
         fail("--known-ahead: of a file; the log has its own plans. Give --data too", EXIT_ARGUMENTS)
-    if min(origins, horizon, sample or 1) < 1:
-        fail("--origins, --horizon and --sample: give at least 1", EXIT_ARGUMENTS)
     from forecasting.panel import UnreadableFileError, read_panel
 
     try:
@@ -129,7 +128,7 @@ def backtest(
 def train(
     *,
     partitions: str = "",
-    seconds: float = TRAINING_SECONDS,
+    seconds: Annotated[float, between(1, DAY_SECONDS)] = TRAINING_SECONDS,
     json: Annotated[bool, _flag] = False,
 ) -> None:
     """Train a model on all closed days of the log, now. A running forecaster takes it up when its next day closes.

@@ -14,12 +14,14 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from forecasting.consumer import forecast_until
 from forecasting.learning import TRAINING_SECONDS
 from forecasting.policy import Terms
 from forecasting.publish import PublishFailed
 from forecasting.sources import NotThere
+from streams.commands.options import DAY_SECONDS, Period, PlanDays, Seconds, between
 from streams.commands.output import fail, say
 from streams.commands.session import connected
 from streams.reader import ReadError
@@ -39,13 +41,13 @@ forecast_app.command("streams.commands.forecast_showing:show", name="show")
 @forecast_app.default
 def forecast(
     *,
-    every: float = 10.0,
+    every: Annotated[float, between(EVERY_SECONDS_MIN, DAY_SECONDS)] = 10.0,
     partitions: str = "",
-    lead_days: int = 7,
-    review_days: int = 1,
-    cover_days: int = 14,
-    service: float = 0.95,
-    train_seconds: float = TRAINING_SECONDS,
+    lead_days: PlanDays = 7,
+    review_days: Period = 1,
+    cover_days: PlanDays = 14,
+    service: Annotated[float, Parameter(validator=Number(gte=0.5, lt=1))] = 0.95,
+    train_seconds: Seconds = TRAINING_SECONDS,
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Forecast demand and recommend purchases, until Ctrl-C.
@@ -75,10 +77,6 @@ def forecast(
         settings = connected(BROKER_SECONDS)
         terms = Terms(lead_days=lead_days, review_days=review_days, cover_days=cover_days, service=service)
         chosen = partitions_of_text(partitions)
-        if every < EVERY_SECONDS_MIN:
-            raise ValueError(f"--every {every}: give at least {EVERY_SECONDS_MIN} seconds")
-        if train_seconds < 0:
-            raise ValueError(f"--train-seconds {train_seconds}: give seconds, or 0")
     except ValueError as error:
         fail(str(error), EXIT_ARGUMENTS)
     stop = Event()

@@ -20,8 +20,9 @@ import httpx2
 from cyclopts import App, Parameter
 
 from streams import logs
-from streams.addresses import worker_addresses
+from streams.addresses import WORKERS_MAX, worker_addresses
 from streams.brokers.process import BrokerError, RunningBroker, expect_free, shown
+from streams.commands.options import Partitions, between
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected, read_settings
 from streams.commands.supervise import Child, stop
@@ -39,9 +40,9 @@ READY_SECONDS = 60.0
 def up(
     *,
     broker: Literal["embedded", "kafka"] = "embedded",
-    workers: int = 1,
+    workers: Annotated[int, between(1, WORKERS_MAX)] = 1,
     demo: bool | None = None,
-    partitions: int = 0,
+    partitions: Partitions | None = None,
 ) -> None:
     """Run everything on this machine in the foreground: broker, workers, API with its page, forecaster.
 
@@ -65,7 +66,7 @@ def up(
         _occupy(settings.home)
         expect_free(settings.api, "SMOKEHOUSE_API")
         running = _start_broker(broker, settings)
-        applied = logs.apply(settings, partitions)
+        applied = logs.apply(settings, partitions or 0)
         children = _children(settings, workers, settings.demo if demo is None else demo)
         for child in children:
             child.start()
@@ -108,7 +109,9 @@ def status(*, api: bool = True, json_output: Json = False) -> None:
 
 
 @partition_app.command
-def retry(topic: Literal["orders", "warehouse"], partition: int, *, json_output: Json = False) -> None:
+def retry(
+    topic: Literal["orders", "warehouse"], partition: Annotated[int, between(0)], *, json_output: Json = False
+) -> None:
     """Resume a halted partition from its committed offset, once what stopped it is mended."""
     for told in _workers(read_settings()):
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from connectors.outlet import DeliveryFailed
 from forecasting.plans import Plans
@@ -16,6 +17,7 @@ from forecasting.policy import Terms
 from forecasting.series import BadDemand, DemandHistory, Series
 from streams.commands.composing import outlet_to, record_of, write
 from streams.commands.newest import newest
+from streams.commands.options import Period, PlanDays, between
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.planned import plans
 from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
@@ -28,7 +30,8 @@ DAYS_MAX = 294  # 26 weeks played, 16 weeks that the first of them looks back on
 
 
 def dial(
-    *, fill: float = 0.97, lead_days: int = 7, review_days: int = 1, cover_days: int = 14, weeks: int = 26,
+    *, fill: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = 0.97, lead_days: PlanDays = 7,
+    review_days: Period = 1, cover_days: PlanDays = 14, weeks: Annotated[int, between(1)] = 26,
     set_it: Annotated[bool, Parameter(name="--set", negative="")] = False,
     json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:  # fmt: skip
@@ -52,8 +55,6 @@ def dial(
         from forecasting.dial import TooLittle, as_json, choose
     except ImportError as error:
         fail(f"the dial needs the extra `forecast`: {error}", EXIT_ARGUMENTS)
-    if not 0 < fill < 1 or weeks < 1:
-        fail("--fill is a share between 0 and 1, --weeks at least 1", EXIT_ARGUMENTS)
     try:
         settings = connected()
         terms = Terms(lead_days=lead_days, review_days=review_days, cover_days=cover_days)

@@ -16,6 +16,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from forecasting.decisions import Key, Recommended, summary, within
+from streams.commands.options import between
 from streams.commands.output import fail, put_json, put_table, say, some
 from streams.commands.planned import decisions, recommendations
 from streams.commands.reorder_decisions import Decider
@@ -25,6 +26,7 @@ from tables import records as r
 
 reorders_app = App(name="reorders", help="Reorders: what to buy or move, and what is decided about it.")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+COST_MAX = 10**12  # cents
 reorders_app.command(dial)
 
 
@@ -68,9 +70,9 @@ def list_reorders(
 
 @reorders_app.command
 def accept(
-    sku: str = "", location: str = "", /, *, quantity: int | None = None, by: str = "", reason: str = "",
-    everything: Annotated[bool, Parameter(name="--all", negative="")] = False, max_cost: int | None = None,
-    json_output: Json = False,
+    sku: str = "", location: str = "", /, *, quantity: Annotated[int, between(1)] | None = None, by: str = "",
+    reason: str = "", everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    max_cost: Annotated[int, between(0, COST_MAX)] | None = None, json_output: Json = False,
 ) -> None:  # fmt: skip
     """Order what is recommended (or send for it), and note who decided so.
 
@@ -94,8 +96,8 @@ def accept(
     if everything:
         if sku or quantity is not None:
             fail("--all takes what is recommended: no SKU, no --quantity", EXIT_ARGUMENTS)
-        if max_cost is None or max_cost < 0:
-            fail("--all needs --max-cost CENTS, 0 or more", EXIT_ARGUMENTS)
+        if max_cost is None:
+            fail("--all needs --max-cost CENTS", EXIT_ARGUMENTS)
     elif max_cost is not None:
         fail("--max-cost goes with --all", EXIT_ARGUMENTS)
     with reading():

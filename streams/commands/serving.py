@@ -13,10 +13,11 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any
 
+from streams.commands.options import between
 from streams.commands.output import fail, say
-from streams.commands.session import EXIT_ARGUMENTS, connected
+from streams.commands.session import connected
 from streams.reader import ReadError
 from streams.settings import LOOPBACK, Settings, joined, split_address
 from streams.topics import WAREHOUSE
@@ -29,7 +30,7 @@ GRACE_SECONDS = 1  # then what still runs is cut: with the second that the feed 
 SWITCH_SECONDS = 0.0005  # 0.005 by default: so long an answer waited for the thread that feeds the view
 
 
-def api(*, host: str = "", port: int = 0) -> None:
+def api(*, host: str = "", port: Annotated[int, between(1, PORT_MAX)] | None = None) -> None:
     """Serve the query API and the page, in the foreground.
 
     Parameters
@@ -39,8 +40,6 @@ def api(*, host: str = "", port: int = 0) -> None:
     port
         Port to listen on; default: the one of SMOKEHOUSE_API.
     """
-    if not 0 <= port <= PORT_MAX:
-        fail(f"--port {port}: give 1 to {PORT_MAX}", EXIT_ARGUMENTS)
     settings = connected(BROKER_SECONDS)
     known_host, known_port = split_address(settings.api)
     serve(settings, host or known_host, port or known_port)

@@ -12,14 +12,14 @@ import time
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from streams.commands.options import Seed, between
 from streams.commands.output import put_json, put_table, say, talk
 from streams.partition import Role
 
+JOBS_MAX = 1_024
 _flag = Parameter(negative="")
-_one_or_more = Parameter(validator=Number(gte=1))
 
 
 def agents() -> dict[str, Role]:
@@ -31,9 +31,9 @@ def agents() -> dict[str, Role]:
 
 def simulate(
     *,
-    seeds: Annotated[int, _one_or_more] = 1_000,
-    seed: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
-    jobs: Annotated[int, _one_or_more] = 2,
+    seeds: Annotated[int, between(1)] = 1_000,
+    seed: Seed = 0,
+    jobs: Annotated[int, between(1, JOBS_MAX)] = 2,
     trace: Annotated[bool, _flag] = False,
     json: Annotated[bool, _flag] = False,
 ) -> None:

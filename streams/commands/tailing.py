@@ -16,6 +16,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from streams.commands.lines import Item, as_json, as_text, items, speaks_of
+from streams.commands.options import between
 from streams.commands.output import fail, say
 from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
 from streams.reader import Follower, ReadError, follow
@@ -30,7 +31,7 @@ def tail(
     /,
     *,
     from_beginning: Annotated[bool, _flag] = False,
-    limit: int | None = None,
+    limit: Annotated[int, between(1)] | None = None,
     key: str = "",
     json: Annotated[bool, _flag] = False,
 ) -> None:
@@ -51,8 +52,6 @@ def tail(
         value, headers if any; of a changelog also version. A value that is no JSON stands as text.
     """
     entry = _topic(topic)
-    if limit is not None and limit < 1:
-        fail(f"--limit {limit}: give 1 or more", EXIT_ARGUMENTS)
     settings = connected()
     shape = as_json if json else as_text
     try:

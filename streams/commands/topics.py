@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from streams import logs
+from streams.commands.options import Partitions, between
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected
 from streams.topics import CATALOGUE
@@ -18,14 +19,16 @@ from tables.records import Limits
 
 topics_app = App(name="topics", help="The topics: create what is missing and open the logs, or list them.")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+REPLICATION_MAX = 32_767  # what the protocol can say
+UNDECIDED_SECONDS_MAX = 400 * 86_400  # as `Limits`
 
 
 @topics_app.command(name="apply")
 def apply_topics(
     *,
-    partitions: int = 0,
-    replication: int = 1,
-    undecided_seconds: int = 0,
+    partitions: Partitions | None = None,
+    replication: Annotated[int, between(1, REPLICATION_MAX)] = 1,
+    undecided_seconds: Annotated[int, between(1, UNDECIDED_SECONDS_MAX)] | None = None,
     json_output: Json = False,
 ) -> None:
     """Create missing topics and open the logs; what exists is checked and left as it is.
@@ -40,9 +43,9 @@ def apply_topics(
         An order without an answer for so long is decided `expired`. Default 600. Only when the logs are opened.
     """
     settings = connected()
-    limits = Limits(undecided_seconds=undecided_seconds) if undecided_seconds else Limits()
+    limits = Limits() if undecided_seconds is None else Limits(undecided_seconds=undecided_seconds)
     try:
-        done = logs.apply(settings, partitions, replication, limits)
+        done = logs.apply(settings, partitions or 0, replication, limits)
     except logs.TopicsWrong as error:
         fail(str(error))
     if json_output:

@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import get_args
 
 import pytest
 from cyclopts import App
+from cyclopts.argument import Argument
 
+from bench.__main__ import app as bench
 from streams.brokers.process import free_port
 from streams.cli import app
 
@@ -125,10 +128,42 @@ def test_output_whose_reader_has_gone_ends_a_command_quietly(commands, command: 
     assert (process.returncode, err) == (141, b"")
 
 
-@pytest.mark.parametrize("port", ["-1", "65536"])
+def _numbers(of: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Argument]]:
+    """Every option that takes a number, with the words that lead to it."""
+    if of.default_command is not None:
+        for option in of.assemble_argument_collection():
+            if {int, float} & {option.hint, *get_args(option.hint)}:
+                yield " ".join((*path, option.name)), option
+    for name in of:
+        if not name.startswith("-"):
+            yield from _numbers(of[name], (*path, name))
+
+
+NUMBERS = dict(_numbers(app)) | {f"bench {words}": option for words, option in _numbers(bench)}
+
+
+@pytest.mark.parametrize("words", NUMBERS)
+def test_every_option_that_takes_a_number_has_a_range(words: str):
+    [in_range] = NUMBERS[words].parameter.validator
+    for absurd in (-1, float("nan"), 10**400):
+        with pytest.raises(ValueError, match="Must be"):
+            in_range(int, absurd)
+
+
+@pytest.mark.parametrize("words", [
+    "up --workers -1", "up --workers 0", "audit --settle -5", "partition retry orders -1",
+])  # fmt: skip
+def test_a_number_out_of_range_is_refused_before_anything_is_asked(commands, words: str):
+    *_, number = words.split()
+    told = commands.run(*words.split(), code=2)
+    assert f'Invalid value "{number}' in told.stderr
+    assert "Must be >=" in told.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "65536"])
 def test_a_port_that_is_none_is_refused_before_anything_is_asked(commands, port: str):
     told = commands.run("api", "--port", port, code=2)
-    assert told.stderr == f"smokehouse: --port {port}: give 1 to 65535\n"
+    assert f'"{port}" for --port. Must be {"<= 65535" if port == "65536" else ">= 1"}' in told.stderr
 
 
 @pytest.mark.parametrize("command", [

@@ -113,7 +113,7 @@ def test_an_unknown_topic_is_refused_with_the_nearest_name_and_all_others(comman
 
 
 def test_a_limit_below_one_is_refused(commands):
-    assert "--limit 0" in commands.run("tail", "alerts", "--limit", "0", code=2).stderr
+    assert "for --limit. Must be >= 1" in commands.run("tail", "alerts", "--limit", "0", code=2).stderr
 
 
 def test_a_closed_pipe_ends_it_quietly_even_if_nothing_comes(shop):

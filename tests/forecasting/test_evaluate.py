@@ -162,3 +162,11 @@ def test_scores_of_a_perfect_and_of_a_wrong_forecast_are_what_a_hand_computes():
     assert wrong["rmsse"] == pytest.approx((5 / 4) ** 0.5)  # squared errors 1 and 9 by a squared scale of 4
     assert wrong["spl"] == pytest.approx(2 * (0.5 + 0.9 + 0.95 + 0.99) / 4 / 2)
     assert wrong["c95"] == 0
+
+
+@pytest.mark.parametrize("option", ["--skip-last=-5", "--seed=-1", "--origins=0", "--skip-last=x"])
+def test_a_number_that_is_none_is_refused_in_words(tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as refused:
+        main([str(daily(tmp_path)), option])
+    assert refused.value.code == 2
+    assert "give a whole number, at least " in capsys.readouterr().err
