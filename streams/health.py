@@ -19,7 +19,7 @@ from streams import metrics
 from streams.addresses import WorkerAddress, file_of, leave
 from streams.lot_rows import lot_pieces, recalls
 from streams.owner import PartitionOwner
-from streams.settings import LOOPBACK, Settings, joined, split_address
+from streams.settings import Settings, asked_at, joined, split_address
 from streams.transport.failstop import AGENT_ERROR, die
 from tables.records import Lot
 
@@ -47,9 +47,8 @@ class Health:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as error:
             die(AGENT_ERROR, f"SMOKEHOUSE_WORKER={self._host}:{self._port}: {error.strerror or error}")
-        port = self._runner.addresses[0][1]
-        host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(self._host, self._host)
-        leave(self._run_dir, WorkerAddress(os.getpid(), f"http://{joined(host, port)}", self._role))
+        place = asked_at(joined(self._host, self._runner.addresses[0][1]))
+        leave(self._run_dir, WorkerAddress(os.getpid(), f"http://{place}", self._role))
 
     async def stop(self) -> None:
         file_of(self._run_dir, os.getpid()).unlink(missing_ok=True)

@@ -121,6 +121,12 @@ def joined(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def asked_at(address: str) -> str:
+    """`host:port` to ask a process of this machine that listens on `address`: on all addresses is on loopback, too."""
+    host, port = split_address(address)
+    return joined({"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host), port)
+
+
 def _hosts(env: Mapping[str, str], name: str, default: str, *, most: int = HOSTS_MAX) -> str:
     value = env.get(name, "")
     if not value:

@@ -26,7 +26,7 @@ from streams.commands.options import Partitions, between
 from streams.commands.output import fail, put_json, put_table, say
 from streams.commands.session import connected, read_settings
 from streams.commands.supervise import Child, stop
-from streams.settings import Settings
+from streams.settings import Settings, asked_at
 from streams.topics import CATALOGUE, LOGS
 
 partition_app = App(name="partition", help="Partitions of the logs.")
@@ -189,7 +189,7 @@ def _say_when_ready(settings: Settings) -> None:
         try:
             told = _status(settings, api=True)
             if told["ready"]:
-                say(f"ready: open http://{settings.api}/ in a browser; Ctrl-C stops everything")
+                say(f"ready: open http://{asked_at(settings.api)}/ in a browser; Ctrl-C stops everything")
                 return
             last = "; ".join(told["problems"])
         except Exception as error:  # noqa: BLE001 - it is only not up yet; the last reason is told below
@@ -255,7 +255,7 @@ def _status(settings: Settings, *, api: bool) -> dict[str, Any]:
 def _api_problems(settings: Settings) -> list[str]:
     try:
         with _client() as client:
-            answer = client.get(f"http://{settings.api}/readyz")
+            answer = client.get(f"http://{asked_at(settings.api)}/readyz")
     except httpx2.HTTPError as error:
         return [f"the API at {settings.api} does not answer ({error}); smokehouse api starts it"]
     if answer.status_code == 200:

@@ -19,7 +19,7 @@ from streams.commands.options import between
 from streams.commands.output import fail, say
 from streams.commands.session import connected
 from streams.reader import ReadError
-from streams.settings import LOOPBACK, Settings, joined, split_address
+from streams.settings import Settings, asked_at, joined, split_address
 from streams.topics import WAREHOUSE
 from streams.turns import take_short_turns
 from tables.murmur2 import partition_of_sku
@@ -71,8 +71,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=15, limit_concurrency=1_000, lifespan="on", ws="none",
     )  # fmt: skip
-    shown = LOOPBACK if host in ("", "0.0.0.0", "::") else host
-    say(f"Query API and page: http://{joined(shown, port)}/")
+    say(f"Query API and page: http://{asked_at(joined(host, port))}/")
     Server(config).run(sockets=[listening])
     if app.state.feed.failed:
         fail("the read view cannot go on; its log names the reason")

@@ -14,6 +14,7 @@ from streams import settings as module
 from streams.settings import (
     SettingError,
     Settings,
+    asked_at,
     client_config,
     from_environment,
     joined,
@@ -173,3 +174,11 @@ def test_an_ipv6_address_stands_in_brackets_before_its_port_and_nowhere_else() -
     assert split_address(settings.api) == ("::1", 8000)
     assert joined("::1", 8000) == settings.api
     assert joined("localhost", 8000) == "localhost:8000"
+
+
+@pytest.mark.parametrize(("listening", "asked"), [
+    ("0.0.0.0:8000", "127.0.0.1:8000"), ("[::]:8000", "[::1]:8000"), (":8000", "127.0.0.1:8000"),
+    ("127.0.0.2:8000", "127.0.0.2:8000"), ("board.example:80", "board.example:80"),
+])  # fmt: skip
+def test_who_listens_on_all_addresses_is_asked_on_loopback(listening: str, asked: str) -> None:
+    assert asked_at(listening) == asked

@@ -127,6 +127,14 @@ def test_an_api_port_that_is_taken_is_told_in_a_sentence_and_nothing_runs(up):
     assert up.living() == {}
 
 
+@pytest.mark.timeout(120)
+def test_who_serves_on_all_addresses_is_told_one_that_a_browser_opens(up):
+    port = up.settings.api.rpartition(":")[2]
+    up.settings = up.settings.with_(api=f"0.0.0.0:{port}")
+    up.start()
+    up.wait(lambda: f"ready: open http://127.0.0.1:{port}/ in a browser" in up.said())
+
+
 def in_this_folder(up, **env):
     """`up` with other ports, to its end."""
     ports = {name: f"127.0.0.1:{free_port()}" for name in ("SMOKEHOUSE_BOOTSTRAP", "SMOKEHOUSE_API")}
