@@ -2,10 +2,10 @@
 
 Reads the owner's status; writes its address to `run/worker-PID.json`, so that `smokehouse status` and the API find it
 on this machine; elsewhere SMOKEHOUSE_WORKERS tells them. Listens on loopback unless SMOKEHOUSE_WORKER says otherwise.
-`/livez`, `/readyz` (every partition of ours is open and none halted), `/status`, `/metrics` (the same for Prometheus),
-`POST /retry/TOPIC/PARTITION`; and for recalls, which ask for more than any topic holds, `/lots/LOT` (`?traces=0`:
-without its movements) and `/recalls`. Does not belong here: queries about stock and orders (the API), what a recall
-reads (`lot_rows`).
+`/livez`, `/readyz` (the group has given us our share, which may be none, and all of it is open and none halted),
+`/status`, `/metrics` (the same for Prometheus), `POST /retry/TOPIC/PARTITION`; and for recalls, which ask for more than
+any topic holds, `/lots/LOT` (`?traces=0`: without its movements) and `/recalls`. Does not belong here: queries about
+stock and orders (the API), what a recall reads (`lot_rows`).
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ class Health:
             await self._runner.cleanup()
 
     def _describe(self) -> dict[str, object]:
-        partitions = self._owner.status()
-        ready = bool(partitions) and all(p["state"] == "ready" for p in partitions)
+        partitions, counters = self._owner.status(), self._owner.counters()
+        joined_group = counters["rebalances"] > 0  # a spare worker was given no partition, and stands by for others'
+        ready = joined_group and all(p["state"] == "ready" for p in partitions)
         return {"ready": ready, "role": self._role, "pid": os.getpid(), "partitions": partitions,
-                "counters": self._owner.counters()}  # fmt: skip
+                "counters": counters}  # fmt: skip
 
     async def _livez(self, request: web.Request) -> web.Response:
         return web.json_response({"alive": True})

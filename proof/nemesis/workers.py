@@ -59,14 +59,14 @@ class Worker:
         return True
 
     def ready(self) -> bool:
-        """Whether it says that all its partitions are open."""
+        """Whether it has partitions, and says that all are open."""
         process = self._process
         if process is None or process.poll() is not None:  # may be asked by other threads: nothing is counted here
             return False
         try:
             told = json.loads((self.home / "run" / f"worker-{process.pid}.json").read_text())
             with urllib.request.urlopen(f"{told['url']}/readyz", timeout=3) as answer:
-                return bool(answer.status == 200)
+                return bool(json.load(answer)["partitions"])
         except (OSError, ValueError):
             return False
 

@@ -73,7 +73,7 @@ def test_a_worker_that_is_not_where_it_was_said_to_be_is_not_ready(tmp_path, els
 
 def worker(*partitions, state="ready"):
     held = [m.WorkerPartition(topic=topic, partition=number, state=state) for topic, number in partitions]
-    return m.Worker(pid=1, address="a:1", role="all", answers=True, ready=bool(held), partitions=held)
+    return m.Worker(pid=1, address="a:1", role="all", answers=True, ready=state == "ready", partitions=held)
 
 
 def said(tmp_path, *seen):

@@ -77,7 +77,11 @@ class System:
 
     def until_holding(self, *names: str, seconds: float = READY_SECONDS) -> None:
         """Until each of these workers has partitions, all open."""
-        self.wait(lambda: all((self.told_by(name) or {}).get("ready") for name in names), seconds)
+        def holding(name: str) -> bool:
+            told = self.told_by(name)
+            return told is not None and told["ready"] and bool(told["partitions"])
+
+        self.wait(lambda: all(map(holding, names)), seconds)
 
     def said(self, name: str) -> str:
         """All that the workers of this name wrote to their log."""
