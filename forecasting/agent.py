@@ -22,6 +22,7 @@ from faust.types import TP
 
 from forecasting.intake import Intake
 from forecasting.owner import DemandOwner
+from forecasting.pulse import Pulse
 from streams.reader import is_contiguous
 from streams.settings import Settings
 from streams.topics import DEMAND
@@ -61,14 +62,15 @@ def build(settings: Settings, owner: DemandOwner) -> BatchApp:
     return app
 
 
-def run(stop: Event, settings: Settings, work: Callable[[Turn], None]) -> None:
+def run(stop: Event, settings: Settings, work: Callable[[Turn], None], pulse: Pulse) -> None:
     """Until `stop` is set: the app in this thread, `work` in another, which ends when `stop` is set."""
-    asyncio.run(_serve(stop, settings, work))
+    asyncio.run(_serve(stop, settings, work, pulse))
 
 
-async def _serve(stop: Event, settings: Settings, work: Callable[[Turn], None]) -> None:
+async def _serve(stop: Event, settings: Settings, work: Callable[[Turn], None], pulse: Pulse) -> None:
     owner = DemandOwner()
     app = build(settings, owner)
+    pulse.has_joined = lambda: app.partitions.counters.rebalances > 0
     ended: Future[None] = Future()
 
     def working() -> None:

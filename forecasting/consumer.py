@@ -22,6 +22,7 @@ from forecasting.intake import Intake, ReadIntake
 from forecasting.learning import TRAINING_SECONDS, Learning
 from forecasting.policy import Terms
 from forecasting.publish import Publisher
+from forecasting.pulse import Pulse
 from forecasting.reported import Reported
 from forecasting.shift import POLL_SECONDS, Bench, Say, Shift
 from forecasting.sources import wait_for_topics
@@ -45,6 +46,11 @@ def forecast_until(
 
     `training_seconds` bounds a training; 0: never train (a model that is there is used).
     """
+    pulse = Pulse()
+    if settings.forecast:
+        from forecasting.health import tell  # loads Faust
+
+        tell(settings.forecast, pulse)
     learning = Learning(settings, seconds_max=training_seconds, say=say)
     reported = Reported(settings)
     try:
@@ -52,13 +58,15 @@ def forecast_until(
         if not count:
             return
         publisher = Publisher(settings, count)
-        bench = Bench(settings, terms, count, every_seconds, publisher, learning, reported, say)
+        bench = Bench(settings, terms, count, every_seconds, publisher, learning, reported, pulse, say)
         if partitions is not None:
+            pulse.begin(frozenset(partitions))
+            pulse.has_joined = lambda: True
             _work(stop, bench, lambda: ReadIntake(settings, partitions))
         else:
             from forecasting.agent import run  # Faust takes half a second to load, and the other way needs none of it
 
-            run(stop, settings, lambda turn: _work(stop, bench, turn))
+            run(stop, settings, lambda turn: _work(stop, bench, turn), pulse)
     finally:
         learning.close()
         reported.close()
@@ -68,6 +76,7 @@ def _work(stop: Event, bench: Bench, turn: Callable[[], Intake | None]) -> None:
     """Shift after shift, in one thread; what waits for the broker at the end gets `STOP_FLUSH_SECONDS`."""
     while not stop.is_set():
         intake = turn()
+        bench.pulse.begin(frozenset() if intake is None else intake.owned)
         if intake is None or not intake.begin():
             bench.reported.expect_broker()
             stop.wait(POLL_SECONDS)

@@ -23,6 +23,7 @@ from forecasting.intake import Intake
 from forecasting.learning import Learning
 from forecasting.policy import Terms
 from forecasting.publish import Publisher, now
+from forecasting.pulse import Pulse
 from forecasting.reported import Reported
 from forecasting.runs import Forecaster, Watch
 from forecasting.sources import BESIDE, PLANS, holds_nothing, last_runs
@@ -57,6 +58,7 @@ class Bench:
     publisher: Publisher
     learning: Learning
     reported: Reported
+    pulse: Pulse
     say: Say
 
 
@@ -64,7 +66,7 @@ class Shift:
     def __init__(self, bench: Bench, intake: Intake) -> None:
         settings, owned = bench.settings, intake.owned
         self._settings, self._publisher, self._say = settings, bench.publisher, bench.say
-        self._learning, self._reporting = bench.learning, bench.reported
+        self._learning, self._reporting, self._pulse = bench.learning, bench.reported, bench.pulse
         self._intake, self._count, self._every_seconds = intake, bench.partitions, bench.every_seconds
         self._forecaster = Forecaster(bench.terms)
         self._forecaster.plans.share = len(owned) / bench.partitions
@@ -73,6 +75,7 @@ class Shift:
         demand = {(DEMAND.name, p): ends for p, ends in bounds(settings, DEMAND.name, sorted(owned)).items()}
         found = beside | demand
         self._behind: dict[Place, int] = {place: high for place, (low, high) in found.items() if high > low}
+        self._pulse.unread = sum(high - low for low, high in found.values())
         self._answered = {place for place in found if place != PLANS or PLANS[1] in owned}
         self._reported = bench.reported.up_to(self._answered)
         self._follower = Follower(
@@ -159,6 +162,7 @@ class Shift:
                     if holds_nothing(self._settings, place, positions[place], self._behind[place], watch):
                         del self._behind[place]
                 self._handed_at = time.monotonic()
+            self._pulse.unread = sum(end - positions[place] for place, end in self._behind.items())
         return bool(self._behind)
 
     def _run_if_due(self, watch: Watch) -> None:
@@ -184,6 +188,7 @@ class Shift:
         advised = self._advise(watch, everything=everything)
         self._publisher.flush(watch=watch)
         took = time.monotonic() - started
+        self._pulse.scored_at = time.time()
         gap = min(SAME_DAY_GAP_SECONDS_MAX, self._every_seconds * 2 ** min(self._forecaster.runs_of_day - 1, 30))
         self._same_day_not_before = time.monotonic() + gap
         by_model = f" ({', '.join(f'{count} {model}' for model, count in sorted(models.items()))})" if models else ""

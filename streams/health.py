@@ -17,10 +17,10 @@ from aiohttp import web
 
 from streams import metrics
 from streams.addresses import WorkerAddress, file_of, leave
+from streams.answering import listen
 from streams.lot_rows import lot_pieces, recalls
 from streams.owner import PartitionOwner
 from streams.settings import Settings, asked_at, joined, split_address
-from streams.transport.failstop import AGENT_ERROR, die
 from tables.records import Lot
 
 
@@ -34,19 +34,13 @@ class Health:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        app = web.Application(client_max_size=1024)
-        app.add_routes([
+        routes = [
             web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/status", self._status),
             web.get("/metrics", self._metrics),
             web.get("/lots/{lot:.+}", self._lot), web.get("/recalls", self._recalls),  # a lot code may hold slashes
             web.post("/retry/{topic}/{partition}", self._retry),
-        ])  # fmt: skip
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
-        except OSError as error:
-            die(AGENT_ERROR, f"SMOKEHOUSE_WORKER={self._host}:{self._port}: {error.strerror or error}")
+        ]  # fmt: skip
+        self._runner = await listen(routes, self._host, self._port, "SMOKEHOUSE_WORKER")
         place = asked_at(joined(self._host, self._runner.addresses[0][1]))
         leave(self._run_dir, WorkerAddress(os.getpid(), f"http://{place}", self._role))
 

@@ -47,6 +47,7 @@ class Settings:
     instance_id: str = ""  # static membership: one unique stable name per replica
     worker: str = f"{LOOPBACK}:0"  # where a worker answers questions about itself; port 0: any that is free
     workers: str = ""  # where to ask workers; "": those that left their address in the run folder
+    forecast: str = ""  # where a forecaster answers questions about itself; "": nowhere
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home}, bootstrap={self.bootstrap}, api={self.api}, prefix={self.prefix!r})"
@@ -89,6 +90,7 @@ def from_environment(env: Mapping[str, str] | None = None) -> Settings:
         instance_id=env.get("SMOKEHOUSE_INSTANCE_ID", ""),
         worker=_hosts(env, "SMOKEHOUSE_WORKER", f"{LOOPBACK}:0", most=1),
         workers=_hosts(env, "SMOKEHOUSE_WORKERS", ""),
+        forecast=_hosts(env, "SMOKEHOUSE_FORECAST", "", most=1),
     )
 
 

@@ -21,6 +21,7 @@ import msgspec
 from confluent_kafka import Message
 
 from forecasting import agent
+from forecasting.pulse import Pulse
 from streams.settings import Settings
 
 
@@ -82,7 +83,7 @@ def main(plan: Plan) -> None:
     )  # fmt: skip
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    agent.run(stop, settings, Thread(plan, stop).work)
+    agent.run(stop, settings, Thread(plan, stop).work, Pulse())
 
 
 if __name__ == "__main__":

@@ -15,12 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from bench.machine import seconds_to_end
+from streams.brokers.process import free_port
 from streams.reader import read_to_end
 from streams.settings import Settings, client_config, producer_config
 from streams.topics import DEAD_LETTERS, DEMAND, FORECAST_ALERTS, FORECASTS, PLANNING, REORDERS, STOCK_LEVELS
@@ -448,3 +450,26 @@ def test_a_closed_day_trains_a_champion_that_forecasts_also_after_a_restart(topi
         wait_for(topics, lambda: set(models_of_run(topics, "2026-05-15.001")) == everyone)
     assert set(models_of_run(topics, "2026-05-15.001").values()) == {"boosted-nb-4"}
     assert "training" not in log.read_text()
+
+
+@pytest.mark.parametrize("flags", [(), ("--partitions", "0,1,2,3")], ids=["of the group", "alone"])
+def test_it_tells_whether_it_is_ready_and_when_it_scored(
+    topics: Settings, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("SMOKEHOUSE_FORECAST", address)
+    sell(topics, SKUS[0], 0, 20)
+
+    def told(path: str) -> str:
+        try:
+            return httpx2.get(f"http://{address}{path}", timeout=5, trust_env=False).text
+        except httpx2.TransportError:
+            return ""
+
+    with forecaster(topics, *flags):
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while "smokehouse_forecaster_scored_seconds" not in told("/metrics"):
+            assert time.monotonic() < limit
+            time.sleep(0.2)
+        assert json.loads(told("/readyz")) == {"ready": True, "partitions": [0, 1, 2, 3], "unread": 0}
+        assert "smokehouse_forecaster_unread_records 0.0" in told("/metrics")

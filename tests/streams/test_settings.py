@@ -43,6 +43,7 @@ HOLDS = {
     "SMOKEHOUSE_INSTANCE_ID": ("worker-0", "instance_id", "worker-0"),
     "SMOKEHOUSE_WORKER": ("0.0.0.0:8001", "worker", "0.0.0.0:8001"),
     "SMOKEHOUSE_WORKERS": ("a:8001,b:8001", "workers", "a:8001,b:8001"),
+    "SMOKEHOUSE_FORECAST": ("0.0.0.0:8002", "forecast", "0.0.0.0:8002"),
 }
 
 WRONG = [
