@@ -50,15 +50,25 @@ def _is_no_text(argument: str) -> bool:
     return any("\ud800" <= c <= "\udfff" for c in argument)
 
 
+def _open_what_was_closed() -> None:
+    """Nobody reads a standard stream that was closed before we began; the next file opened would have its number, and
+    what is said there would be written into a store or sent to the broker."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+
+
 def main() -> None:
     """The entry of the installed command."""
+    _open_what_was_closed()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts `smokehouse up &` with it ignored
     try:
         try:
             app()
         finally:
-            if sys.stdout is not None:  # closed from the start
-                sys.stdout.flush()  # at the interpreter's own end nobody can be told that the reader has gone
+            sys.stdout.flush()  # at the interpreter's own end nobody can be told that the reader has gone
     except KeyboardInterrupt:
         sys.exit(130)
     except UnicodeEncodeError:

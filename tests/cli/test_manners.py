@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -158,6 +159,16 @@ def test_a_number_out_of_range_is_refused_before_anything_is_asked(commands, wor
     told = commands.run(*words.split(), code=2)
     assert f'Invalid value "{number}' in told.stderr
     assert "Must be >=" in told.stderr
+
+
+@pytest.mark.parametrize("stream", [0, 1, 2])
+def test_a_standard_stream_that_was_closed_before_is_no_traceback_and_no_files_number(commands, stream: int):
+    streams = {"stdin": None, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    streams[["stdin", "stdout", "stderr"][stream]] = None
+    process = commands.start("topics", "list", "--json", **streams, preexec_fn=lambda: os.close(stream))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err or b"") == (0, b"")
+    assert out is None or json.loads(out)
 
 
 @pytest.mark.parametrize("port", ["-1", "0", "65536"])
