@@ -7,7 +7,10 @@ import io
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -228,6 +231,20 @@ def test_a_worker_that_cannot_listen_where_it_is_told_says_so(warehouse):
         refused = warehouse.shop.with_settings(worker=place).run("worker", code=70)
     assert f"SMOKEHOUSE_WORKER={place}: " in refused.stderr
     assert "in use" in refused.stderr
+
+
+def test_a_worker_whose_home_cannot_be_used_says_so(warehouse, tmp_path: Path):
+    home = tmp_path / "file"
+    home.touch()
+    environment = warehouse.shop.env | {"SMOKEHOUSE_HOME": str(home)}
+    command = [sys.executable, "-m", "streams.cli", "worker"]
+    refused = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=60, check=False)
+    assert (refused.returncode, refused.stderr) == (1, f"smokehouse: SMOKEHOUSE_HOME={home}: Not a directory\n")
+
+
+@pytest.mark.parametrize("arguments", [("--name", "../x"), ("--name", ""), ("--loglevel", "loud")])
+def test_a_worker_whose_name_is_no_folders_or_level_no_level_is_refused(commands, arguments: tuple[str, str]):
+    assert f'"{arguments[1]}" for {arguments[0]}' in commands.run("worker", *arguments, code=2).stderr
 
 
 def test_without_a_worker_nothing_is_reported_and_a_recall_is_written_all_the_same(warehouse):
