@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from connectors.files import speech
+from connectors.files.plan import Plan, plan_import
+from connectors.files.presets import PRESETS
+from connectors.files.reading import open_file
 from connectors.outlet import Outlet
 from streams import reader, topics
 from streams.settings import Settings, client_config, producer_config
@@ -39,6 +45,46 @@ def written(tmp_path: Path) -> Write:
         return paths
 
     return write
+
+
+def _sale(invoice: str, code: str, quantity: Any, customer: Any = 17850, **more: Any) -> dict[str, Any]:
+    row = {
+        "InvoiceNo": invoice, "StockCode": code, "Description": "JERKY", "Quantity": quantity,
+        "InvoiceDate": datetime(2011, 1, 3, 12), "UnitPrice": 2.55, "CustomerID": customer, "Country": "United Kingdom",
+    }  # fmt: skip
+    return row | more
+
+
+def _planned(path: Path, preset: str = "online-retail", share: Fraction = Fraction(4, 5), mapped: Any = ()) -> Plan:
+    return plan_import(open_file(path), PRESETS[preset], mapped, share)
+
+
+@pytest.fixture(scope="session")
+def sale() -> Callable[..., dict[str, Any]]:
+    """Makes a row of an online-retail file."""
+    return _sale
+
+
+@pytest.fixture(scope="session")
+def planned() -> Callable[..., Plan]:
+    """Plans the import of a file."""
+    return _planned
+
+
+@pytest.fixture(scope="session")
+def said() -> Callable[[Plan], list[bytes]]:
+    """Every record of the import, as it goes over the wire."""
+    return lambda plan: [encode(x) for x in (*speech.receipts(plan), *(event.record for event in speech.events(plan)))]
+
+
+@pytest.fixture(scope="session")
+def orders() -> Callable[[Plan], list[r.OrderPlaced]]:
+    return lambda plan: [e.record for e in speech.events(plan) if isinstance(e.record, r.OrderPlaced)]
+
+
+@pytest.fixture(scope="session")
+def cancels() -> Callable[[Plan], list[r.CancelRequested]]:
+    return lambda plan: [e.record for e in speech.events(plan) if isinstance(e.record, r.CancelRequested)]
 
 
 @pytest.fixture

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from connectors.files.presets import FileRefused
-from connectors.files.reading import OrderFile, open_file
+from connectors.files.reading import CSV_BLOCK_BYTES, OrderFile, open_file
 
 
 def rows(file: OrderFile) -> list[dict[str, str]]:
@@ -47,3 +51,60 @@ def test_utf_16_that_does_not_say_so_is_refused_with_what_to_do(tmp_path: Path) 
     (tmp_path / "a.csv").write_bytes("InvoiceNo,StockCode\n1,85123A\n".encode("utf-16-le"))
     with pytest.raises(FileRefused, match="UTF-8 or Windows-1252; save it"):
         open_file(tmp_path / "a.csv")
+
+
+def test_a_csv_in_the_western_code_page_is_read_like_one_in_utf_8(tmp_path: Path, planned: Any, said: Any) -> None:
+    text = "InvoiceNo,StockCode,Description,Quantity\n1,85123A,CAFÉ,1\n"
+    (tmp_path / "utf8.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "western.csv").write_text(text, encoding="cp1252")
+    assert said(planned(tmp_path / "utf8.csv")) == said(planned(tmp_path / "western.csv"))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_csv_of_any_spreadsheet_says_the_same(
+    tmp_path: Path, delimiter: str, encoding: str, end: str, planned: Any, said: Any
+) -> None:
+    lines = ['InvoiceNo|StockCode|"Description; or, name"|Quantity', '1|85123A|"CAFÉ; big, black"|"1,0"', "2|71053||2"]
+    mapped = ["Description; or, name=description"]
+    (tmp_path / "plain.csv").write_text("\n".join(lines).replace("|", ","), encoding="utf-8")
+    text = end.join(lines).replace("|", delimiter)
+    (tmp_path / "other.csv").write_text(text, encoding=encoding, newline="")
+    other = planned(tmp_path / "other.csv", mapped=mapped)
+    assert said(other) == said(planned(tmp_path / "plain.csv", mapped=mapped))
+    assert (len(said(other)), other.flavors) == (6, {"85123A": "CAFÉ; big, black"})
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 but no parquet", b"InvoiceNo,StockCode,Quantity\n"])
+def test_a_file_without_rows_or_of_another_kind_is_refused(tmp_path: Path, content: bytes, planned: Any) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+    with pytest.raises(FileRefused):
+        planned(path)
+
+
+def test_a_workbook_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("xl/worksheets/sheet1.xml", bytes(range(256)))
+    with pytest.raises(FileRefused, match="save it, unpacked, as CSV"):
+        open_file(path)
+
+
+def test_a_byte_that_is_no_text_is_refused_wherever_it_stands(tmp_path: Path, planned: Any) -> None:
+    path = tmp_path / "orders.csv"
+    line = b"1,85123A,1\n"
+    path.write_bytes(b"InvoiceNo,StockCode,Quantity\n" + line * (2 * CSV_BLOCK_BYTES // len(line)) + b"2,\x81,1\n")
+    with pytest.raises(FileRefused, match="save it, unpacked, as CSV"):
+        planned(path)
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path, sale: Any, planned: Any) -> None:
+    path = tmp_path / "orders.parquet"
+    parquet.write_table(pa.Table.from_pylist([sale(str(n), "85123A", 1) for n in range(2_000)]), path)
+    content = bytearray(path.read_bytes())
+    content[10:60] = bytes(byte ^ 0xFF for byte in content[10:60])
+    path.write_bytes(content)
+    with pytest.raises(FileRefused, match=r"orders\.parquet: "):
+        planned(path)
