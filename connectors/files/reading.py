@@ -2,7 +2,8 @@
 
 Reads one file; writes nothing. Guarantees: rows in file order, one batch in memory at a time; CSV cells arrive as text,
 so that nothing is guessed from their look. Its cells are parted by what stands most often among its heads: commas,
-semicolons or tabs; or by what a first line `sep=;` says, as Excel writes it. Does not belong here: what the cells mean.
+semicolons or tabs; or by what a first line `sep=;` says, as Excel writes it. Blank lines may stand above the heads.
+Does not belong here: what the cells mean.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ HEAD_BYTES = 4_096  # that tell text from what is none
 _PARQUET_HEAD = b"PAR1"
 _NO_TEXT = "neither parquet nor text in UTF-8 or Windows-1252; save it, unpacked, as CSV"
 _TOLD_DELIMITER = re.compile(r'\ufeff?"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+_BLANK = re.compile(r'\ufeff?[\s,;"]*[\r\n]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,11 @@ def _encoding(path: Path) -> str:
 def _delimiter(path: Path, encoding: str) -> tuple[str, int]:
     """What parts the cells, and how many lines stand above the heads. Of equally many, a comma."""
     with path.open(encoding=encoding, newline="") as file:
-        first = file.readline(HEAD_CHARACTERS_MAX)
-    if told := _TOLD_DELIMITER.fullmatch(first):
-        return told[1], 1
-    heads = re.sub(r'"[^"]*"', "", first)
-    return max(",;\t", key=heads.count), 0
+        told, above = None, 0
+        line = file.readline(HEAD_CHARACTERS_MAX)
+        # Of blank lines Arrow passes over empty ones alone, and a spreadsheet writes ;;; too.
+        while (found := _TOLD_DELIMITER.fullmatch(line)) or _BLANK.fullmatch(line):
+            told, above = told or found, above + 1
+            line = file.readline(HEAD_CHARACTERS_MAX)
+    heads = re.sub(r'"[^"]*"', "", line)
+    return told[1] if told else max(",;\t", key=heads.count), above

@@ -34,6 +34,18 @@ def test_a_first_line_that_says_what_parts_the_cells_is_none_of_them(
     ]
 
 
+@pytest.mark.parametrize(
+    "above", [["", ""], ["", "  "], [";;", ";;"], ['"";"";""'], ["sep=;", ""], ["", "sep=;"], ["sep=;", ";;"]]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_lines_above_the_heads_are_passed_over(tmp_path: Path, above: list[str], encoding: str, end: str) -> None:
+    """What parts the cells was counted in the first line, blank or not."""
+    lines = [*above, "InvoiceNo;StockCode;Price", "1;CAFÉ;1,50", ""]
+    (tmp_path / "a.csv").write_text(end.join(lines), encoding=encoding, newline="")
+    assert rows(open_file(tmp_path / "a.csv")) == [{"InvoiceNo": "1", "StockCode": "CAFÉ", "Price": "1,50"}]
+
+
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.csv"])
 def test_a_packed_file_is_refused_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     """By its name Arrow unpacked it, but code page and delimiter were guessed of packed bytes."""
