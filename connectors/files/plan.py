@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import blake2b
 from itertools import pairwise
+from os import fsencode
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -124,7 +125,7 @@ def plan_import(
     lines = _Lines.grouped(sifted.lines())
     cancels, unmatched = _matched(sifted, lines)
     return Plan(
-        preset=preset, name=file.path.name, rows=sifted.rows,
+        preset=preset, name=fsencode(file.path.name).decode(errors="replace"), rows=sifted.rows,
         classes={name: n for name, n in zip(CLASSES, sifted.counts, strict=True) if n or name not in SHOWN_IF_ANY},
         import_id=hashed.hexdigest(), flavors=sifted.flavors, receipts=lines.receipts(stock_share),
         invoices=lines.placed_invoices(), cancels=cancels, unmatched=unmatched,

@@ -62,11 +62,12 @@ def refusing(path: Path, what: str = "") -> Iterator[None]:
 
 
 def _parquet(path: Path) -> OrderFile:
-    columns = parquet.read_schema(path).names
+    with path.open("rb") as file:  # Arrow takes no name that is not UTF-8
+        columns = parquet.read_schema(file).names
 
     def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
-        with refusing(path), parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(BATCH_ROWS, columns=wanted)
+        with refusing(path), path.open("rb") as file, parquet.ParquetFile(file) as table:
+            yield from table.iter_batches(BATCH_ROWS, columns=wanted)
 
     return OrderFile(path, columns, batches)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from connectors.files import speech
 from connectors.files.presets import FileRefused
 from connectors.files.reading import CSV_BLOCK_BYTES, OrderFile, open_file
 
@@ -120,3 +122,15 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path, sale: Any, planned: A
     path.write_bytes(content)
     with pytest.raises(FileRefused, match=r"orders\.parquet: "):
         planned(path)
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders.parquet"])
+def test_a_file_whose_name_is_no_utf_8_is_read_and_named_in_text(
+    written: Any, sale: Any, planned: Any, name: str
+) -> None:
+    """The import broke off when it named the file, after the first receipts were sent."""
+    path = next(one for one in written([sale("1", "85123A", 1), sale("2", "85123A", 0)]) if one.name == name)
+    path = path.rename(path.with_name(os.fsdecode(b"caf\xe9-" + name.encode())))
+    plan = planned(path)
+    assert (plan.invoices, plan.name) == (["1"], f"caf\ufffd-{name}")
+    assert dict(speech.dead_letter(plan, plan.dead[0])[2])["__connect.errors.topic"] == f"file:{plan.name}".encode()
