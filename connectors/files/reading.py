@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import fcntl
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -59,6 +60,22 @@ def refusing(path: Path, what: str = "") -> Iterator[None]:
         raise FileRefused(f"{path}: {error.strerror or str(error).splitlines()[0]}") from error
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise FileRefused(f"{path}: {what}{str(error).splitlines()[0]}") from error
+
+
+@contextlib.contextmanager
+def held(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """While the block runs nobody else on this machine holds this file; `on_wait` is told if somebody does yet."""
+    with refusing(path):
+        file = path.open("rb")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass  # this file system knows no locks
+        yield
 
 
 def _parquet(path: Path) -> OrderFile:

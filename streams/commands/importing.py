@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from connectors.files.importer import ImportStalled, run_import
 from connectors.files.plan import plan_import
 from connectors.files.presets import FileRefused, choose_columns, preset_named
-from connectors.files.reading import open_file
+from connectors.files.reading import held, open_file
 from connectors.files.report import summary
 from connectors.outlet import DeliveryFailed
 from streams.commands.output import fail, put_json, put_table, say, some, talk
@@ -65,7 +65,7 @@ def orders(
         opened, known = open_file(file), preset_named(preset)
         choose_columns(known, opened.columns, map)  # what is wrong with the file is said before a broker is asked
         settings = connected()
-        with _bar() as bar:
+        with held(file, lambda: say("another import of this file is running: waiting for its end")), _bar() as bar:
             task = bar.add_task("reading rows", total=None)
             plan = plan_import(opened, known, map, share, on_rows=lambda n: bar.advance(task, n))
             bar.reset(task, description="orders decided", total=len(plan.invoices))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -164,6 +167,36 @@ def test_the_same_file_again_sends_no_order_and_no_dead_letter(
     assert (first.sent_orders, again.sent_orders) == (60, 0)
     assert (again.placed, again.statuses) == (first.placed, first.statuses)
     assert len(values(open_logs, "dead-letters")) == 5
+
+
+def test_two_imports_of_one_file_at_once_write_its_dead_letters_once(
+    open_logs: Settings,
+    decider: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each looked what was there before the other had written."""
+    both, look = threading.Barrier(2), importer._dead_letters_there
+
+    def look_together(settings: Settings) -> set[str]:
+        there = look(settings)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(2.0)
+        return there
+
+    monkeypatch.setattr(importer, "_dead_letters_there", look_together)
+    monkeypatch.setenv("SMOKEHOUSE_BOOTSTRAP", open_logs.bootstrap)
+    monkeypatch.setenv("SMOKEHOUSE_PREFIX", open_logs.prefix)
+    plan_of(tmp_path / "a.parquet", 10, dead=5)
+    decider()
+    tokens = ["orders", str(tmp_path / "a.parquet"), "--preset", "complete-journey", "--json"]
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(import_app, tokens, result_action="return_value") for _ in range(2)]
+        for run in runs:
+            run.result(60)
+    assert len(values(open_logs, "dead-letters")) == 5
+    assert capsys.readouterr().err.count("another import of this file is running") == 1
 
 
 def test_an_import_that_stopped_half_way_goes_on_where_the_log_ends(
