@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import fcntl
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -79,11 +80,11 @@ def held(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 
 
 def _parquet(path: Path) -> OrderFile:
-    with path.open("rb") as file:  # Arrow takes no name that is not UTF-8
+    with _source(path) as file:
         columns = parquet.read_schema(file).names
 
     def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
-        with refusing(path), path.open("rb") as file, parquet.ParquetFile(file) as table:
+        with refusing(path), _source(path) as file, parquet.ParquetFile(file) as table:
             yield from table.iter_batches(BATCH_ROWS, columns=wanted)
 
     return OrderFile(path, columns, batches)
@@ -94,17 +95,22 @@ def _csv(path: Path) -> OrderFile:
     delimiter, lines_above = _delimiter(path, encoding)
     read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES, encoding=encoding, skip_rows=lines_above)
     parse = csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
-    with path.open("rb") as file, csv.open_csv(file, read, parse) as reader:  # by name Arrow would unpack a.csv.gz
+    with _source(path) as file, csv.open_csv(file, read, parse) as reader:
         columns = reader.schema.names
 
     def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
         convert = csv.ConvertOptions(
             include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
         )
-        with refusing(path), path.open("rb") as file, csv.open_csv(file, read, parse, convert) as reader:
+        with refusing(path), _source(path) as file, csv.open_csv(file, read, parse, convert) as reader:
             yield from reader
 
     return OrderFile(path, columns, batches)
+
+
+def _source(path: Path) -> pa.NativeFile:
+    """By name Arrow would unpack a.csv.gz; a file of Python's its threads may still read as Python ends: an abort."""
+    return pa.OSFile(os.fsencode(path))  # of text it takes UTF-8 alone
 
 
 def _encoding(path: Path) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from connectors.files import speech
+from connectors.files import reading, speech
 from connectors.files.presets import FileRefused
 from connectors.files.reading import CSV_BLOCK_BYTES, OrderFile, open_file
 
@@ -134,3 +134,15 @@ def test_a_file_whose_name_is_no_utf_8_is_read_and_named_in_text(
     plan = planned(path)
     assert (plan.invoices, plan.name) == (["1"], f"caf\ufffd-{name}")
     assert dict(speech.dead_letter(plan, plan.dead[0])[2])["__connect.errors.topic"] == f"file:{plan.name}".encode()
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["csv", "parquet"])
+def test_arrow_reads_a_file_of_its_own(written: Any, sale: Any, monkeypatch: pytest.MonkeyPatch, kind: int) -> None:
+    """One of Python's it reads in threads, and a command that refused the file was aborted by them as it ended."""
+    path = written([sale("1", "85123A", 1)])[kind]
+    given: list[Any] = []
+    for module, name in ((reading.csv, "open_csv"), (reading.parquet, "read_schema"), (reading.parquet, "ParquetFile")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda file, *more, real=real: given.append(file) or real(file, *more))
+    assert len(rows(open_file(path))) == 1
+    assert [type(file) for file in given] == [pa.OSFile] * 2
