@@ -40,10 +40,6 @@ def decisions(settings: Settings) -> dict[str, r.ReorderDecision]:
     return {key: record for key, record in plans(settings).items() if isinstance(record, r.ReorderDecision)}
 
 
-def supplies(settings: Settings) -> dict[str, r.Supply]:
-    return {record.sku: record for record in plans(settings).values() if isinstance(record, r.Supply)}
-
-
 def recommendations(settings: Settings) -> dict[Key, Recommended]:
     """The newest of every SKU and location, the most urgent first."""
     said = [

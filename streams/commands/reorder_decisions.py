@@ -1,7 +1,8 @@
 """Writes what was decided about a recommendation: the order or transfer to the stock log, then the decision.
 
 Guarantees: an order is acknowledged before its decision is written, so a decision never speaks of an order that is not
-there; after a failure the same decision again is the same order. What may not be written is refused field by field.
+there; after a failure the same decision again is the same order. A transfer is never larger than what its source has
+left as far as is known by then. What may not be written is refused field by field.
 Does not belong here: which recommendation, and whether it may still be decided.
 """
 
@@ -10,15 +11,21 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.outlet import DeliveryFailed
-from forecasting.decisions import decision_fields, order_fields
+from forecasting.decisions import decision_fields, order_fields, reference_of
+from forecasting.plans import Plans
+from forecasting.stock import Level, level_of
 from streams.commands.composing import Wrong, outlet_to, record_of, write
 from streams.commands.output import fail
-from streams.commands.planned import supplies
+from streams.commands.planned import plans
 from streams.commands.published import newest_of_keys
 from streams.commands.telling_file import refuse
 from streams.settings import Settings
 from streams.topics import STOCK_LEVELS, WAREHOUSE
 from tables import records as r
+
+
+class NotAccepted(Exception):
+    """Nothing was ordered. The message says why, and what to do instead."""
 
 
 class Decider:
@@ -27,23 +34,30 @@ class Decider:
     def __init__(self, settings: Settings, by: str, reason: str) -> None:
         self._settings, self._by, self._reason = settings, by, reason
         self._outlet = outlet_to(settings)
+        self._plans = Plans()
+        for record in plans(settings).values():
+            self._plans.take(record)
 
     def accept(self, reorder: r.Reorder, quantity: int) -> r.ReorderDecision:
-        cost = 0
-        if not reorder.quantity:  # it tells no cost then, and the supplier's budget is spent all the same
-            supply = supplies(self._settings).get(reorder.sku)
-            cost = 0 if supply is None else supply.unit_cost_cents
+        """Raises `NotAccepted`."""
+        # Where nothing was recommended no cost was, and the supplier's budget is spent all the same.
+        cost = 0 if reorder.quantity else self._plans.supply(reorder.sku).unit_cost_cents
         kind, fields = order_fields(reorder, quantity)
         order = _made(kind, fields)
         said = decision_fields(reorder, "accepted", quantity, self._by, self._reason, cost)
         _made(r.ReorderDecision, said)  # whatever is wrong with the decision is said before anything is ordered
+        found = newest_of_keys(self._settings, STOCK_LEVELS, r.StockLevels, [reorder.sku]).get(reorder.sku)
+        level = None if found is None else level_of(found)
+        if level is not None and reorder.kind == "transfer":
+            self._require_units(level, reorder, quantity)
         self._write(order)
         self._flush()
-        levels = newest_of_keys(self._settings, STOCK_LEVELS, r.StockLevels, [reorder.sku]).get(reorder.sku)
-        place = {} if levels is None else {
-            "log_id": levels.version[0], "offset": self._outlet.last_offset(WAREHOUSE)
+        place = {} if level is None else {
+            "log_id": level.version[0], "offset": self._outlet.last_offset(WAREHOUSE)
         }  # fmt: skip
-        return self._decide(said | place)
+        decision = self._decide(said | place)
+        self._plans.take(decision)  # the next transfer from there finds less
+        return decision
 
     def dismiss(self, reorder: r.Reorder) -> r.ReorderDecision:
         if not self._reason.strip():
@@ -52,6 +66,18 @@ class Decider:
 
     def close(self) -> None:
         self._flush()
+
+    def _require_units(self, level: Level, reorder: r.Reorder, quantity: int) -> None:
+        """It was planned on what there was then."""
+        if (reorder.location, reference_of(reorder)) in level.references:
+            return  # it left already, when the decision was lost: it is not taken twice
+        there = level.at(reorder.from_location, self._plans).available
+        if quantity > there:
+            less = f"Bring at most {there} with --quantity, or wait" if there else "Wait"
+            raise NotAccepted(
+                f"{reorder.sku} at {reorder.location}: {quantity} cannot be brought from {reorder.from_location}, where"
+                f" {there} are available now. {less} for the next run: it plans with what is there"
+            )
 
     def _decide(self, fields: dict[str, Any]) -> r.ReorderDecision:
         decision = _made(r.ReorderDecision, fields)

@@ -19,7 +19,7 @@ from forecasting.decisions import Key, Recommended, summary, within
 from streams.commands.options import between
 from streams.commands.output import fail, put_json, put_table, say, some
 from streams.commands.planned import decisions, recommendations
-from streams.commands.reorder_decisions import Decider
+from streams.commands.reorder_decisions import Decider, NotAccepted
 from streams.commands.reorder_dial import dial
 from streams.commands.session import EXIT_ARGUMENTS, connected, reading
 from tables import records as r
@@ -108,7 +108,15 @@ def accept(
         else:
             chosen, left = [_undecided(found, sku, location, override=quantity is not None)], []
         decider = Decider(settings, by or _me(), reason)
-        told = [decider.accept(x.reorder, x.reorder.quantity if quantity is None else quantity) for x in chosen]
+        told: list[r.ReorderDecision] = []
+        for x in chosen:
+            try:
+                told.append(decider.accept(x.reorder, x.reorder.quantity if quantity is None else quantity))
+            except NotAccepted as why:
+                if not everything:
+                    fail(str(why), EXIT_ARGUMENTS)
+                say(str(why))
+                left.append(x)
         decider.close()
     if json_output:
         put_json(told)

@@ -12,6 +12,7 @@ from tables import records as r
 from tables.codec import digest
 from tables.murmur2 import partition_of
 
+V0 = (77, 0, 0)  # of before everything that a test decides
 V1 = (77, 5, 0)
 RUN = "2026-03-01.001"
 
@@ -104,6 +105,45 @@ def test_a_transfer_leaves_the_place_that_has_more_than_it_needs(shop):
     assert order["reference"].startswith(f"TR-{RUN}-")
     assert order["expected"] == "2026-03-04"
     assert (decided(shop)[0][1]["kind"], decided(shop)[0][1]["from_location"]) == ("transfer", "W2")
+
+
+def move(shop, location="W1", quantity=8):
+    advise(shop, location=location, quantity=quantity, kind="transfer", from_location="W2", supplier="", cost_cents=0)
+
+
+def test_no_transfer_takes_more_than_its_source_has_left_when_it_is_accepted(shop):
+    shop.stock("BJ-1", V0, shop.at("W1", {}, V0), shop.at("W2", {"L1": 9}, V0, allocated=4))
+    move(shop)
+    refused = shop.run("reorders", "accept", "BJ-1", "W1", code=2).stderr
+    assert "8 cannot be brought from W2, where 5 are available now. Bring at most 5 with --quantity, or wait" in refused
+    assert orders(shop) == decided(shop) == []
+    shop.run("reorders", "accept", "BJ-1", "W1", "--quantity", "5")
+    move(shop, "W3", 1)
+    refused = shop.run("reorders", "accept", "BJ-1", "W3", code=2).stderr
+    assert "where 0 are available now. Wait for the next run" in refused
+    assert [order["quantity"] for _, order in orders(shop)] == [5]
+
+
+def test_a_rule_takes_no_more_from_a_place_than_all_together_may_and_leaves_the_rest(shop):
+    shop.stock("BJ-1", V0, shop.at("W1", {}, V0), shop.at("W2", {"L1": 9}, V0))
+    for place in ("W1", "W3"):
+        move(shop, place)
+    told = shop.run("reorders", "accept", "--all", "--max-cost", "0").stderr
+    assert "BJ-1 at W3: 8 cannot be brought from W2, where 1 are available now" in told
+    assert "1 accepted for 0.00, 1 left" in told
+    assert [decision["location"] for _, decision in decided(shop)] == ["W1"]
+
+
+def test_a_transfer_that_left_before_its_decision_was_lost_is_accepted_again(shop):
+    shop.stock("BJ-1", V1, shop.at("W1", {}, V1), shop.at("W2", {"L1": 9}, V1))
+    move(shop)
+    shop.run("reorders", "accept", "BJ-1", "W1")
+    reference = decided(shop)[0][1]["reference"]
+    shop.send("planning", None, key=f"decision|BJ-1|W1|{RUN}".encode())
+    coming = [r.IncomingLevel(reference, "transfer", 8, "", False)]
+    shop.stock("BJ-1", (77, 6, 0), shop.at("W1", {}, V1, incoming=coming), shop.at("W2", {"L1": 1}, V1))
+    shop.run("reorders", "accept", "BJ-1", "W1")
+    assert listed(shop, "--all")[0]["state"] == "accepted"
 
 
 def test_other_units_may_be_taken_and_both_figures_are_kept(shop):
