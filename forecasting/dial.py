@@ -20,7 +20,7 @@ from forecasting.model import SeriesForecast, fit
 from forecasting.panel import Floats
 from forecasting.policy.alerts import CLEAR, RAISE
 from forecasting.policy.terms import Terms
-from forecasting.replay import Judged, Outcome, Risk, replay, together
+from forecasting.replay import Judged, Outcome, Risk, alert_days, replay, together
 from forecasting.series import HISTORY_DAYS_MAX, Series
 
 NOMINAL = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995)
@@ -82,7 +82,7 @@ class _Levels:
 
     def __init__(self, terms: Sequence[Terms], days: int) -> None:
         self._terms = terms
-        count, ahead = len(terms), max(one.lead_days for one in terms)
+        count, ahead = len(terms), max(alert_days(one.lead_days) for one in terms)
         self._points, self._up_to = (np.zeros((len(NOMINAL), count, days)) for _ in range(2))
         self._raised, self._cleared = (np.zeros((ahead, count, days), np.float32) for _ in range(2))
         self._rows_of: dict[tuple[int, int], list[int]] = {}  # (lead days, review days) -> rows, played together
@@ -106,10 +106,13 @@ class _Levels:
         return together([
             replay(
                 demand[rows], self._up_to[n, rows], lead_days, points=self._points[n, rows], review_days=review_days,
-                risk=Risk(self._raised[:lead_days, rows], self._cleared[:lead_days, rows]), judged=judged,
+                risk=self._risk(alert_days(lead_days), rows), judged=judged,
             )
             for (lead_days, review_days), rows in self._rows_of.items()
         ])  # fmt: skip
+
+    def _risk(self, ahead: int, rows: list[int]) -> Risk:
+        return Risk(self._raised[:ahead, rows], self._cleared[:ahead, rows])
 
     def _set(self, outlook: SeriesForecast, row: int, days: slice) -> None:
         terms = self._terms[row]
@@ -118,7 +121,7 @@ class _Levels:
             point = outlook.total_quantile(exposed, nominal)
             self._points[n, row, days] = point
             self._up_to[n, row, days] = max(point, outlook.total_quantile(exposed + terms.cover_days, nominal))
-        for ahead in range(terms.lead_days):
+        for ahead in range(alert_days(terms.lead_days)):
             self._raised[ahead, row, days] = outlook.total_quantile(ahead + 1, 1 - RAISE)
             self._cleared[ahead, row, days] = outlook.total_quantile(ahead + 1, 1 - CLEAR)
 

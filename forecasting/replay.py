@@ -3,8 +3,8 @@
 Reads demand and levels as matrices (series, days); writes nothing. A day: what is due arrives, demand takes what there
 is and the rest is lost, then, every `review_days`, the position (stock + on order) is ordered up to the day's level
 (with `points`: only where it is at or under the day's reorder point); it arrives `lead_days` days later, before that
-day's demand of the next morning. Fractions of a unit are not ordered. `watch_risk` plays the same and judges stock-out
-alerts. Does not belong here: where levels come from.
+day's demand of the next morning. Fractions of a unit are not ordered. Stock-out alerts are judged beside it, as they
+are raised: without a lead time by what is there before the day's own goods. Does not belong here: how levels are found.
 """
 
 from __future__ import annotations
@@ -43,9 +43,14 @@ def together(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(fill, stock_days, asked)
 
 
+def alert_days(lead_days: int) -> int:
+    """That an alert looks ahead: today is served from what is there, so goods help tomorrow at the soonest."""
+    return max(1, lead_days)
+
+
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Demand of the next 1, 2, ... days, up to the lead time, stays at or under `raised` and `cleared` but for the
+    """Demand of the next 1, 2, ... days, up to `alert_days`, stays at or under `raised` and `cleared` but for the
     chance that raises an alert, and the lower one that clears it: (days ahead, series, days)."""
 
     raised: Floats
@@ -83,7 +88,8 @@ def replay(
 
     With `risk`, alerts are raised at each day's end and counted into `judged`.
     """
-    watch = None if risk is None or judged is None else _Watch(risk, judged, len(demand), lead_days, warm_up_days)
+    ahead = alert_days(lead_days)
+    watch = None if risk is None or judged is None else _Watch(risk, judged, len(demand), ahead, warm_up_days)
     demand = np.nan_to_num(demand).astype(np.float64)
     levels = np.ceil(levels - 1e-9)
     count, days = demand.shape
@@ -97,7 +103,8 @@ def replay(
         taken = np.minimum(stock, demand[:, day])
         stock -= taken
         if watch is not None:
-            watch.day(day, demand[:, day] - taken > 0, stock, arriving[:, day + 1 : day + 1 + lead_days])
+            lost = demand[:, day] - taken > 0 if lead_days else demand[:, day] > stock + taken - arriving[:, day]
+            watch.day(day, lost, stock, arriving[:, day + 1 : day + 1 + ahead])
         ordered = np.zeros(count)
         if day % review_days == 0:
             ordered = np.maximum(levels[:, day] - stock - on_order, 0.0)
@@ -115,8 +122,8 @@ def replay(
 class _Watch:
     """Alerts of a play, all series at once."""
 
-    def __init__(self, risk: Risk, judged: Judged, count: int, lead_days: int, warm_up_days: int) -> None:
-        self._risk, self._judged, self._lead_days, self._warm_up = risk, judged, lead_days, warm_up_days
+    def __init__(self, risk: Risk, judged: Judged, count: int, ahead: int, warm_up_days: int) -> None:
+        self._risk, self._judged, self._ahead, self._warm_up = risk, judged, ahead, warm_up_days
         self._standing = np.zeros(count, dtype=bool)
         self._since = np.full(count, -1)  # the day of an alert that is not judged yet
         self._out = np.zeros(count, dtype=bool)
@@ -128,7 +135,7 @@ class _Watch:
         hit = waiting & lost
         judged.right += int(hit.sum())
         judged.lead_days += int((day - self._since[hit]).sum())
-        self._since[hit | (waiting & (day - self._since >= self._lead_days))] = -1
+        self._since[hit | (waiting & (day - self._since >= self._ahead))] = -1
         begun = lost & ~self._out
         if day >= self._warm_up:
             judged.outs += int(begun.sum())

@@ -62,6 +62,15 @@ def test_each_series_is_played_with_the_days_of_its_own_supplier():
     assert half.series == len(PAST)
 
 
+def test_alerts_of_goods_without_a_lead_time_are_judged_too():
+    """As they are raised: today is served from what is there."""
+    at_once = replace(TERMS, lead_days=0)
+    alerts = choose(PAST, lambda _: at_once, 0.9, weeks=10).alerts
+    assert alerts["alerts"] > 0
+    assert alerts["precision"] > 0.5
+    assert alerts["lead_days"] == 1
+
+
 def test_no_day_is_known_before_it_is_over():
     """What comes in the last week changes no level that was played before it."""
     other = [replace(one, units=[*one.units[:-7], *[50] * 7]) for one in PAST]

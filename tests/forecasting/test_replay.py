@@ -55,11 +55,12 @@ def test_a_longer_review_needs_a_higher_level():
     assert replay(demand, np.full((1, 90), 28.0), review_days=7).fill == 1
 
 
-def judged_on(demand: list[float], stock: float, mark: float) -> Judged:
+def judged_on(demand: list[float], stock: float, mark: float, lead_days: int = 7) -> Judged:
     """Alerts of one series that starts with `stock`, with the same mark for every day ahead."""
     days = len(demand)
-    judged, flat = Judged(), np.full((7, 1, days), mark)
-    replay(np.array([demand]), np.full((1, days), stock), warm_up_days=0, risk=Risk(flat, flat), judged=judged)
+    judged, flat = Judged(), np.full((max(1, lead_days), 1, days), mark)
+    levels = np.full((1, days), stock)
+    replay(np.array([demand]), levels, lead_days, warm_up_days=0, risk=Risk(flat, flat), judged=judged)
     return judged
 
 
@@ -75,3 +76,11 @@ def test_an_alert_is_wrong_when_nothing_is_lost_and_a_stock_out_without_one_was_
         "alerts": 1, "precision": 0, "lead_days": None, "stockouts": 0, "told_before": None,
     }  # fmt: skip
     assert judged_on([0.0, 0, 12] + [0.0] * 9, stock=10, mark=3).figures()["told_before"] == 0
+
+
+def test_without_a_lead_time_the_days_own_goods_serve_it_and_the_alert_of_that_day_is_judged_without_them():
+    demand = [8.0, 5, 0, 0]
+    assert replay(np.array([demand]), np.full((1, 4), 10.0), lead_days=0, warm_up_days=0).fill == 1
+    judged = judged_on(demand, stock=10, mark=5, lead_days=0)
+    assert (judged.alerts, judged.right, judged.lead_days, judged.outs, judged.told) == (1, 1, 1, 1, 1)
+    assert judged_on([8.0, 2, 0, 0], stock=10, mark=5, lead_days=0).right == 0
