@@ -82,7 +82,7 @@ class Fitted:
     """What all series together say: the dispersion of each volume class and the usual level of a series."""
 
     dispersions: tuple[tuple[float, float], ...]  # (slow, fast) per volume class
-    usual_units: float | None  # geometric mean of the daily levels; None before any series has enough data
+    usual_units: float | None  # geometric mean of the daily levels; None before any series is three days old
 
     def forecast(self, series: Series) -> SeriesForecast:
         shape = _shape(series.units, series.last_day)
@@ -104,14 +104,18 @@ class Fitted:
 def fit(all_series: Iterable[Series]) -> Fitted:
     """Pool the evidence of all series. One pass, a few microseconds per day of history."""
     classes = [_Evidence() for _ in range(len(CLASS_BOUNDS_UNITS) + 1)]
-    logs, counted = 0.0, 0
+    logs: list[float] = []
+    young_logs: list[float] = []
     for series in all_series:
         shape = _shape(series.units, series.last_day)
         _judge_series(classes, series, shape)
         if shape.days >= ENOUGH_DAYS and shape.units >= ENOUGH_UNITS:
-            logs += log(shape.level + PRIOR_UNITS_FLOOR)
-            counted += 1
-    usual = exp(logs / counted) - PRIOR_UNITS_FLOOR if counted else None
+            logs.append(log(shape.level + PRIOR_UNITS_FLOOR))
+        elif shape.known_days >= PRIOR_DAYS:
+            young_logs.append(log(shape.level + PRIOR_UNITS_FLOOR))
+    # Where all are young, those count that have shown as many days as their mean is to count for others.
+    logs = logs or young_logs
+    usual = exp(sum(logs) / len(logs)) - PRIOR_UNITS_FLOOR if logs else None
     return Fitted(tuple(evidence.dispersions() for evidence in classes), None if usual is None else max(usual, 0.0))
 
 

@@ -61,6 +61,15 @@ def test_a_short_history_leans_on_the_usual_level_of_the_others():
     assert found.level == pytest.approx((8 * 3 + 2 * 3) / 6, rel=0.01)
 
 
+def test_in_a_young_log_those_of_three_days_and_more_are_the_others():
+    """Its big seller was bought for as if its first days were all that is ever known of what sells."""
+    log = [series([1] * 5, f"SKU-{n}") for n in range(9)] + [series([50], "TODAY")]
+    big = series([40] * 5, "BIG")
+    usual = 40 ** (1 / 10)
+    assert fit([*log, big]).forecast(big).level == pytest.approx((40 * 5 + usual * 3) / 8, rel=0.01)
+    assert fit([series([9] * 2), series([1] * 2, "B")]).forecast(series([9] * 2)).level == 9, "too young all of them"
+
+
 def test_the_spread_of_noisy_series_is_learned_by_those_of_like_volume():
     chance = random.Random(7)
     noisy = [series([chance.choice([0, 0, 0, 20]) for _ in range(112)], f"N{n}") for n in range(20)]
