@@ -2,7 +2,8 @@
 
 Guarantees: an order is acknowledged before its decision is written, so a decision never speaks of an order that is not
 there; after a failure the same decision again is the same order. A transfer is never larger than what its source has
-left as far as is known by then. What may not be written is refused field by field.
+left as far as is known by then. Of two who accept the same at once, the one whose order is first on the log decided,
+and the other is told so. What may not be written is refused field by field.
 Does not belong here: which recommendation, and whether it may still be decided.
 """
 
@@ -19,9 +20,12 @@ from streams.commands.output import fail
 from streams.commands.planned import plans
 from streams.commands.published import newest_of_keys
 from streams.commands.telling_file import refuse
+from streams.reader import last_offsets, read_to_end
 from streams.settings import Settings
 from streams.topics import STOCK_LEVELS, WAREHOUSE
 from tables import records as r
+from tables.codec import STOCK_LOG
+from tables.murmur2 import partition_of
 
 
 class NotAccepted(Exception):
@@ -34,6 +38,7 @@ class Decider:
     def __init__(self, settings: Settings, by: str, reason: str) -> None:
         self._settings, self._by, self._reason = settings, by, reason
         self._outlet = outlet_to(settings)
+        self._since = last_offsets(settings, WAREHOUSE.name)  # of before anything is read to decide on
         self._plans = Plans()
         for record in plans(settings).values():
             self._plans.take(record)
@@ -52,6 +57,7 @@ class Decider:
             self._require_units(level, reorder, quantity)
         self._write(order)
         self._flush()
+        self._require_first(order)
         place = {} if level is None else {
             "log_id": level.version[0], "offset": self._outlet.last_offset(WAREHOUSE)
         }  # fmt: skip
@@ -78,6 +84,18 @@ class Decider:
                 f"{reorder.sku} at {reorder.location}: {quantity} cannot be brought from {reorder.from_location}, where"
                 f" {there} are available now. {less} for the next run: it plans with what is there"
             )
+
+    def _require_first(self, order: r.PurchaseOrdered | r.TransferredOut) -> None:
+        """The stock agent takes the first of an id; a decision of ours would speak of another order."""
+        partition, ours = partition_of(order.sku, len(self._since)), self._outlet.last_offset(WAREHOUSE)
+        since = {partition: self._since[partition]}
+        for batch in read_to_end(self._settings, WAREHOUSE.name, [partition], since, contiguous=True):
+            for record in (x for message in batch if message.offset() < ours for x in STOCK_LOG.items(message.value())):
+                if isinstance(record, type(order)) and record.id == order.id:
+                    raise NotAccepted(
+                        f"{order.sku}: somebody else accepted this a moment ago ({record.quantity} units). Nothing more"
+                        " is ordered"
+                    )
 
     def _decide(self, fields: dict[str, Any]) -> r.ReorderDecision:
         decision = _made(r.ReorderDecision, fields)

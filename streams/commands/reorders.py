@@ -102,12 +102,12 @@ def accept(
         fail("--max-cost goes with --all", EXIT_ARGUMENTS)
     with reading():
         settings = connected()
+        decider = Decider(settings, by or _me(), reason)
         found = recommendations(settings)
         if everything:
             chosen, left = within(found.values(), max_cost or 0)
         else:
             chosen, left = [_undecided(found, sku, location, override=quantity is not None)], []
-        decider = Decider(settings, by or _me(), reason)
         told: list[r.ReorderDecision] = []
         for x in chosen:
             try:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from streams.commands.reorder_decisions import Decider, NotAccepted
 from streams.reader import read_to_end
 from tables import records as r
 from tables.codec import digest
@@ -181,6 +182,16 @@ def test_accepted_twice_is_ordered_once(shop):
     again = shop.run("reorders", "accept", "BJ-1", "W1", code=2)
     assert f"run {RUN} is accepted already, by Ada (60 units)" in again.stderr
     assert len(orders(shop)) == len(decided(shop)) == 1
+
+
+def test_of_two_who_accept_at_once_the_first_on_the_log_decides(shop):
+    wanted = advise(shop)
+    late = Decider(shop.settings, "Bob", "")
+    shop.run("reorders", "accept", "BJ-1", "W1", "--by", "Ada")
+    with pytest.raises(NotAccepted, match=r"somebody else accepted this a moment ago \(60 units\)"):
+        late.accept(wanted, 5)
+    late.close()
+    assert [(x["by"], x["quantity"]) for _, x in decided(shop)] == [("Ada", 60)]
 
 
 def test_an_order_whose_decision_was_lost_is_the_same_record_when_it_is_accepted_again(shop):
