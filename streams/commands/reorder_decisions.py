@@ -53,6 +53,11 @@ class Decider:
         _made(r.ReorderDecision, said)  # whatever is wrong with the decision is said before anything is ordered
         found = newest_of_keys(self._settings, STOCK_LEVELS, r.StockLevels, [reorder.sku]).get(reorder.sku)
         level = None if found is None else level_of(found)
+        if level is not None and level.discontinued and reorder.quantity:
+            raise NotAccepted(
+                f"{reorder.sku} at {reorder.location}: the SKU is discontinued since this was recommended. Wait for the"
+                " next run, which takes it back; what is wanted all the same can be accepted then, with --quantity"
+            )
         if level is not None and reorder.kind == "transfer":
             self._require_units(level, reorder, quantity)
         self._write(order)

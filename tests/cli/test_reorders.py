@@ -6,6 +6,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from streams.commands.reorder_decisions import Decider, NotAccepted
 from streams.reader import read_to_end
@@ -133,6 +134,17 @@ def test_a_rule_takes_no_more_from_a_place_than_all_together_may_and_leaves_the_
     assert "BJ-1 at W3: 8 cannot be brought from W2, where 1 are available now" in told
     assert "1 accepted for 0.00, 1 left" in told
     assert [decision["location"] for _, decision in decided(shop)] == ["W1"]
+
+
+def test_what_was_discontinued_since_it_was_recommended_is_not_ordered(shop):
+    level = shop.stock("BJ-1", V1, shop.at("W1", {"L1": 9}, V1))
+    advise(shop)
+    shop.publish("stock-levels", "BJ-1", replace(level, discontinued=True, version=(77, 6, 0)))
+    assert "BJ-1 at W1: the SKU is discontinued since" in shop.run("reorders", "accept", "BJ-1", "W1", code=2).stderr
+    assert orders(shop) == decided(shop) == []
+    advise(shop, quantity=0, run="2026-03-01.002")
+    shop.run("reorders", "accept", "BJ-1", "W1", "--quantity", "12")
+    assert orders(shop)[0][1]["quantity"] == 12
 
 
 def test_a_transfer_that_left_before_its_decision_was_lost_is_accepted_again(shop):
