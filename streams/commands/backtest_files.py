@@ -36,7 +36,7 @@ def by_segment(report: dict[str, Any]) -> Iterator[tuple[str, list[float | None]
 
 
 def cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
+    return "-" if value is None or abs(value) >= NO_FIGURE else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def write_csv(report: dict[str, Any], file: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
+from streams.commands.backtest_files import cell
 from tables import records as r
 from tables.codec import encode
 
@@ -158,6 +159,10 @@ def test_a_backtest_writes_plots_and_scores_and_plays_stock(shop, tmp_path: Path
 
 
 @LEARNS
+def test_errors_over_next_to_no_units_are_no_figure_in_any_table():
+    assert [cell(value) for value in (None, 1.08e10, -1.08e10, 0.5, 0.0)] == ["-", "-", "-", "0.5", "0"]
+
+
 def test_a_backtest_that_cannot_be_is_refused_in_a_sentence(shop, tmp_path: Path):
     assert "no closed day of demand" in shop.run("forecast", "backtest", code=2).stderr
     sell(shop, many(2, 20))
