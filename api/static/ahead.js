@@ -71,6 +71,7 @@ function done({ decision, kind }) {
 
 function why(reason, key) {
   const details = make("details", "lots");
+  details.dataset.key = key;
   details.append(make("summary", "", "Why"), make("p", "", reason));
   details.open = opened.has(key);
   details.addEventListener("toggle", () => { if (details.open) opened.add(key); else opened.delete(key); });
@@ -78,6 +79,7 @@ function why(reason, key) {
 }
 
 function draw() {
+  const held = $("ahead").contains(document.activeElement) && document.activeElement.parentElement.dataset.key;
   $("ahead").replaceChildren(...found.slice(0, shown).map((one) => {
     const [tone, label] = KINDS[one.kind] || ["wait", one.order.kind === "transfer" ? "move" : "order"];
     const said = [...one.alerts.map((alert) => `${alert.note}.`), ...(one.order ? [toDo(one.order)] : []), ...(one.decided ? [done(one.decided)] : [])];
@@ -88,6 +90,7 @@ function draw() {
     if (reason) line.querySelector(".what").append(why(reason, `${one.sku}|${one.location}`));
     return line;
   }));
+  if (held) ([...$("ahead").querySelectorAll("details")].find(({ dataset }) => dataset.key === held)?.firstChild || $("ahead-panel")).focus({ preventScroll: true });
   const more = partial ? "; there are more: only the first by name were loaded" : "";
   $("ahead-hint").textContent = found.length ? `${count.format(found.length)} to look at${more}` : "";
   moreButton($("more-ahead"), found.length - shown, MORE_STEP);

@@ -44,6 +44,10 @@ def test_what_runs_out_comes_first_then_what_to_order_then_the_rest(api, page):
     api.publish("reorders", make.reorder("MORE"))
     page.locator("#ahead li", has_text="MORE").wait_for()
     assert reason.inner_text() == "Buy 11 today.", "what was opened stays open"
+    assert page.evaluate("document.activeElement.closest('li')?.querySelector('b').textContent") == "BUY"
+    api.publish("reorders", make.reorder("BUY", quantity=0))
+    api.wait(lambda: not entry.count())
+    assert page.evaluate("document.activeElement.id") == "ahead-panel"
 
 
 def test_an_alert_that_is_cleared_leaves_without_a_reload(api, page):
