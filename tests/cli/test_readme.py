@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.demo.channels import RULES
 from streams import cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,6 +68,12 @@ def test_the_connector_of_the_readme_sells_two_of_forty(shop):
         return levels and [(at["allocated"], at["available"]) for at in levels["locations"]] == [(2, 38)]
 
     assert shop.wait_for(allocated)
+
+
+def test_the_connector_of_the_readme_sells_beside_the_demo_too():
+    sold = next(code for code in PYTHON if "Producer" in code)
+    (channel,) = re.findall(r'"channel": "(.*?)"', sold)
+    assert channel not in {name for name, *_ in RULES}, "the demo has rules for it: not from BERLIN, not without a date"
 
 
 def test_the_recipe_for_forecasts_reads_what_the_export_writes(shop, tmp_path, monkeypatch, capsys):
