@@ -149,7 +149,7 @@ function lost() {
 }
 
 function notice() { // a tick comes each second: a connection without any is gone, though nobody has said so
-  if (Date.now() - heard < SILENT_MS) return;
+  if (Math.abs(Date.now() - heard) < SILENT_MS) return; // a clock that is set back must not hide that until it has caught up
   say("down", "Connection lost, trying again");
   listen();
 }
@@ -162,7 +162,7 @@ function take(tick) {
   plansAre(tick.plans);
   const now = told = Date.now();
   rates.push({ rate: counters.orders_per_second, at: now });
-  while (rates[0].at < now - RATES_MS) rates.shift();
+  while (Math.abs(now - rates[0].at) > RATES_MS) rates.shift(); // before, or after: the clock was set back
   if (loading) meanwhile.push([tick, now]);
   happened(tick, now);
   show();

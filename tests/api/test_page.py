@@ -245,6 +245,25 @@ def test_it_says_when_the_api_stands_still_though_nothing_has_ended(api, visitor
     visitor.wait_for_selector(api.listens)
 
 
+@pytest.mark.timeout(180)
+def test_a_clock_that_is_set_back_an_hour_hides_neither_the_curve_nor_the_silence(api, visitor):
+    visitor.wait_for_selector(api.listens)
+    visitor.locator("#spark .line[d]").wait_for(state="attached")
+    visitor.evaluate("const now = Date.now; Date.now = () => now() - 3600000")
+
+    def points():
+        return [float(point.split(",")[0]) for point in curve.get_attribute("d").removeprefix("M").split("L")]
+
+    curve = visitor.locator("#spark .line")
+    api.wait(lambda: max(points()) == 240)
+    visitor.wait_for_selector(api.listens)
+    api.process.send_signal(signal.SIGSTOP)
+    try:
+        visitor.wait_for_selector("#state[data-state=down]")
+    finally:
+        api.process.send_signal(signal.SIGCONT)
+
+
 def test_it_forgets_what_only_an_older_log_held(api, visitor):
     api.publish("stock-levels", api.make.level("OLD", 5), api.make.level("BOTH", 5))
     shows(visitor, "OLD", 5)
