@@ -5,6 +5,7 @@ Reads: the view. Guarantees: one answer shows one state of the view. Does not be
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -71,19 +72,29 @@ def _by(day: str, promises: Sequence[r.Promise]) -> int:
     return max((x.quantity for x in promises if x.day <= day), default=0)
 
 
+def _folded(text: str) -> str:
+    """`text` as it is looked for: without case and accents, so that jalapeno finds Jalapeño. So does the page."""
+    if text.isascii():
+        return text.lower()
+    bare = "".join(x for x in unicodedata.normalize("NFKD", text) if unicodedata.category(x) != "Mn")
+    return bare.upper().lower()  # ß is SS, and then ss
+
+
 @router.get("/skus", response_model=m.StockPage, responses=responses(422, 503))
 def skus(
     feed: Asked, limit: Limit = 100, after: After = None,
-    q: Annotated[str, Query(max_length=64, description="Part of SKU, flavor, packaging or size")] = "",
+    q: Annotated[str, Query(
+        max_length=64, description="Part of SKU, flavor, packaging or size; case and accents do not count",
+    )] = "",
 ) -> dict:  # fmt: skip
     """All SKUs with their stock, in the order of their names."""
-    view, wanted = feed.view, q.casefold()
+    view, wanted = feed.view, _folded(q)
     with view.lock:
         start = bisect_right(view.skus, after) if after is not None else 0
         found = []
         for sku in view.skus[start:]:
             level = view.stock[sku].value
-            if not wanted or wanted in f"{sku} {level.flavor} {level.packaging} {level.size}".casefold():
+            if not wanted or wanted in _folded(f"{sku} {level.flavor} {level.packaging} {level.size}"):
                 found.append(level)
                 if len(found) > limit:
                     break

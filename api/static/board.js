@@ -231,10 +231,12 @@ function spark() {
   area.setAttribute("d", `M${points[0].split(",")[0]},56L${points.join("L")}L240,56Z`);
 }
 
+const folded = (text) => text.normalize("NFKD").replace(/\p{Mn}/gu, "").toUpperCase().toLowerCase(); // as the API's `q`
+
 function chosen() {
-  const wanted = $("find").value.trim().toLowerCase(), order = $("sort").value;
+  const wanted = folded($("find").value.trim()), order = $("sort").value;
   let found = [...skus.values()];
-  if (wanted) found = found.filter(({ level }) => `${level.sku} ${level.flavor} ${level.packaging} ${level.size}`.toLowerCase().includes(wanted));
+  if (wanted) found = found.filter(({ level }) => folded(`${level.sku} ${level.flavor} ${level.packaging} ${level.size}`).includes(wanted));
   const byName = (a, b) => (a.level.sku < b.level.sku ? -1 : 1);
   if (order === "moved") found.sort((a, b) => b.moved - a.moved || byName(a, b));
   else if (order === "least") found.sort((a, b) => a.level.available - b.level.available || byName(a, b));

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -243,6 +244,17 @@ def test_it_says_when_the_api_stands_still_though_nothing_has_ended(api, visitor
     finally:
         api.process.send_signal(signal.SIGCONT)
     visitor.wait_for_selector(api.listens)
+
+
+def test_find_and_the_api_ask_for_neither_case_nor_accents(api, visitor):
+    flavors = {"JAL": "Jalapeño", "BEER": "Weißbier", "CHILI": "\u0130sot Ac\u0131l\u0131", "TERI": "照り焼き"}
+    api.publish("stock-levels", *(api.make.level(sku, at=at, flavor=flavors[sku]) for at, sku in enumerate(flavors, 1)))
+    api.wait(lambda: len(skus_shown(visitor)) == len(flavors))
+    for asked, sku in (("jalapeno", "JAL"), ("JALAPEN\u0303O", "JAL"), ("WEISSB", "BEER"), ("isot acili", "CHILI"),
+                       ("照り", "TERI")):  # fmt: skip
+        visitor.locator("#find").fill(asked)
+        api.wait(lambda sku=sku: skus_shown(visitor) == [sku])
+        assert [level["sku"] for level in api.answer(f"/v1/skus?q={quote(asked)}")["items"]] == [sku]
 
 
 @pytest.mark.timeout(180)
