@@ -14,6 +14,9 @@ import fcntl
 import os
 import re
 from collections.abc import Callable, Iterator
+from csv import Error as NotCsv
+from csv import field_size_limit
+from csv import reader as strict_reader
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +32,7 @@ HEAD_CHARACTERS_MAX = 1 << 16
 HEAD_BYTES = 4_096  # that tell text from what is none
 _PARQUET_HEAD = b"PAR1"
 _NO_TEXT = "neither parquet nor text in UTF-8 or Windows-1252; save it, unpacked, as CSV"
+_LEFT_OPEN = "a quotation mark opens a cell and nothing closes it; take it away, or write it twice inside the cell"
 _TOLD_DELIMITER = re.compile(r'\ufeff?"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _BLANK = re.compile(r'\ufeff?[\s,;"]*[\r\n]')
 
@@ -93,6 +97,8 @@ def _parquet(path: Path) -> OrderFile:
 def _csv(path: Path) -> OrderFile:
     encoding = _encoding(path)
     delimiter, lines_above = _delimiter(path, encoding)
+    if line := _left_open(path, encoding, delimiter, lines_above):
+        raise FileRefused(f"{path}: line {line}: {_LEFT_OPEN}")
     read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES, encoding=encoding, skip_rows=lines_above)
     parse = csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
     with _source(path) as file, csv.open_csv(file, read, parse) as reader:
@@ -143,3 +149,22 @@ def _delimiter(path: Path, encoding: str) -> tuple[str, int]:
             line = file.readline(HEAD_CHARACTERS_MAX)
     heads = re.sub(r'"[^"]*"', "", line)
     return told[1] if told else max(",;\t", key=heads.count), above
+
+
+def _left_open(path: Path, encoding: str, delimiter: str, lines_above: int) -> int:
+    """The line with a quotation mark that nothing closes, 0 if there is none: Arrow takes the rest of the file for a
+    part of that cell, without a word."""
+    with path.open(encoding=encoding, newline="") as file:
+        for _ in range(lines_above):
+            file.readline(HEAD_CHARACTERS_MAX)
+        rows = strict_reader(file, delimiter=delimiter, strict=True)
+        field_size_limit(CSV_BLOCK_BYTES)  # what is longer Arrow refuses
+        began = 0
+        try:
+            while True:
+                began = lines_above + rows.line_num + 1
+                next(rows)
+        except StopIteration:
+            return 0
+        except NotCsv as error:  # other strictness is not ours: of marks within a cell Arrow makes what it can
+            return began if "end of data" in str(error) or "field limit" in str(error) else 0

@@ -48,6 +48,23 @@ def test_blank_lines_above_the_heads_are_passed_over(tmp_path: Path, above: list
     assert rows(open_file(tmp_path / "a.csv")) == [{"InvoiceNo": "1", "StockCode": "CAFÉ", "Price": "1,50"}]
 
 
+@pytest.mark.parametrize("more", [1, 20_000], ids=["a few rows", "more than a cell may hold"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_mark_that_nothing_closes_is_refused_with_its_line_and_swallows_no_order(
+    tmp_path: Path, encoding: str, more: int
+) -> None:
+    lines = ["", "order;what;units", '1;"two\nlines";1', '2;"open;1', *(f"{n};CAFÉ;1" for n in range(3, 3 + more)), ""]
+    (tmp_path / "a.csv").write_text("\n".join(lines), encoding=encoding)
+    with pytest.raises(FileRefused, match="line 5: a quotation mark opens a cell and nothing closes it"):
+        open_file(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("cell", ['5" stick', '"5"" stick"', '"two\nlines"', '"five" sticks'])
+def test_marks_that_open_nothing_or_are_closed_are_read(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "a.csv").write_text(f"order,what\n1,{cell}\n2,plain\n")
+    assert [row["order"] for row in rows(open_file(tmp_path / "a.csv"))] == ["1", "2"]
+
+
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.csv"])
 def test_a_packed_file_is_refused_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     """By its name Arrow unpacked it, but code page and delimiter were guessed of packed bytes."""
