@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.feed import Feed
 from api.metrics import of_view
+from forecasting.health import of_forecaster
+from forecasting.pulse import Pulse
 from streams.addresses import worker_addresses
 from streams.metrics import exposition
 from streams.settings import from_environment
@@ -81,7 +83,11 @@ def test_a_worker_tells_each_partition(street, worker_text):
 
 
 def test_no_alert_asks_for_what_nobody_tells(street, worker_text):
-    told = {name for name, _ in samples(worker_text)} | {name for name, _ in samples(street.get("/metrics").text)}
+    pulse = Pulse()
+    pulse.unread = 0
+    forecaster_text = exposition(of_forecaster(pulse)).decode()
+    texts = worker_text, street.get("/metrics").text, forecaster_text
+    told = {name for text in texts for name, _ in samples(text)}
     asked = set(re.findall(r"\b(?:smokehouse|process)_[a-z_]+", re.sub(r"job=\S+|#.*", "", ALERTS.read_text())))
     assert len(asked) > 8
     assert asked <= told
