@@ -2,8 +2,9 @@
 
 Writes any topic. Guarantees: idempotent, acks=all, order kept per topic and partition within one lane; records of one
 batch for one partition of a log travel packed; a failed send, a fatal producer or a barrier over its limit ends the
-process (fail-stop). Two lanes: answers leave at once, rows are gathered for a moment. That every record fits is the
-rules' business: they bound what an order may hold. Does not belong here: what is sent, and when offsets are committed.
+process (fail-stop). Two lanes: answers leave at once, but wait while a barrier waits for those before them; rows are
+gathered for a moment. That every record fits is the rules' business: they bound what an order may hold. Does not belong
+here: what is sent, and when offsets are committed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -49,6 +50,7 @@ class Outbox:
         self._rows = _producer(settings, ROW_LINGER_MS, {"message.max.bytes": topics.ROW_BYTES_MAX})
         self._barrier = ThreadPoolExecutor(1, thread_name_prefix="barrier")
         self._packs: dict[tuple[str, int], list[tuple[bytes, Any]]] = {}
+        self._held: list[tuple[Any, ...]] | None = None  # answers that a barrier holds up, as they were to be produced
         self.dead_letters = 0  # sent since the start
         self._constant: dict[type, Headers] = {}  # headers that are the same for every record of a published type
         self._sources = {t.name: f"smokehouse/{t.writer.partition(',')[0].replace(' ', '-')}" for t in topics.CATALOGUE}
@@ -121,28 +123,36 @@ class Outbox:
         self._produce(self._rows, topic, value, partition, key)
 
     async def barrier(self) -> None:
-        """Until everything sent before this call is acknowledged."""
-        loop = asyncio.get_running_loop()
+        """Until everything sent before this call is acknowledged; one at a time. librdkafka waits until nothing is on
+        its way, which for answers may never be, where the broker takes longer than the next one: so those that are
+        sent while it waits for them leave afterwards."""
+        until = time.monotonic() + BARRIER_SECONDS
+        await self._in_thread(self._await_rows, until)
+        self._held = []
         try:
-            await asyncio.wait_for(loop.run_in_executor(self._barrier, self._flush), BARRIER_SECONDS + THREAD_SECONDS)
-        except TimeoutError:  # a thread that got no memory to begin with never says so
-            die(BARRIER_TIMEOUT, f"no barrier within {BARRIER_SECONDS + THREAD_SECONDS:.0f} s: its thread does not run")
+            await self._in_thread(self._await_answers, until)
+        finally:
+            held, self._held = self._held, None
+            for answer in held:
+                self._produce(self._answers, *answer)
 
     @property
     def waiting(self) -> int:
         """Records that are not acknowledged yet."""
-        return len(self._answers) + len(self._rows)
+        return len(self._answers) + len(self._rows) + len(self._held or ())
 
-    def _flush(self) -> None:
-        until = time.monotonic() + BARRIER_SECONDS
-        self._await_answers(until)
-        self._await_rows(until)
-
-    def _await_answers(self, until: float) -> None:
-        _await(self._answers, until)
+    async def _in_thread(self, wait: Callable[[float], None], until: float) -> None:
+        job = asyncio.get_running_loop().run_in_executor(self._barrier, wait, until)
+        try:
+            await asyncio.wait_for(job, BARRIER_SECONDS + THREAD_SECONDS)
+        except TimeoutError:  # a thread that got no memory to begin with never says so
+            die(BARRIER_TIMEOUT, f"no barrier within {BARRIER_SECONDS + THREAD_SECONDS:.0f} s: its thread does not run")
 
     def _await_rows(self, until: float) -> None:
         _await(self._rows, until)
+
+    def _await_answers(self, until: float) -> None:
+        _await(self._answers, until)
 
     def _produce(
         self,
@@ -154,6 +164,9 @@ class Outbox:
         headers: Headers | None = None,
         ms: int = 0,
     ) -> None:
+        if self._held is not None and producer is self._answers:
+            self._held.append((topic, value, partition, key, headers, ms))
+            return
         until = 0.0
         while True:
             try:

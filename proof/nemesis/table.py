@@ -58,7 +58,7 @@ FAULTS = (
         ("streams/test_outbox.py",), (), ("71", "72", "73"),
     ),
     Fault("F8", "a slow broker", "the proxy adds 0.2 to 2 s to every piece, or lets 20 to 200 kB a second pass",
-          ("latency", "throttle")),
+          ("latency", "throttle"), ("faults/test_far_broker.py",)),
     Fault("F9", "a one-way cut", "the proxy stalls one direction and closes nothing; or cuts after N bytes",
           ("stall_up", "stall_down", "stall_long", "cut"), ("faults/test_proxy.py",)),
     Fault(
