@@ -39,6 +39,7 @@ from tables.store import RowStore, changelog_key, version_bytes
 from tables.table import Table
 
 VIEW_SECONDS = 0.1  # levels and decided orders are published at most so late; the rest at the next checkpoint
+REST = 3  # times as long as the rows of a partition took, before those of the next
 TICK_SECONDS = 1.0
 SLOW_TICK_MS = 60_000  # a log without open deadlines is told the time once a minute
 UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
@@ -131,6 +132,7 @@ class PartitionOwner:
 
     async def close(self, tps: set[TP], *, lost: bool) -> dict[TP, int]:
         if not lost:
+            self._wake.set()  # a checkpoint that is under way rests no more
             await self.checkpoint()
         offsets: dict[TP, int] = {}
         for tp in tps:
@@ -173,13 +175,14 @@ class PartitionOwner:
     # ---- timers
 
     async def run_checkpoints(self) -> None:
-        """For ever: a checkpoint a second, or sooner when there is much to write."""
+        """For ever: each begins a second after the last one did, or sooner when there is much to write."""
+        began = time.monotonic()
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), CHECKPOINT_SECONDS)
+            await self._rest(began + CHECKPOINT_SECONDS - time.monotonic())
             self._wake.clear()
+            began = time.monotonic()
             try:
-                await self.checkpoint()
+                await self.checkpoint(unhurried=True)
             except Exception as error:
                 log.exception("checkpoint")
                 die(AGENT_ERROR, f"checkpoint failed: {error!r}")
@@ -204,20 +207,21 @@ class PartitionOwner:
                     self._tick(owned)
             self.outbox.leave()
 
-    async def checkpoint(self) -> None:
+    async def checkpoint(self, *, unhurried: bool = False) -> None:
         """Make everything handled so far durable, in order, and commit it. The numbers are those of the module."""
         async with self._checkpointing:
             self._since = 0
             done: list[tuple[TP, Owned, int, list[bytes]]] = []
             for tp, owned in list(self._owned.items()):
-                partition = owned.partition
+                began, partition = time.monotonic(), owned.partition
                 if partition.halt is not None or self._owned.get(tp) is not owned:
                     continue
                 if partition.next_offset > owned.committed or partition.table.dirty:
                     replaced = self._write(owned)  # 1
                     done.append((tp, owned, partition.next_offset, replaced))
                 self._publish(owned)  # 2
-                await asyncio.sleep(0)  # orders go on between two partitions: what they change is the next checkpoint's
+                # orders go on between two partitions: what they change is the next checkpoint's
+                await self._rest(REST * (time.monotonic() - began) if unhurried else 0)
             if not done:
                 return
             await self.outbox.barrier()  # 3
@@ -230,6 +234,11 @@ class PartitionOwner:
                 for key in replaced:  # our copy is acknowledged: the older writers' may go
                     self.outbox.row(changelog, tp.partition, key, None)
             self.seam.commit(offsets)  # 4
+
+    async def _rest(self, seconds: float) -> None:
+        """So long, unless there is much to write; at least until everybody else had a turn."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
 
     def live(self) -> list[Owned]:
         """The partitions that are ours and move."""

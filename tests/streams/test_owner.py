@@ -249,6 +249,27 @@ async def test_a_row_changed_often_is_written_once_a_checkpoint(log):
     await worker.close(lost=True)
 
 
+async def test_a_checkpoint_on_time_rests_between_two_partitions_unless_one_is_given_up(log, monkeypatch):
+    """Orders go on meanwhile; a rebalance, for which the whole group waits, does not wait for them."""
+    monkeypatch.setattr(owner, "REST", 1e6)
+    monkeypatch.setattr(owner, "CHECKPOINT_SECONDS", 0.05)
+    worker = Worker(log)
+    await worker.open()
+    await worker.open(partition=1)
+    send(log, received("here"))
+    send(log, received("there", sku=ELSEWHERE), partition=1)
+    worker.handle()
+    worker.handle(partition=1)
+    timer = asyncio.create_task(worker.owner.run_checkpoints())
+    await asyncio.sleep(0.5)
+    await worker.owner.outbox.barrier()
+    assert [m.partition() for m in log.read(CHANGELOG)] == [0] * len(log.read(CHANGELOG, 0)) != []
+    assert worker.seam.committed == {}
+    both = {worker.tp(n): worker.read[n] for n in (0, 1)}
+    assert await asyncio.wait_for(worker.owner.close(set(both), lost=False), 10) == worker.seam.committed == both
+    timer.cancel()
+
+
 async def test_a_checkpoint_without_news_writes_and_commits_nothing(log):
     worker = Worker(log)
     await worker.open()
