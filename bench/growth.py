@@ -1,10 +1,10 @@
 """`python -m bench growth`: what an order costs, takes and needs as one thing grows and everything else stays.
 
 Each point is a log of its own, filled by real traffic: stock is received, and orders are placed until so many
-reservations are open (confirmed, not shipped); then a steady rate gives p99, a burst the CPU. Memory is what the worker
-has resident when it is filled. Points that several dimensions share are measured once. Guarantees: a point is filled
-within `--fill-seconds` or told as not measured; every order is confirmed, so the reservations are open. Does not belong
-here: how a round is measured (`round`), what the picture looks like (`lines`).
+reservations are open (confirmed, not shipped); then, once the log is no longer new, a steady rate gives p99, a burst
+the CPU. Memory is what the worker has resident when it is filled. Points that several dimensions share are measured
+once. Guarantees: a point is filled within `--fill-seconds` or told as not measured; every order is confirmed, so the
+reservations are open. Does not belong here: how a round is measured (`round`), what the picture looks like (`lines`).
 """
 
 from __future__ import annotations
@@ -61,16 +61,19 @@ class Point(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """How a filled log is measured, and for how long it may be filled."""
+    """How a filled log is measured, and for how long it may be filled. `young`: orders placed at the same rate before
+    anything is measured. In the first seconds of a topic Kafka writes the first page of two index files of each of its
+    partitions, up to 10 ms each, and keeps everybody waiting meanwhile."""
 
     rate: float
+    young: int
     steady: int
     burst: int
     fill_seconds: float
 
 
-FULL = Probe(rate=200.0, steady=2_000, burst=5_000, fill_seconds=900.0)
-QUICK = Probe(rate=100.0, steady=100, burst=500, fill_seconds=30.0)
+FULL = Probe(rate=200.0, young=1_600, steady=2_000, burst=5_000, fill_seconds=900.0)
+QUICK = Probe(rate=100.0, young=100, steady=100, burst=500, fill_seconds=30.0)
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -169,7 +172,7 @@ def slopes(rows: Sequence[Row]) -> list[str]:
 
 def _point(point: Point, probe: Probe, broker: BrokerName, seed: int) -> Found | TooLate:
     peer = SmokehousePeer(partitions=point.partitions)
-    count = point.reservations + probe.steady + probe.burst
+    count = point.reservations + probe.young + probe.steady + probe.burst
     shape = Shape(point.skus, point.lots, share=1.0)
     try:
         with (
@@ -205,6 +208,8 @@ def _fill(run: Run, reservations: int, until: float) -> None:
 
 def _found(run: Run, first: int, probe: Probe, filled_s: float, count: int) -> Found:
     memory = sum(resident_bytes(worker.pid) for worker in run.workers)
+    run.place(first, probe.young, probe.rate)
+    first += probe.young
     steady = run.steady(first, probe.steady, probe.rate)
     before = run.cpu()[0]
     seconds = run.burst(first + probe.steady, probe.burst)

@@ -28,6 +28,7 @@ from streams.ends import ReadError
 
 BURST = 20_000  # orders, in one second
 SECONDS, WARM_UP = 60.0, 3_000
+WARM_UP_RATE = 500.0  # for some seconds, in which a new log's index files get their first pages (`growth`)
 QUICK_BURST, QUICK_SECONDS, QUICK_WARM_UP = 10_000, 8.0, 500
 HEADINGS = (
     "broker", "load", "orders", "placed in s", "p50 ms", "p99 ms", "CPU-s per 1,000", "drained after s", "check"
@@ -97,7 +98,7 @@ def latency(
         with started(kind) as running:
             if kind == "kafka":
                 talk.print("kafka: warming up")
-                _measure(kind, running, "", 500.0, 1_000, WARM_UP, seed)
+                _measure(kind, running, "", WARM_UP_RATE, 1_000, WARM_UP, seed)
             for load, rate, count in loads:
                 talk.print(f"{kind}: {load}, {count:,} orders")
                 rows.append(_measure(kind, running, load, rate, count, warm_up, seed))
@@ -112,7 +113,7 @@ def _measure(
     try:
         with opened(SmokehousePeer(), "spread", running, warm_up + count, seed) as run:
             run.receive()
-            run.place(0, warm_up, 0)
+            run.place(0, warm_up, WARM_UP_RATE)
             run.settle()
             before = run.cpu()[0]
             times = run.place(warm_up, count, rate)

@@ -16,7 +16,7 @@ from bench.workload import Shape, make, one_at_a_time
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
-PROBE = Probe(rate=50.0, steady=20, burst=100, fill_seconds=120.0)
+PROBE = Probe(rate=50.0, young=20, steady=20, burst=100, fill_seconds=120.0)
 
 
 @pytest.mark.timeout(280)
