@@ -115,7 +115,7 @@ def _create(admin: AdminClient, settings: Settings, missing: list[Topic], count:
     wanted = [
         NewTopic(
             settings.prefix + t.name, num_partitions=t.partitions or count, replication_factor=replication,
-            config=t.config(),
+            config=t.config(replication),
         )
         for t in missing
     ]  # fmt: skip

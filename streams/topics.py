@@ -28,10 +28,14 @@ class Topic:
     partitioned_by: str = ""
     partitions: int = 0
 
-    def config(self) -> dict[str, str]:
+    def config(self, replication: int = 1) -> dict[str, str]:
         """The broker's settings for this topic. It stamps records itself, where it can: a worker whose clock is wrong
-        would be refused, or its records deleted before their time."""
+        would be refused, or its records deleted before their time. Of several copies, more than half have what is
+        acknowledged (of two, one: else neither could be away), and none that lacks some of it ever leads."""
         config = {"cleanup.policy": self.cleanup, "message.timestamp.type": "LogAppendTime"}
+        if replication > 1:
+            in_sync = replication // 2 + 1 if replication > 2 else 1
+            config |= {"min.insync.replicas": str(in_sync), "unclean.leader.election.enable": "false"}
         if "delete" in self.cleanup:
             config["retention.ms"] = str(self.retention_ms)
         if self.kind == "changelog":

@@ -38,7 +38,7 @@ def apply_topics(
     partitions
         Of every topic; fixed for the life of a log. Default: as there are, else 4; take 12 or more on a cluster.
     replication
-        Copies of each topic the broker keeps; 3 on a cluster.
+        Copies of each topic the broker keeps; 3 on a cluster: two have what is acknowledged, and one may be away.
     undecided_seconds
         An order without an answer for so long is decided `expired`. Default 600. Only when the logs are opened.
     """

@@ -37,6 +37,15 @@ def test_the_broker_stamps_every_record_because_a_clock_of_a_worker_may_be_wrong
     assert entry.config()["message.timestamp.type"] == "LogAppendTime"
 
 
+@each
+@pytest.mark.parametrize(("copies", "in_sync"), [(2, "1"), (3, "2"), (4, "3"), (5, "3")])
+def test_of_several_copies_more_than_half_have_what_is_acknowledged_and_no_other_leads(entry, copies, in_sync) -> None:
+    config = entry.config(copies)
+    assert config["min.insync.replicas"] == in_sync
+    assert config["unclean.leader.election.enable"] == "false"
+    assert config.items() > entry.config().items()
+
+
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
 def test_a_log_keeps_everything(log: Topic) -> None:
     assert (log.config()["cleanup.policy"], log.config()["retention.ms"]) == ("delete", "-1")
