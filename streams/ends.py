@@ -99,7 +99,7 @@ def open_consumer(settings: Settings, more: Mapping[str, object]) -> Consumer:
         "fetch.queue.backoff.ms": 10,  # 1000 by default stalls a partition whose queue was full
         "queued.min.messages": 50_000,
         "queued.max.messages.kbytes": 32 << 10,
-        "log.connection.close": False,
+        "log_level": 2,  # a broker that is away is told by who reads, not by librdkafka some fifty times a second
         "topic.metadata.refresh.interval.ms": REFRESH_MS,
     }
     return Consumer(config | dict(more))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streams.ends import (
     PATIENT_MS,
@@ -40,6 +40,7 @@ __all__ = [
 BATCH_RECORDS = 10_000
 STALL_SECONDS = 20.0  # a read to the end that gets nothing for so long has lost its broker
 STARVED_SECONDS = 1.0  # behind and given nothing for so long: fetches end before they find anything
+ANSWER_SECONDS = 3.0
 HOLE_SECONDS = 10.0  # a record that is not visible after so long is missing
 
 # Errors of one moment: librdkafka goes on by itself, and the limits above name the end of patience.
@@ -99,6 +100,14 @@ class Follower:
         for message in fresh if self._holes else ():
             self._holes.pop((message.topic(), message.partition()), None)
         return fresh
+
+    def is_answered(self) -> bool:
+        """Whether the broker answers now; asks it, and waits at most `ANSWER_SECONDS`."""
+        try:
+            self._consumer.list_topics(timeout=ANSWER_SECONDS)
+        except KafkaException:
+            return False
+        return True
 
     def positions(self) -> dict[Place, int]:
         """Per partition the offset of the next record."""

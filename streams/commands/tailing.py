@@ -1,14 +1,16 @@
 """`smokehouse tail`: a topic as it grows, a line per record on stdout, flushed at once.
 
 Reads any topic of the catalogue, without a group; writes nothing. Guarantees: every record from where it starts on, in
-the order of its partition; a closed pipe or Ctrl-C ends it quietly. Exit codes: 0 limit reached or Ctrl-C, 2 unusable
-arguments, 3 the topic cannot be read (any more). Does not belong here: what a line says (`lines`).
+the order of its partition; a closed pipe or Ctrl-C ends it quietly; a broker that is away is told, and waited for,
+`AWAY_SECONDS` at most. Exit codes: 0 limit reached or Ctrl-C, 2 unusable arguments, 3 the topic cannot be read (any
+more). Does not belong here: what a line says (`lines`).
 """
 
 from __future__ import annotations
 
 import select
 import sys
+import time
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Annotated
@@ -19,10 +21,12 @@ from streams.commands.lines import Item, as_json, as_text, items, speaks_of
 from streams.commands.options import between
 from streams.commands.output import fail, say
 from streams.commands.session import CANNOT_READ, EXIT_ARGUMENTS, connected
-from streams.reader import Follower, ReadError, follow
+from streams.reader import Follower, ReadError, ReadStalled, follow
 from streams.topics import CATALOGUE, Topic
 
 POLL_SECONDS = 0.2  # how late a closed pipe is noticed while nothing comes
+ASK_SECONDS = 5.0  # without a record: is the broker still there?
+AWAY_SECONDS = 60.0
 _flag = Parameter(negative="")
 
 
@@ -58,7 +62,7 @@ def tail(
         follower = follow(settings, [entry.name], "beginning" if from_beginning else "end")
         try:
             say(f"following {entry.name} from the {'beginning' if from_beginning else 'end'}; Ctrl-C ends it")
-            for count, item in enumerate(_matching(follower, entry, key), 1):
+            for count, item in enumerate(_matching(follower, entry, key, settings.embedded), 1):
                 sys.stdout.buffer.write(shape(item) + b"\n")
                 sys.stdout.buffer.flush()
                 if count == limit:
@@ -71,14 +75,46 @@ def tail(
         return
 
 
-def _matching(follower: Follower, topic: Topic, key: str) -> Iterator[Item]:
+def _matching(follower: Follower, topic: Topic, key: str, forgets: bool) -> Iterator[Item]:
+    patience = Patience(follower, forgets)
     while True:
-        for message in follower.poll(POLL_SECONDS):
+        found = follower.poll(POLL_SECONDS)
+        for message in found:
             for item in items(topic, message):
                 if not key or speaks_of(key, item):
                     yield item
         if _reader_is_gone():
             raise BrokenPipeError
+        patience.look(heard=bool(found))
+
+
+class Patience:
+    """Of somebody who waits for records: nobody may have anything to say, or the broker may be away. One that
+    `forgets` has another log when it is back."""
+
+    def __init__(self, follower: Follower, forgets: bool) -> None:
+        self._follower, self._forgets = follower, forgets
+        self._asked = self._heard = time.monotonic()
+        self._away = False
+
+    def look(self, *, heard: bool) -> None:
+        """After each poll; `ReadStalled` once the broker is away for too long, or was and has forgotten its log."""
+        now = time.monotonic()
+        if not heard and now - self._asked < ASK_SECONDS:
+            return
+        self._asked = now
+        if not heard and not self._follower.is_answered():
+            if now - self._heard > AWAY_SECONDS:
+                raise ReadStalled(f"the broker has not answered for {AWAY_SECONDS:.0f} s")
+            if not self._away:
+                say(f"the broker does not answer; waiting for it, {AWAY_SECONDS:.0f} s at most")
+            self._away = True
+            return
+        if self._away and self._forgets:
+            raise ReadStalled("the broker was away; its log may be another one now")
+        if self._away:
+            say("the broker answers again")
+        self._heard, self._away = now, False
 
 
 def _reader_is_gone() -> bool:

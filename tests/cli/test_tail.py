@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 
+import pytest
+
+from streams import logs
 from streams.agents.stock import step
+from streams.brokers.embedded import start_embedded
+from streams.brokers.process import free_port
+from streams.commands import tailing
+from streams.commands.tailing import ASK_SECONDS, AWAY_SECONDS, Patience
+from streams.reader import ReadStalled
 from tables import records as r
 from tables.codec import encode, pack
 from tables.outcome import At, place_of
@@ -139,3 +148,64 @@ def test_ctrl_c_ends_it_cleanly(shop):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, b"", b"")
+
+
+# -- a broker that is away ---------------------------------------------------------------------------------------------
+
+
+class Line:
+    """To a broker that answers or does not, and a clock; what the person was told."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.now, self.up, self.asked, self.told = 0.0, True, 0, []
+        monkeypatch.setattr(tailing.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(tailing, "say", self.told.append)
+
+    def is_answered(self) -> bool:
+        self.asked += 1
+        return self.up
+
+    def wait(self, patience, seconds, *, heard=False):
+        until = self.now + seconds
+        while self.now < until:
+            self.now += 0.2
+            patience.look(heard=heard)
+
+
+def test_a_broker_with_records_is_not_asked_and_a_silent_one_is_now_and_then(monkeypatch):
+    line = Line(monkeypatch)
+    patience = Patience(line, forgets=False)
+    line.wait(patience, 60, heard=True)
+    assert line.asked == 0
+    line.wait(patience, 60)
+    assert 60 / ASK_SECONDS - 2 <= line.asked <= 60 / ASK_SECONDS
+    assert line.told == []
+
+
+def test_a_broker_that_is_away_is_told_once_waited_for_and_told_when_it_is_back(monkeypatch):
+    line = Line(monkeypatch)
+    patience = Patience(line, forgets=False)
+    line.up = False
+    line.wait(patience, AWAY_SECONDS - 2 * ASK_SECONDS)
+    assert line.told == [f"the broker does not answer; waiting for it, {AWAY_SECONDS:.0f} s at most"]
+    line.up = True
+    line.wait(patience, 2 * ASK_SECONDS)
+    assert line.told[1:] == ["the broker answers again"]
+    line.up = False
+    with pytest.raises(ReadStalled, match="has not answered for 60 s"):
+        line.wait(patience, AWAY_SECONDS + 2 * ASK_SECONDS)
+
+
+def test_a_broker_that_forgets_its_log_ends_it_when_it_is_back(shop, tmp_path):
+    """Its new log may have other records at the offsets that come next."""
+    with start_embedded(f"127.0.0.1:{free_port()}", tmp_path) as broker:
+        here = shop.with_settings(bootstrap=broker.address)
+        logs.apply(here.settings, 4)
+        process = _following(here, "alerts")
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            assert process.stderr.readline() == b"the broker does not answer; waiting for it, 60 s at most\n"
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        assert process.stderr.read() == b"smokehouse: the broker was away; its log may be another one now\n"
+        assert process.wait(30) == 3
