@@ -18,7 +18,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from api.view import OrderHead, Record, View
-from streams.ends import ASK_SECONDS, open_consumer
+from streams.ends import ASK_SECONDS, QUIET, open_consumer
 from streams.reader import Follower, ReadError, follow
 from streams.settings import Settings
 from tables import records as r
@@ -82,7 +82,7 @@ class _Watch:
         self._lost = False
         self._forgets = settings.embedded
         self._topic = settings.prefix + TOPICS[0]
-        self._client: Consumer = open_consumer(settings, {"error_cb": self._error})
+        self._client: Consumer = open_consumer(settings, QUIET | {"error_cb": self._error})
         self.ask()
         self._client.poll(0)
         self._lost = False  # an address of several may have refused while we connected

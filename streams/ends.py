@@ -23,6 +23,9 @@ PATIENT_MS = 5_000
 # A reader that learns, while its broker starts again, that no partition has a leader closes its connections and asks
 # again only at the next refresh: five minutes by default, in which a view stands still without a word.
 REFRESH_MS = 3_000
+# For who stays and tells by itself that a broker is away: librdkafka says it some fifty times a second. Who asks once
+# may end for another reason, which librdkafka alone tells (no descriptors, no memory).
+QUIET: dict[str, object] = {"log_level": 2}
 _NO_LEADER_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -99,7 +102,7 @@ def open_consumer(settings: Settings, more: Mapping[str, object]) -> Consumer:
         "fetch.queue.backoff.ms": 10,  # 1000 by default stalls a partition whose queue was full
         "queued.min.messages": 50_000,
         "queued.max.messages.kbytes": 32 << 10,
-        "log_level": 2,  # a broker that is away is told by who reads, not by librdkafka some fifty times a second
+        "log.connection.close": False,
         "topic.metadata.refresh.interval.ms": REFRESH_MS,
     }
     return Consumer(config | dict(more))

@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from streams.ends import (
     PATIENT_MS,
     QUICK_MS,
+    QUIET,
     HoleInLog,
     Place,
     ReadError,
@@ -51,14 +52,16 @@ class Follower:
     """Reads partitions on and on. `poll` returns what has arrived; `positions` is where it stands."""
 
     def __init__(
-        self, settings: Settings, places: Mapping[Place, int], contiguous: Mapping[str, bool], wait_ms: int = QUICK_MS
-    ) -> None:
+        self, settings: Settings, places: Mapping[Place, int], contiguous: Mapping[str, bool], wait_ms: int = QUICK_MS,
+        more: Mapping[str, object] | None = None,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._prefix = settings.prefix
         self._next = {(self._prefix + topic, partition): offset for (topic, partition), offset in places.items()}
         self._checked = {self._prefix + topic for topic, checked in contiguous.items() if checked}
         self._holes: dict[Place, float] = {}  # since when the record at the position is not visible
         self._wait_ms = wait_ms
+        self._more = dict(more or {})
         self.first_ends: dict[Place, int] = {}  # as of `follow`
         self._open()
 
@@ -66,7 +69,7 @@ class Follower:
         # A contiguous log that starts later than asked has lost records; others may be trimmed or compacted.
         wait = {"fetch.wait.max.ms": self._wait_ms} if self._settings.embedded else {}
         reset = "error" if self._checked else "earliest"
-        self._consumer = open_consumer(self._settings, wait | {"auto.offset.reset": reset})
+        self._consumer = open_consumer(self._settings, self._more | wait | {"auto.offset.reset": reset})
         self._consumer.assign([TopicPartition(topic, p, offset) for (topic, p), offset in self._next.items()])
         self._moved = time.monotonic()
 
@@ -200,6 +203,6 @@ def follow(
     names = list(topics)
     found = {(name, p): both for name in names for p, both in bounds(settings, name).items()}
     places = {place: given.get(place, high if start == "end" else low) for place, (low, high) in found.items()}
-    follower = Follower(settings, places, {name: is_contiguous(settings, name) for name in names})
+    follower = Follower(settings, places, {name: is_contiguous(settings, name) for name in names}, more=QUIET)
     follower.first_ends = {place: high for place, (_, high) in found.items()}
     return follower

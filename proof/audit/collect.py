@@ -28,7 +28,7 @@ from proof.audit.seen import (
     Cut,
     Seen,
 )
-from streams.ends import bounds, is_contiguous, open_consumer, partitions_of
+from streams.ends import QUIET, bounds, is_contiguous, open_consumer, partitions_of
 from streams.reader import ReadError, read_to_end
 from streams.settings import Settings
 
@@ -64,7 +64,7 @@ class Watch:
 
     def __init__(self, settings: Settings, group: str) -> None:
         self._settings = settings
-        self._consumer = open_consumer(settings, {"group.id": settings.prefix + group})
+        self._consumer = open_consumer(settings, QUIET | {"group.id": settings.prefix + group})
         self._next: dict[str, dict[int, int]] = {topic: {} for topic in TOPICS}
         self._places: list[tuple[str, int]] = []
         self._moments: list[Moment] = []
