@@ -1,7 +1,7 @@
 """The live stream: server-sent events of what just changed, one pace for all clients.
 
-Reads: what the view drained, what workers say. Writes: `tick` events `{counters, lag, halted, unserved, plans, skus,
-decisions, alerts, orders}`, four a second at most.
+Reads: what the view drained, what workers say. Writes: `tick` events `{counters, lag, waiting, halted, unserved, plans,
+skus, decisions, alerts, orders}`, four a second at most.
 Guarantees: an event is encoded once, however many clients; a client that reads too slowly loses events and is told
 (`reload`), and never holds up another; so is everybody told when the view begins anew; queues and clients are bounded;
 closing ends every stream at once. Does not belong here: history (ask the other endpoints, then listen).
@@ -69,6 +69,7 @@ class Live:
         data = {
             "counters": counters(self._feed).model_dump(),
             "lag": _lag(self._feed),
+            "waiting": self._workers.waiting,
             "halted": len(self._workers.halted),
             "unserved": unserved(self._feed, self._workers),
             "plans": self._feed.view.plans,

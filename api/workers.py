@@ -43,6 +43,11 @@ class Workers:
             for worker in self.seen
         )  # fmt: skip
 
+    @property
+    def waiting(self) -> int:
+        """Records in the logs that are not handled yet, of the partitions whose worker says so."""
+        return sum(partition.waiting or 0 for worker in self.seen for partition in worker.partitions)
+
     def unserved(self, partitions: int) -> int:
         """Of so many partitions of each log, those that no worker that answers has: nothing is decided there."""
         had = {(partition.topic, partition.partition) for worker in self.seen for partition in worker.partitions}

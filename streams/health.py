@@ -11,6 +11,7 @@ stock and orders (the API), what a recall reads (`lot_rows`).
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import msgspec
 from aiohttp import web
@@ -49,8 +50,8 @@ class Health:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _describe(self) -> dict[str, object]:
-        partitions, counters = self._owner.status(), self._owner.counters()
+    def _describe(self, ends: Mapping[tuple[str, int], int] | None = None) -> dict[str, object]:
+        partitions, counters = self._owner.status(ends), self._owner.counters()
         joined_group = counters["rebalances"] > 0  # a spare worker was given no partition, and stands by for others'
         ready = joined_group and all(p["state"] == "ready" for p in partitions)
         return {"ready": ready, "role": self._role, "pid": os.getpid(), "partitions": partitions,
@@ -64,10 +65,10 @@ class Health:
         return web.json_response(told, status=200 if told["ready"] else 503)
 
     async def _status(self, request: web.Request) -> web.Response:
-        return web.json_response(self._describe())
+        return web.json_response(self._describe(await self._owner.ends()))
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        told = metrics.of_worker(self._owner.status(), self._owner.counters(), await self._owner.ends())
+        told = metrics.of_worker(self._owner.status(await self._owner.ends()), self._owner.counters())
         return web.Response(body=metrics.exposition(told), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def _lot(self, request: web.Request) -> web.StreamResponse:

@@ -1,6 +1,6 @@
 """What a worker tells whoever monitors it, as Prometheus reads it.
 
-Reads: what `/status` tells, and where its logs end. Writes: nothing. Guarantees: a few series for each partition and
+Reads: what `/status` tells. Writes: nothing. Guarantees: a few series for each partition and
 none for an SKU, an order or a person, however many there are; what is not known is left out, not 0. Does not belong
 here: who serves it (`health`), what the API tells of itself (`api.metrics`).
 """
@@ -26,13 +26,9 @@ _COUNTED = {
     "dead_letters": "Records that could not be used, sent to dead-letters with place and reason",
 }
 
-Place = tuple[str, int]  # (topic, partition)
 
-
-def of_worker(
-    partitions: Iterable[Mapping[str, Any]], counters: Mapping[str, int], ends: Mapping[Place, int]
-) -> Iterator[Metric]:
-    """`partitions`, `counters`: as `/status` tells them. `ends`: the offset after the last record, as last heard."""
+def of_worker(partitions: Iterable[Mapping[str, Any]], counters: Mapping[str, int]) -> Iterator[Metric]:
+    """`partitions`, `counters`: as `/status` tells them."""
     state = GaugeMetricFamily(
         "smokehouse_partition_state", "1 for the state it is in, 0 for the others", labels=[*WHERE, "state"]
     )
@@ -50,9 +46,8 @@ def of_worker(
             state.add_metric([*where, name], one["state"] == name)
         if one["offset"] is not None:
             offset.add_metric(where, one["offset"])
-            end = ends.get((one["topic"], one["partition"]))
-            if one["state"] == "ready" and end is not None:
-                lag.add_metric(where, max(end - one["offset"], 0))
+        if "waiting" in one:
+            lag.add_metric(where, one["waiting"])
         if one["committed"] is not None:
             committed.add_metric(where, one["committed"])
         if one.get("state_time_ms"):

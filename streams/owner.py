@@ -45,7 +45,7 @@ SLOW_TICK_MS = 60_000  # a log without open deadlines is told the time once a mi
 UNACKNOWLEDGED_MAX = 400_000  # records in the outbox: agents wait beyond it
 SWEEP_SECONDS = 86_400.0  # every view is published again once a day
 SWEEP_ROWS = 50  # at a time: orders go on meanwhile
-ENDS_SECONDS = 1.0  # a look at what the poll thread knows
+ENDS_SECONDS = 0.4  # a look at what the poll thread knows; who asks for a status waits a second at most
 OPENING_MAX = 8  # partitions at once: they wait for the broker most of the time; what is read is in memory meanwhile
 
 log = logging.getLogger(__name__)
@@ -261,8 +261,9 @@ class PartitionOwner:
 
     # ---- what others may know
 
-    def status(self) -> list[dict[str, object]]:
-        """Each partition that is ours: its state, position and, if it stands still, why and what helps."""
+    def status(self, ends: Mapping[tuple[str, int], int] | None = None) -> list[dict[str, object]]:
+        """Each partition that is ours: its state, position and, if it stands still, why and what helps; with the `ends`
+        of their logs, how many records of one that moves wait."""
         found: list[dict[str, object]] = []
         opened = self.seam.opened()
         for tp in sorted(self.seam.assignment() | set(self._halted)):
@@ -274,6 +275,9 @@ class PartitionOwner:
                 "offset": halt.offset if halt else owned.partition.next_offset if owned else None,
                 "committed": owned.committed if owned else None,
             }  # fmt: skip
+            end = (ends or {}).get((topic, tp.partition))
+            if entry["state"] == "ready" and owned and end is not None:
+                entry["waiting"] = max(end - owned.partition.next_offset, 0)
             if owned and owned.partition.state:
                 entry["state_time_ms"] = owned.partition.state.state_ms
             if halt:

@@ -43,6 +43,7 @@ class WorkerPartition(BaseModel):
     partition: int
     state: str = Field(examples=["ready", "recovering", "halted"])
     offset: int | None = None
+    waiting: int | None = Field(None, description="Records in its log that are not handled yet; unknown: null")
     reason: str = ""
     remedy: str = ""
 

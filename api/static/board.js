@@ -25,7 +25,7 @@ const rates = []; // {rate, at}: of the last two minutes, however often ticks co
 const noted = new Map(); // what alerts say is to be done, by what it is about
 const shortSince = new Map(); // sku|location -> when; whether it still is, the level tells
 const paid = new Map(); // order_id -> an order that was paid for and holds nothing
-let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], partial = false, asking = 0, counters = null, lag = null, halted = 0, unserved = 0, told = 0, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
+let orders = [], workShown = WORK_STEP, decisions = [], alerts = [], partial = false, asking = 0, counters = null, lag = null, waiting = 0, halted = 0, unserved = 0, told = 0, rowsShown = ROWS_STEP, paused = false, dirty = false, source = null;
 let loads = 0, loading = false, loaded = false, heard = 0, meanwhile = []; // ticks since the newest load began: what is loaded may not hold them yet
 
 const plain = (code) => code.replaceAll("_", " ");
@@ -157,6 +157,7 @@ function notice() { // a tick comes each second: a connection without any is gon
 function take(tick) {
   counters = tick.counters;
   lag = tick.lag;
+  waiting = tick.waiting;
   halted = tick.halted;
   unserved = tick.unserved;
   plansAre(tick.plans);
@@ -198,6 +199,7 @@ function draw() {
     else if (halted) say("down", `${some(halted, "partition")} ${halted === 1 ? "stands" : "stand"} still, see Status`);
     else if (unserved) say("wait", `No worker for ${some(unserved, "partition")}, see Status`);
     else if (lag > 1000) say("wait", `${count.format(lag)} records behind`);
+    else if (waiting > 1000) say("wait", `${count.format(waiting)} records wait to be decided`);
     else say("live", "Live");
   }
   spark();
@@ -243,7 +245,7 @@ function chosen() {
   else if (order === "name") found.sort(byName);
   else found.sort((a, b) => RANK[a.state] - RANK[b.state] || byName(a, b));
   $("stock-hint").textContent = found.length > rowsShown ? `${rowsShown} of ${count.format(found.length)} SKUs` : some(found.length, "SKU");
-  $("more").hidden = found.length <= rowsShown || rowsShown >= ROWS_MAX;
+  moreButton($("more"), Math.min(found.length, ROWS_MAX) - rowsShown, 4 * ROWS_STEP);
   return found.slice(0, rowsShown);
 }
 
@@ -257,8 +259,9 @@ function drawStock() {
     if (body.children[place] !== row) body.insertBefore(row, body.children[place] || null);
   });
   if (document.activeElement !== focused && focused?.isConnected) focused.focus({ preventScroll: true }); // a row that is moved loses it
-  $("no-stock").hidden = !loaded || skus.size > 0;
-  body.parentElement.hidden = skus.size === 0;
+  $("no-stock").hidden = !loaded || found.length > 0;
+  $("no-stock").textContent = skus.size ? "No SKU, flavor, packaging or size has this in it." : "No stock yet. It appears here as it is received.";
+  body.parentElement.hidden = found.length === 0;
 }
 
 function makeRow(level) {

@@ -29,6 +29,7 @@ export async function askAll(path, pages) { // the items of a list, page after p
 }
 
 export function moreButton(button, left, step) { // of a list of which so many are not shown; a click shows `step`
+  if (left <= 0 && document.activeElement === button) button.closest(".panel").focus({ preventScroll: true }); // a hidden one would lose it
   button.hidden = left <= 0;
   button.textContent = left > step ? `Show ${step} more` : "Show all of it";
 }

@@ -7,8 +7,8 @@ Does not belong here: what becomes of the rows of a class.
 2. `cancellation`: the invoice starts with the preset's prefix: units come back. One that no record may carry is
    `unreadable`, one of no number of units is 3.
 3. `impossible_quantity`: not a whole number of at least 1 (damaged goods written off as sales, coupons without goods).
-4. `unreadable`: no invoice, or one that no record may carry, or 3.1198E+10, as which a spreadsheet keeps many numbers:
-   there is no order to put the line in.
+4. `unreadable`: no invoice, or one that no record may carry or nobody can type, or 3.1198E+10, as which a spreadsheet
+   keeps many numbers: there is no order to put the line in.
 5. `unreadable_time`: something stands where a time belongs, and is none. It comes after 2, too.
 6. `line`: anything else. Equal rows are lines like any other.
 """
@@ -29,11 +29,14 @@ LINE, NOT_A_PRODUCT, CANCELLATION, IMPOSSIBLE_QUANTITY, UNREADABLE, UNREADABLE_T
 SHOWN_IF_ANY = ("unreadable", "unreadable_time")
 INVOICE_CHARACTERS_MAX = 64  # with the preset's name in front it must fit into an order id
 _ROUNDED = r"^[0-9](\.[0-9]+)?E\+[0-9]+$"
+_CONTROL = r"[[:cntrl:]]"  # a line break within the cell, say: no page, file or shell shows such an order as it is
 DEAD = {  # class -> the field it is about, what was expected there
     IMPOSSIBLE_QUANTITY: ("quantity", f"a whole number from 1 to {QUANTITY_MAX} was expected"),
-    UNREADABLE: ("invoice", f"an invoice number of 1 to {INVOICE_CHARACTERS_MAX} characters was expected, unrounded"),
+    UNREADABLE: (
+        "invoice", f"an invoice number of 1 to {INVOICE_CHARACTERS_MAX} printable characters was expected, unrounded",
+    ),
     UNREADABLE_TIME: ("time", TIME_EXPECTED),
-}
+}  # fmt: skip
 FOUND_CHARACTERS_MAX = 100  # of a cell that is told
 _SERIAL = re.compile(r"[2-5][0-9]{4}([.,][0-9]+)?")  # days since 1900, or since 1904, as a spreadsheet keeps them
 
@@ -45,7 +48,7 @@ def classify(rows: pa.RecordBatch, preset: Preset, unread_times: pa.Array) -> pa
     possible = pc.fill_null(pc.and_(pc.greater(quantity, 0), pc.less_equal(quantity, QUANTITY_MAX)), False)
     length = pc.utf8_length(invoice)
     readable = pc.and_(pc.greater(length, 0), pc.less_equal(length, INVOICE_CHARACTERS_MAX))
-    readable = pc.and_(readable, pc.invert(pc.match_substring_regex(invoice, _ROUNDED)))
+    readable = pc.and_(readable, pc.invert(pc.match_substring_regex(invoice, f"{_ROUNDED}|{_CONTROL}")))
     found = pc.if_else(readable, pc.if_else(unread_times, UNREADABLE_TIME, LINE), UNREADABLE)
     found = pc.if_else(possible, found, IMPOSSIBLE_QUANTITY)
     if preset.cancellation_prefix:

@@ -4,8 +4,8 @@ Reads: `reservations`, `stock-levels` for SKUs that are defined already, `dead-l
 there, and both logs once some of its orders are decided (`earlier`). Writes: `warehouse`, `orders`, `dead-letters`.
 Guarantee: at least once with the same bytes under the same ids, so that running it again, after a crash or on purpose,
 changes nothing, and a longer file adds what is new in it. Resume point: the log itself (`decisions`): orders that are
-decided are not sent again, and receive nothing again. One that was decided with other lines is: the order agent then
-says `id_conflict`, because an order that grew is for somebody to edit.
+decided are not sent again, and receive nothing again. One that was decided with other lines is, once: the order agent
+then says `id_conflict`, because an order that grew is for somebody to edit.
 Back-pressure: at most 1,000 orders are undecided at one time, because units claimed by orders that are refused a
 moment later refuse others meanwhile.
 Stock comes first without waiting for it to be applied: every receipt is acknowledged before the first order is sent,
@@ -19,8 +19,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from connectors.file_order import with_row
 from connectors.files import earlier, speech
@@ -94,9 +95,12 @@ def run_import(
             received = sum(units.values()) + sum(before.values())
         for record in speech.receipts(plan, known, units):
             outlet.send(WAREHOUSE, record.sku.encode(), encode(record))
-        _send_dead_letters(outlet, settings, plan)
+        letters = _letters_there(settings) if plan.dead or decided else _Letters(set(), set())
+        for dead in plan.dead:
+            if speech.dead_letter_id(plan, dead) not in letters.ids:
+                outlet.send(DEAD_LETTERS, *speech.dead_letter(plan, dead))
         outlet.flush()
-        run = _Run(outlet, decisions, cancelled, len(wanted), stall_seconds, on_decided)
+        run = _Run(outlet, decisions, cancelled, letters.contents, len(wanted), stall_seconds, on_decided)
         for event in _paced(speech.events(plan), speed, run):
             run.send(event.record, with_row(event.row))
         run.finish()
@@ -115,16 +119,19 @@ class _Run:
         outlet: Outlet,
         decisions: Decisions,
         cancelled: Mapping[str, str],
+        refused: Collection[bytes],
         orders: int,
         stall_seconds: float,
         on_decided: Callable[[int], None],
     ) -> None:
-        """`cancelled`: of an earlier import, cancellation -> the order it was said of."""
+        """`cancelled`: of an earlier import, cancellation -> the order it was said of. `refused`: records that are dead
+        letters, as hashes."""
         self.sent_orders = 0
         self.otherwise = 0
         self._outlet = outlet
         self._decisions = decisions
         self._said = cancelled
+        self._refused = refused
         self._orders = orders
         self._stall_seconds = stall_seconds
         self._on_decided = on_decided
@@ -144,6 +151,8 @@ class _Run:
             if not self._decisions.is_other(record):
                 return
             self.otherwise += 1
+            if _content(encode(record)) in self._refused:  # each night's export would have one letter more
+                return
         else:
             if not self._open:
                 self._last_news = time.monotonic()
@@ -196,19 +205,25 @@ def _paced(events: Iterator[speech.Event], speed: float | None, run: _Run) -> It
         yield event
 
 
-def _send_dead_letters(outlet: Outlet, settings: Settings, plan: Plan) -> None:
-    known = _dead_letters_there(settings) if plan.dead else set()
-    for dead in plan.dead:
-        if speech.dead_letter_id(plan, dead) not in known:
-            outlet.send(DEAD_LETTERS, *speech.dead_letter(plan, dead))
+@dataclass(frozen=True, slots=True)
+class _Letters:
+    """Dead letters that are there: `ids` of rows that became no record, `contents` (hashes) of all."""
+
+    ids: set[str]
+    contents: set[bytes]
 
 
-def _dead_letters_there(settings: Settings) -> set[str]:
+def _letters_there(settings: Settings) -> _Letters:
     """Dead letters have no writer that would know a repeated one: whoever imports again must look."""
     name = DEAD_LETTERS.name
     contiguous = reader.is_contiguous(settings, name)
-    return {
-        dict(message.headers() or []).get("smokehouse.dead-letter.id", b"").decode()
-        for batch in reader.read_to_end(settings, name, contiguous=contiguous)
-        for message in batch
-    }
+    found = _Letters(set(), set())
+    for batch in reader.read_to_end(settings, name, contiguous=contiguous):
+        for message in batch:
+            found.ids.add(dict(message.headers() or []).get("smokehouse.dead-letter.id", b"").decode())
+            found.contents.add(_content(message.value() or b""))
+    return found
+
+
+def _content(value: bytes) -> bytes:
+    return blake2b(value, digest_size=16).digest()

@@ -66,13 +66,16 @@ def preset_named(name: str) -> Preset:
 def choose_columns(preset: Preset, found: Sequence[str], mapped: Iterable[str] = ()) -> dict[str, str]:
     """field -> column of this file, from the preset and `column=field` pairs; `FileRefused` if a needed one lacks."""
     columns = dict(preset.columns)
+    named: dict[str, str] = {}
     for pair in mapped:
         column, equals, field = pair.rpartition("=")
         if not equals or field not in FIELDS:
             raise FileRefused(f"--map {pair!r}: give COLUMN=FIELD, where FIELD is one of {', '.join(FIELDS)}")
         if column not in found:
             raise FileRefused(f"--map {pair!r}: the file has no column {column!r}; it has: {', '.join(found)}")
-        columns[field] = column
+        if named.setdefault(field, column) != column:
+            raise FileRefused(f"--map names two columns for {field}, {named[field]!r} and {column!r}: leave one out")
+    columns.update(named)
     missing = [field for field in NEEDED if columns.get(field) not in found]
     if missing:
         wanted = ", ".join(f"{columns.get(field, '?')} ({field})" for field in missing)

@@ -16,9 +16,11 @@ import re
 from collections.abc import Callable, Iterator
 from csv import Error as NotCsv
 from csv import field_size_limit
-from csv import reader as strict_reader
+from csv import reader as csv_reader
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import pyarrow as pa
 import pyarrow.csv as csv
@@ -26,13 +28,18 @@ import pyarrow.parquet as parquet
 
 from connectors.files.presets import FileRefused
 
+if TYPE_CHECKING:
+    from _csv import Reader
+
 BATCH_ROWS = 65_536
 CSV_BLOCK_BYTES = 8 << 20
 HEAD_CHARACTERS_MAX = 1 << 16
 HEAD_BYTES = 4_096  # that tell text from what is none
 _PARQUET_HEAD = b"PAR1"
 _NO_TEXT = "neither parquet nor text in UTF-8 or Windows-1252; save it, unpacked, as CSV"
-_LEFT_OPEN = "a quotation mark opens a cell and nothing closes it; take it away, or write it twice inside the cell"
+_MEND = "; take it away, or write it twice inside the cell"
+_LEFT_OPEN = "a quotation mark opens a cell and nothing closes it" + _MEND
+_CLOSED_WITHIN = "a quotation mark opens a cell, and the next, lines below, stands in the middle of one" + _MEND
 _TOLD_DELIMITER = re.compile(r'\ufeff?"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _BLANK = re.compile(r'\ufeff?[\s,;"]*[\r\n]')
 
@@ -97,18 +104,19 @@ def _parquet(path: Path) -> OrderFile:
 def _csv(path: Path) -> OrderFile:
     encoding = _encoding(path)
     delimiter, lines_above = _delimiter(path, encoding)
-    if line := _left_open(path, encoding, delimiter, lines_above):
-        raise FileRefused(f"{path}: line {line}: {_LEFT_OPEN}")
+    if stray := _stray_mark(path, encoding, delimiter, lines_above):
+        raise FileRefused(f"{path}: {stray}")
     read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES, encoding=encoding, skip_rows=lines_above)
     parse = csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
-    with _source(path) as file, csv.open_csv(file, read, parse) as reader:
+    naming = partial(_naming_the_line, path, encoding, delimiter, lines_above)
+    with naming(), _source(path) as file, csv.open_csv(file, read, parse) as reader:
         columns = reader.schema.names
 
     def batches(wanted: list[str]) -> Iterator[pa.RecordBatch]:
         convert = csv.ConvertOptions(
             include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
         )
-        with refusing(path), _source(path) as file, csv.open_csv(file, read, parse, convert) as reader:
+        with refusing(path), naming(), _source(path) as file, csv.open_csv(file, read, parse, convert) as reader:
             yield from reader
 
     return OrderFile(path, columns, batches)
@@ -151,20 +159,42 @@ def _delimiter(path: Path, encoding: str) -> tuple[str, int]:
     return told[1] if told else max(",;\t", key=heads.count), above
 
 
-def _left_open(path: Path, encoding: str, delimiter: str, lines_above: int) -> int:
-    """The line with a quotation mark that nothing closes, 0 if there is none: Arrow takes the rest of the file for a
-    part of that cell, without a word."""
+def _rows(file: TextIO, delimiter: str, lines_above: int, *, strict: bool) -> Reader:
+    for _ in range(lines_above):
+        file.readline(HEAD_CHARACTERS_MAX)
+    field_size_limit(CSV_BLOCK_BYTES)  # what is longer Arrow refuses
+    return csv_reader(file, delimiter=delimiter, strict=strict)
+
+
+def _stray_mark(path: Path, encoding: str, delimiter: str, lines_above: int) -> str:
+    """Which quotation mark makes lines a part of its cell that are none, "" if none does: Arrow says no word."""
     with path.open(encoding=encoding, newline="") as file:
-        for _ in range(lines_above):
-            file.readline(HEAD_CHARACTERS_MAX)
-        rows = strict_reader(file, delimiter=delimiter, strict=True)
-        field_size_limit(CSV_BLOCK_BYTES)  # what is longer Arrow refuses
+        rows = _rows(file, delimiter, lines_above, strict=True)
         began = 0
         try:
             while True:
-                began = lines_above + rows.line_num + 1
+                began = rows.line_num + 1
                 next(rows)
         except StopIteration:
-            return 0
-        except NotCsv as error:  # other strictness is not ours: of marks within a cell Arrow makes what it can
-            return began if "end of data" in str(error) or "field limit" in str(error) else 0
+            return ""
+        except NotCsv as error:  # other strictness is not ours: of marks within a line Arrow makes what it can
+            if "end of data" in str(error) or "field limit" in str(error):
+                return f"line {lines_above + began}: {_LEFT_OPEN}"
+            return f"line {lines_above + began}: {_CLOSED_WITHIN}" if rows.line_num > began else ""
+
+
+@contextlib.contextmanager
+def _naming_the_line(path: Path, encoding: str, delimiter: str, lines_above: int) -> Iterator[None]:
+    """Arrow shows a row that has more or fewer cells than there are heads, and not where it stands."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        with path.open(encoding=encoding, newline="") as file, contextlib.suppress(NotCsv):
+            rows = _rows(file, delimiter, lines_above, strict=False)
+            heads, began = len(next(rows, ())), rows.line_num + 1
+            for row in rows:
+                if row and len(row) != heads:  # empty lines are passed over
+                    line = lines_above + began
+                    raise FileRefused(f"{path}: line {line}: {len(row)} cells, of {heads} columns") from error
+                began = rows.line_num + 1
+        raise

@@ -99,7 +99,7 @@ def status(*, api: bool = True, json_output: Json = False) -> None:
         put_json(told)
     else:
         who = "address" if settings.workers else "worker"  # a PID says something on its own machine alone
-        columns = ("topic", "partition", "state", "offset", "committed", who, "reason", "remedy")
+        columns = ("topic", "partition", "state", "offset", "committed", "waiting", who, "reason", "remedy")
         put_table("", columns, [tuple(p.get(c) for c in columns) for p in told["partitions"]])
         for problem in told["problems"]:
             say(f"not ready: {problem}")

@@ -25,6 +25,7 @@ from streams.commands.session import EXIT_ARGUMENTS, connected, reading
 from tables import records as r
 
 reorders_app = App(name="reorders", help="Reorders: what to buy or move, and what is decided about it.")
+Run = Annotated[str, Parameter(name="--run")]
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 COST_MAX = 10**12  # cents
 reorders_app.command(dial)
@@ -71,7 +72,7 @@ def list_reorders(
 @reorders_app.command
 def accept(
     sku: str = "", location: str = "", /, *, quantity: Annotated[int, between(1)] | None = None, by: str = "",
-    reason: str = "", everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    reason: str = "", run: Run = "", everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
     max_cost: Annotated[int, between(0, COST_MAX)] | None = None, json_output: Json = False,
 ) -> None:  # fmt: skip
     """Order what is recommended (or send for it), and note who decided so.
@@ -86,6 +87,8 @@ def accept(
         Who decides. Default: your name on this machine.
     reason
         Why, for those who look at the history.
+    run
+        What was listed is of this run: if a later one recommends anew meanwhile, nothing is ordered.
     everything
         All that wait, the most urgent first, as long as all together cost at most --max-cost.
     max_cost
@@ -94,8 +97,8 @@ def accept(
         One JSON list on stdout: the decisions.
     """
     if everything:
-        if sku or quantity is not None:
-            fail("--all takes what is recommended: no SKU, no --quantity", EXIT_ARGUMENTS)
+        if sku or run or quantity is not None:
+            fail("--all takes what is recommended: no SKU, no --quantity, no --run", EXIT_ARGUMENTS)
         if max_cost is None:
             fail("--all needs --max-cost CENTS", EXIT_ARGUMENTS)
     elif max_cost is not None:
@@ -107,7 +110,7 @@ def accept(
         if everything:
             chosen, left = within(found.values(), max_cost or 0)
         else:
-            chosen, left = [_undecided(found, sku, location, override=quantity is not None)], []
+            chosen, left = [_undecided(found, sku, location, run, override=quantity is not None)], []
         told: list[r.ReorderDecision] = []
         for x in chosen:
             try:
@@ -127,7 +130,9 @@ def accept(
 
 
 @reorders_app.command
-def dismiss(sku: str, location: str, /, *, reason: str, by: str = "", json_output: Json = False) -> None:
+def dismiss(
+    sku: str, location: str, /, *, reason: str, by: str = "", run: Run = "", json_output: Json = False
+) -> None:
     """Do not follow a recommendation; the next run recommends anew.
 
     Parameters
@@ -138,12 +143,14 @@ def dismiss(sku: str, location: str, /, *, reason: str, by: str = "", json_outpu
         Why, for those who look at the history.
     by
         Who decides. Default: your name on this machine.
+    run
+        What was listed is of this run: if a later one recommends anew meanwhile, that stays open.
     json_output
         The decision as JSON on stdout.
     """
     with reading():
         settings = connected()
-        chosen = _undecided(recommendations(settings), sku, location, override=False)
+        chosen = _undecided(recommendations(settings), sku, location, run, override=False)
         decider = Decider(settings, by or _me(), reason)
         told = decider.dismiss(chosen.reorder)
         decider.close()
@@ -181,13 +188,16 @@ def history(*, sku: str = "", json_output: Json = False) -> None:
     say(f"{some(len(found), 'decision')}: " + ", ".join(f"{fared[name]} {name.replace('_', ' ')}" for name in counts))
 
 
-def _undecided(found: dict[Key, Recommended], sku: str, location: str, *, override: bool) -> Recommended:
+def _undecided(found: dict[Key, Recommended], sku: str, location: str, run: str, *, override: bool) -> Recommended:
     """The recommendation, if there is something to decide about it; ends the command if not."""
     if not sku or not location:
         fail("give SKU and LOCATION, or --all", EXIT_ARGUMENTS)
     x = found.get((sku, location))
     if x is None:
         _unknown(found, sku, location)
+    if run not in ("", x.reorder.run):
+        fail(f"{sku} at {location}: the newest run is {x.reorder.run}, not {run}, and recommends {x.reorder.quantity}. "
+             "Look again: smokehouse reorders list", EXIT_ARGUMENTS)  # fmt: skip
     if x.decision is not None:
         fail(f"{sku} at {location}: run {x.reorder.run} is {x.state} already, by {x.decision.by or 'somebody'} "
              f"({x.decision.quantity} units). The next run recommends anew", EXIT_ARGUMENTS)  # fmt: skip

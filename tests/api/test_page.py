@@ -123,6 +123,8 @@ def test_find_filters_and_sort_orders(street, opened):
     street.wait(lambda: skus_shown(page) == ["JRK-SMOK-200", "JRK-SMOK-50"])
     page.locator("#find").fill("nothing is called so")
     street.wait(lambda: skus_shown(page) == [])
+    page.locator("#no-stock", has_text="has this in it").wait_for()
+    assert page.locator("thead").is_hidden(), "heads of nothing"
     page.locator("#find").fill("")
     page.locator("#sort").select_option("name")
     street.wait(lambda: len(skus_shown(page)) == 12 and skus_shown(page) == sorted(skus_shown(page)))

@@ -92,6 +92,7 @@ def test_many_entries_are_shown_in_part_until_all_are_asked_for_and_fit_every_wi
     assert [day for _, _, day in ahead(page)] == [f"2026-11-{day}" for day in range(12, 18)]
     more.press("Enter")
     api.wait(lambda: len(ahead(page)) == 9)
+    assert page.evaluate("document.activeElement.id") == "ahead-panel", "the button is gone, and the focus was with it"
     for width in (390, 820, 1280):
         page.set_viewport_size({"width": width, "height": 844})
         page.screenshot(path=tmp_path / f"{width}.png", full_page=True)

@@ -236,6 +236,20 @@ def test_a_partition_that_stands_still_is_said_while_the_others_are_live(api, pa
 
 
 @pytest.mark.timeout(180)
+def test_orders_that_wait_to_be_decided_are_said_until_they_are(api, page):
+    """What is published was shown at once, so the page was live, whatever stood in the logs."""
+    api.start_worker()
+    page.locator("#state[data-state=live]").wait_for()
+    producer = Producer(producer_config(api.settings))
+    for n in range(30_000):
+        order = r.OrderPlaced(id=f"o{n}", order_id=f"o{n}", channel="shop", lines=[r.Line("A", 1)])
+        producer.produce(f"{api.settings.prefix}orders", encode(order), order.order_id)
+    assert producer.flush(30) == 0
+    page.locator("#state[data-state=wait]", has_text="records wait to be decided").wait_for()
+    page.locator("#state[data-state=live]").wait_for(timeout=90_000)
+
+
+@pytest.mark.timeout(180)
 def test_partitions_that_no_worker_has_are_said_until_one_comes_and_when_it_dies(api, page):
     page.locator(api.listens).wait_for()
     api.start_worker()

@@ -82,6 +82,14 @@ def said(tmp_path, *seen):
     return workers.ready, workers.unserved(2)
 
 
+def test_what_waits_is_added_up_over_those_who_know(tmp_path):
+    workers = Workers(from_environment({"SMOKEHOUSE_HOME": str(tmp_path)}))
+    one, other, spare = worker(("orders", 0), ("warehouse", 0)), worker(("orders", 1)), worker()
+    one.partitions[0].waiting, one.partitions[1].waiting = 700, 0
+    workers.seen = [one, other, spare]
+    assert workers.waiting == 700
+
+
 def test_what_no_worker_has_is_counted_and_a_spare_worker_spoils_nothing(tmp_path):
     orders, stock = [("orders", 0), ("orders", 1)], [("warehouse", 0), ("warehouse", 1)]
     assert said(tmp_path, worker(*orders), worker(*stock), worker()) == (True, 0)

@@ -79,7 +79,7 @@ def test_the_newest_recommendation_of_a_place_counts(shop):
 def test_accepted_is_a_purchase_order_and_a_decision(shop):
     shop.stock("BJ-1", V1, shop.at("W1", {"L1": 20}, V1))
     advise(shop)
-    said = shop.run("reorders", "accept", "BJ-1", "W1", "--by", "Ada", "--json")
+    said = shop.run("reorders", "accept", "BJ-1", "W1", "--run", RUN, "--by", "Ada", "--json")
     [(key, order)] = orders(shop)
     assert order.pop("time")
     assert order == {
@@ -235,6 +235,9 @@ def test_a_new_run_may_be_decided_anew_under_a_reference_of_its_own(shop):
     (("accept", "--all", "--max-cost", "-1"), "for --max-cost. Must be >= 0"),
     (("accept", "BJ-1", "W1", "--max-cost", "5"), "--max-cost goes with --all"),
     (("accept", "BJ-1", "W1", "--all", "--max-cost", "5"), "no SKU, no --quantity"),
+    (("accept", "--all", "--max-cost", "5", "--run", RUN), "no --run"),
+    (("accept", "BJ-1", "W1", "--run", "2026-02-28.001"), f"run is {RUN}, not 2026-02-28.001, and recommends 60"),
+    (("dismiss", "BJ-1", "W1", "--reason", "x", "--run", "2026-02-28.001"), "not 2026-02-28.001"),
     (("dismiss", "BJ-1", "W1", "--reason", " "), "reason: give one"),
     (("dismiss", "DONE", "W1", "--reason", "x"), "nothing is recommended"),
 ])  # fmt: skip

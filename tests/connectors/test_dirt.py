@@ -158,6 +158,16 @@ def test_an_invoice_that_a_spreadsheet_rounded_is_no_order_of_many_others_rows(
         assert f"row 2, column InvoiceNo: {invoice!r} stands where an invoice number" in plan.dead[0].reason
 
 
+@pytest.mark.parametrize("invoice", ["1\n2", "1\t2", "1\x1b[2J", "1\x7f"])
+def test_an_invoice_with_characters_that_nobody_sees_is_no_order(
+    written: Any, invoice: str, sale: Any, planned: Any
+) -> None:
+    for path in written([sale("1", "85123A", 6), sale(invoice, "85123A", 6)]):
+        plan = planned(path)
+        assert (plan.invoices, plan.classes["unreadable"]) == (["1"], 1)
+        assert "1 to 64 printable characters was expected" in plan.dead[0].reason
+
+
 @pytest.mark.parametrize("nobody", ["", "NA", "nan", "NULL"])
 def test_what_tools_write_into_an_empty_cell_is_neither_a_customer_nor_an_order(
     written: Any, nobody: str, sale: Any, planned: Any

@@ -151,6 +151,12 @@ def test_an_order_that_a_longer_export_continues_is_told_and_stays_as_decided(sh
     assert dict(letter.headers())["__connect.errors.exception.message"].startswith(b"id_conflict")
     assert json.loads(letter.value())["order_id"] == "online-retail:2"
     assert [x["sku"] for x in books["order-status", b"online-retail:2"]["lines"]] == ["85123A"]
+    again = one.bring([*first, "2,71053,4,1/1/2011 9:00,7"], "--stock-share", "1")
+    assert again["orders_decided_otherwise"] == 1, "it is told each time"
+    assert len(one.messages("dead-letters")) == 1, "but there is one dead letter, however often it is exported"
+    one.bring([*first, "2,71053,6,1/1/2011 9:00,7"], "--stock-share", "1")
+    one.books()
+    assert len(one.messages("dead-letters")) == 2, "it grew again: that is another one"
 
 
 def test_each_import_receives_its_share_of_what_is_new_in_it_and_together_that_of_everything(

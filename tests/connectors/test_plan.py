@@ -208,6 +208,15 @@ def test_a_wrong_map_says_what_it_may_hold(tmp_path: Path, pair: str, planned: A
         planned(path, mapped=[pair])
 
 
+def test_two_columns_for_one_field_are_refused_and_one_named_twice_is_not(tmp_path: Path, planned: Any) -> None:
+    """The last one named was taken, without a word."""
+    path = tmp_path / "orders.csv"
+    path.write_text("Invoice,Basket,StockCode,Quantity\n1,2,85123A,1\n")
+    with pytest.raises(FileRefused, match="names two columns for invoice, 'Invoice' and 'Basket': leave one out"):
+        planned(path, mapped=["Invoice=invoice", "Basket=invoice"])
+    assert planned(path, mapped=["Invoice=invoice", "Invoice=invoice"]).invoices == ["1"]
+
+
 # -- the real files ----------------------------------------------------------------------------------------------------
 
 REAL = (

@@ -59,6 +59,24 @@ def test_a_mark_that_nothing_closes_is_refused_with_its_line_and_swallows_no_ord
         open_file(tmp_path / "a.csv")
 
 
+def test_a_mark_that_the_next_stray_one_closes_is_refused_with_its_line_and_swallows_no_order(tmp_path: Path) -> None:
+    """Order 2 was a part of a cell of order 1: three columns, as they should be."""
+    (tmp_path / "a.csv").write_text('order,what,units\n1,"stick,1\n2,stick,1\n3,"stick,1\n')
+    with pytest.raises(FileRefused, match="line 2: a quotation mark opens a cell, and the next, lines below"):
+        open_file(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("more", [0, 2_000_000], ids=["at its beginning", "far into it"])
+@pytest.mark.parametrize(("row", "cells"), [("2,a,b,c", 4), ("2,a", 2)])
+def test_a_row_of_more_or_fewer_cells_than_heads_is_refused_with_its_line(
+    tmp_path: Path, row: str, cells: int, more: int
+) -> None:
+    lines = ["", "order,what,units", "", '1,"two\nlines",1', *(["1,b,2"] * more), row, "3,d,1", ""]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    with pytest.raises(FileRefused, match=f"line {6 + more}: {cells} cells, of 3 columns"):
+        rows(open_file(tmp_path / "a.csv"))
+
+
 @pytest.mark.parametrize("cell", ['5" stick', '"5"" stick"', '"two\nlines"', '"five" sticks'])
 def test_marks_that_open_nothing_or_are_closed_are_read(tmp_path: Path, cell: str) -> None:
     (tmp_path / "a.csv").write_text(f"order,what\n1,{cell}\n2,plain\n")

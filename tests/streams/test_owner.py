@@ -41,6 +41,7 @@ class Witness(Partitions):
         self.seen = []
 
     def opens(self, tp):
+        self._epochs[tp] = 1
         self._open.add(tp)
 
     def commit(self, offsets):
@@ -403,6 +404,21 @@ async def test_a_partition_that_was_lost_commits_nothing_and_its_store_is_not_ke
     assert worker.seam.committed == {}
     assert last_offsets(log.settings, CHANGELOG)[0] == 0
     assert not list((log.settings.home / "stores" / "worker").glob("*.closed"))
+
+
+async def test_a_status_says_how_many_records_wait_where_the_end_of_the_log_is_known(log):
+    worker = Worker(log)
+    worker.seam.opens(worker.tp())
+    await worker.open()
+    send(log, received())
+    worker.handle()
+    here = ("warehouse", 0)
+    for ends, waiting in (({here: 5}, 3), ({here: 2}, 0), ({here: 1}, 0), ({("orders", 0): 5}, None), ({}, None)):
+        (told,) = worker.owner.status(ends)
+        assert told.get("waiting") == waiting, f"its next record is {told['offset']}"
+    worker.owner.regressed(worker.tp(), 1_000, "it ends at 2")
+    (told,) = worker.owner.status({here: 5})
+    assert "waiting" not in told, "it stands still"
 
 
 def _raises_on_poison(view, record, at, state):
