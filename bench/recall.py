@@ -90,6 +90,7 @@ def recall(
         embedded, or kafka (Apache Kafka).
     """
     talk = Console(stderr=True, highlight=False)
+    lot_orders = min(lot_orders, orders)
     folder = tempfile.TemporaryDirectory(prefix="smokehouse-bench-recall-")
     with folder as scratch, started(broker) as running:
         settings = Settings(
