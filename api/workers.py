@@ -1,13 +1,15 @@
 """What the workers say of themselves.
 
 Reads: where they are (`streams.addresses`), and `GET {url}/status` of each. Writes: nothing. Guarantees: short waits,
-few workers at a time; a worker that does not answer is reported as such, one whose process is gone is left out.
+few workers at a time; a worker that does not answer is reported as such, one whose process is gone is left out, and one
+that takes longer than a second, as in a burst, is taken at its last word for `BUSY_SECONDS`.
 Does not belong here: what a worker does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx2
@@ -18,6 +20,7 @@ from streams.settings import Settings
 from streams.topics import LOGS
 
 ANSWER_SECONDS = 1.0
+BUSY_SECONDS = 10.0
 EVERY_SECONDS = 2.0
 
 
@@ -27,6 +30,7 @@ class Workers:
     def __init__(self, settings: Settings) -> None:
         self.seen: list[m.Worker] = []
         self._settings = settings
+        self._heard: dict[str, tuple[float, m.Worker]] = {}  # url -> when it answered, and what
 
     @property
     def halted(self) -> list[m.HaltedPartition]:
@@ -61,19 +65,30 @@ class Workers:
 
     async def look(self, client: httpx2.AsyncClient) -> list[m.Worker]:
         addresses = await asyncio.to_thread(worker_addresses, self._settings)
-        return list(await asyncio.gather(*(_ask(client, address) for address in addresses)))
+        urls = {address.url for address in addresses}
+        self._heard = {url: last for url, last in self._heard.items() if url in urls}
+        return list(await asyncio.gather(*(self._ask(client, address) for address in addresses)))
 
-
-async def _ask(client: httpx2.AsyncClient, address: WorkerAddress) -> m.Worker:
-    silent = m.Worker(
-        pid=address.pid, address=address.place, role=address.role, answers=False, ready=False, partitions=[]
-    )  # fmt: skip
-    try:
-        answer = await client.get(f"{address.url.rstrip('/')}/status")
-        said: dict[str, Any] = answer.json()
+    async def _ask(self, client: httpx2.AsyncClient, address: WorkerAddress) -> m.Worker:
+        try:
+            told = await _told(client, address)
+            self._heard[address.url] = (time.monotonic(), told)
+            return told
+        except httpx2.TimeoutException:
+            heard, told = self._heard.get(address.url, (float("-inf"), None))
+            if told is not None and time.monotonic() - heard < BUSY_SECONDS:
+                return told
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, AttributeError):
+            pass
         return m.Worker(
-            pid=said.get("pid", address.pid), address=address.place, role=said.get("role", address.role), answers=True,
-            ready=bool(said.get("ready")), partitions=said.get("partitions", []),
-        )  # fmt: skip
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, AttributeError):
-        return silent
+            pid=address.pid, address=address.place, role=address.role, answers=False, ready=False, partitions=[]
+        )
+
+
+async def _told(client: httpx2.AsyncClient, address: WorkerAddress) -> m.Worker:
+    answer = await client.get(f"{address.url.rstrip('/')}/status")
+    said: dict[str, Any] = answer.json()
+    return m.Worker(
+        pid=said.get("pid", address.pid), address=address.place, role=said.get("role", address.role), answers=True,
+        ready=bool(said.get("ready")), partitions=said.get("partitions", []),
+    )  # fmt: skip

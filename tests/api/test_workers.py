@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,22 +21,28 @@ from streams.settings import from_environment
 READY = {"topic": "orders", "partition": 0, "state": "ready", "offset": 7}
 
 
-@pytest.fixture
-def elsewhere():
-    """The address of a worker of which nothing stands in this machine's run folder."""
+class Answers(BaseHTTPRequestHandler):
+    """Of a worker, after so many `seconds`."""
 
-    class Worker(BaseHTTPRequestHandler):
-        def do_GET(self):
-            told = json.dumps({"ready": True, "pid": 17, "role": "all", "partitions": [READY]}).encode()
+    seconds = 0.0
+
+    def do_GET(self):
+        time.sleep(self.seconds)
+        told = json.dumps({"ready": True, "pid": 17, "role": "all", "partitions": [READY]}).encode()
+        with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
             self.send_response(200)
             self.send_header("Content-Length", str(len(told)))
             self.end_headers()
             self.wfile.write(told)
 
-        def log_message(self, *_):
-            pass
+    def log_message(self, *_):
+        pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Worker) as server:
+
+@pytest.fixture
+def elsewhere():
+    """The address of a worker of which nothing stands in this machine's run folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
@@ -45,10 +53,12 @@ def elsewhere():
 def looked(tmp_path, *places):
     """What the API finds of the workers at these places."""
     settings = from_environment({"SMOKEHOUSE_HOME": str(tmp_path), "SMOKEHOUSE_WORKERS": ",".join(places)})
-    workers = Workers(settings)
+    return again(Workers(settings))
 
+
+def again(workers, seconds=10.0):
     async def look():
-        async with httpx2.AsyncClient(timeout=10.0, trust_env=False) as client:
+        async with httpx2.AsyncClient(timeout=seconds, trust_env=False) as client:
             workers.seen = await workers.look(client)
 
     with ThreadPoolExecutor(1) as thread:  # the page's tests hold a loop in the main thread
@@ -69,6 +79,26 @@ def test_a_worker_that_is_not_where_it_was_said_to_be_is_not_ready(tmp_path, els
     found = looked(tmp_path, elsewhere, nowhere)
     assert {(w.address, w.answers) for w in found.seen} == {(elsewhere, True), (nowhere, False)}
     assert not found.ready
+
+
+def test_a_worker_that_is_too_busy_to_answer_is_taken_at_its_last_word_for_a_while(tmp_path, elsewhere, monkeypatch):
+    """In a burst it takes longer than a second, and the page said that nobody had its partitions."""
+    found = looked(tmp_path, elsewhere)
+    monkeypatch.setattr(Answers, "seconds", 1.0)
+    [busy] = again(found, 0.1).seen
+    assert (busy.answers, busy.pid, [p.offset for p in busy.partitions]) == (True, 17, [7])
+    monkeypatch.setattr("api.workers.BUSY_SECONDS", 0.0)
+    [silent] = again(found, 0.1).seen
+    assert (silent.answers, silent.partitions) == (False, [])
+
+
+def test_a_worker_whose_port_nobody_listens_at_any_more_is_silent_at_once(tmp_path):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        found = looked(tmp_path, f"127.0.0.1:{server.server_port}")
+        assert found.ready
+        server.shutdown()
+    assert not again(found).seen[0].answers
 
 
 def worker(*partitions, state="ready"):
