@@ -60,8 +60,9 @@ class Settings:
 
     @property
     def run_dir(self) -> Path:
-        """Where running processes leave their address (`worker-PID.json`), so that `status` finds them."""
-        return self.home / "run"
+        """Where running processes leave their address (`worker-PID.json`), so that `status` finds them; those of a
+        topic prefix in a folder of their own: they know nothing of the logs of others."""
+        return self.home / "run" / self.prefix
 
     def with_(self, **changes: object) -> Settings:
         return replace(self, **changes)  # type: ignore[arg-type]

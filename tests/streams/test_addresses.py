@@ -51,6 +51,15 @@ def test_workers_elsewhere_are_asked_where_the_settings_say(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
+def test_who_has_another_prefix_in_the_same_home_finds_its_own_workers_alone(tmp_path: Path) -> None:
+    one, other, none = (
+        from_environment({"SMOKEHOUSE_HOME": str(tmp_path), "SMOKEHOUSE_PREFIX": prefix}) for prefix in ("a-", "b-", "")
+    )
+    ours = WorkerAddress(os.getpid(), "http://127.0.0.1:2")
+    leave(one.run_dir, ours)
+    assert [worker_addresses(settings) for settings in (one, other, none)] == [[ours], [], []]
+
+
 def test_a_name_is_every_worker_that_has_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a service of containers is; one of two families, or each worker would count twice."""
 
