@@ -114,6 +114,8 @@ class PartitionOwner:
             raise
         if why:
             recovered.store.close()
+            if recovered.kept:  # it may be another log's, of the same name and length: the changelog knows
+                return await self.open(tp, committed)
             raise self._halts(tp, committed or 0, why)
         partition = Partition(role, tp.partition, table, self.outbox, committed or low)
         self._owned[tp] = Owned(

@@ -395,6 +395,26 @@ async def test_a_partition_given_up_is_checkpointed_and_its_store_kept(log, capl
     await again.close(lost=True)
 
 
+async def test_a_kept_store_of_another_log_that_is_as_long_gives_way_to_the_changelog(log, caplog):
+    """Two installations on one machine, one after the other: a worker's name is the same, and so is its folder."""
+    other = type(log)(log.settings.with_(prefix=f"{log.settings.prefix}other-"))
+    other.apply()
+    ends = []
+    for topics in (log, other):
+        worker = Worker(topics)
+        await worker.open()
+        send(topics, received())
+        worker.handle()
+        await worker.close()
+        ends.append(last_offsets(topics.settings, CHANGELOG)[0])
+    assert ends[0] == ends[1], "nothing but the log tells them apart"
+    again = Worker(log)
+    with caplog.at_level("INFO", "streams.owner"):
+        assert await again.open(1) == 1
+    assert "rows recovered" in caplog.text
+    await again.close(lost=True)
+
+
 async def test_a_partition_that_was_lost_commits_nothing_and_its_store_is_not_kept(log):
     worker = Worker(log)
     await worker.open()
