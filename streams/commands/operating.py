@@ -20,7 +20,7 @@ import httpx2
 from cyclopts import App, Parameter
 
 from streams import logs
-from streams.addresses import WORKERS_MAX, worker_addresses
+from streams.addresses import WORKERS_MAX, file_of, worker_addresses
 from streams.brokers.process import BrokerError, RunningBroker, expect_free, shown
 from streams.commands.options import Partitions, between
 from streams.commands.output import fail, put_json, put_table, say
@@ -156,7 +156,10 @@ def _start_broker(kind: str, settings: Settings) -> RunningBroker:
 
 
 def _children(settings: Settings, workers: int, demo: bool) -> list[Child]:
-    shutil.rmtree(settings.run_dir, ignore_errors=True)
+    # Those that were started beside an earlier `up` and still answer; what else is there may name anybody's process.
+    here = {file_of(settings.run_dir, told.get("pid", 0)) for told in _workers(settings)}
+    for left in set(settings.run_dir.glob("worker-*.json")) - here:
+        left.unlink()
     env = {
         "SMOKEHOUSE_HOME": str(settings.home), "SMOKEHOUSE_BOOTSTRAP": settings.bootstrap,
         "SMOKEHOUSE_API": settings.api, "SMOKEHOUSE_EMBEDDED": "1" if settings.embedded else "0",

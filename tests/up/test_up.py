@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from confluent_kafka import Producer
 
 from proof.nemesis.stores import full_disk
+from streams.addresses import WorkerAddress, file_of, leave
 from streams.brokers.process import free_port
 from streams.settings import producer_config
 from tables import records as r
@@ -79,6 +83,25 @@ def test_a_worker_that_was_stopped_leaves_no_address_behind(up):
     up.wait(lambda: "worker-1 ended with" in up.said(), 60)
     assert up.log("worker-1").count("Stopping...") > 1, "it stopped by itself"
     assert not address.exists()
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_was_started_beside_an_earlier_one_is_still_found(up):
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"pid": os.getpid(), "partitions": []}).encode())
+
+    run = up.home / "run"
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        leave(run, WorkerAddress(os.getpid(), f"http://127.0.0.1:{server.server_port}"))
+        leave(run, WorkerAddress(os.getppid(), f"http://127.0.0.1:{free_port()}"))  # its number, another one's by now
+        up.start()
+        up.wait(lambda: (up.home / "log" / "worker-1.log").exists(), 30)
+        server.shutdown()
+    assert (file_of(run, os.getpid()).exists(), file_of(run, os.getppid()).exists()) == (True, False)
 
 
 @pytest.mark.timeout(60)
