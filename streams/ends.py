@@ -26,6 +26,7 @@ REFRESH_MS = 3_000
 # For who stays and tells by itself that a broker is away: librdkafka says it some fifty times a second. Who asks once
 # may end for another reason, which librdkafka alone tells (no descriptors, no memory).
 QUIET: dict[str, object] = {"log_level": 2}
+NOTHING: Mapping[str, object] = {}
 _NO_LEADER_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -56,9 +57,9 @@ def is_contiguous(settings: Settings, topic: str) -> bool:
     return settings.embedded or "compact" not in catalogue_topic(topic).cleanup
 
 
-def partitions_of(settings: Settings, topic: str) -> list[int]:
-    """The partitions of a topic; `ReadError` if it does not exist."""
-    consumer = open_consumer(settings, {})
+def partitions_of(settings: Settings, topic: str, more: Mapping[str, object] = NOTHING) -> list[int]:
+    """The partitions of a topic; `ReadError` if it does not exist. `more`: of librdkafka's settings, here and below."""
+    consumer = open_consumer(settings, more)
     try:
         return _partitions(consumer, settings.prefix + topic)
     finally:
@@ -70,9 +71,11 @@ def last_offsets(settings: Settings, topic: str) -> dict[int, int]:
     return {partition: high for partition, (_, high) in bounds(settings, topic).items()}
 
 
-def bounds(settings: Settings, topic: str, partitions: Iterable[int] | None = None) -> dict[int, tuple[int, int]]:
+def bounds(
+    settings: Settings, topic: str, partitions: Iterable[int] | None = None, more: Mapping[str, object] = NOTHING
+) -> dict[int, tuple[int, int]]:
     """Per partition the offset of the first record and the one after the last."""
-    consumer = open_consumer(settings, {})
+    consumer = open_consumer(settings, more)
     name = settings.prefix + topic
     try:
         # Asked first in any case: a question for offsets that comes before the connection stands waits 0.7 s.

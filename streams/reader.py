@@ -17,6 +17,7 @@ from typing import Literal
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streams.ends import (
+    NOTHING,
     PATIENT_MS,
     QUICK_MS,
     QUIET,
@@ -53,7 +54,7 @@ class Follower:
 
     def __init__(
         self, settings: Settings, places: Mapping[Place, int], contiguous: Mapping[str, bool], wait_ms: int = QUICK_MS,
-        more: Mapping[str, object] | None = None,
+        more: Mapping[str, object] = NOTHING,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._prefix = settings.prefix
@@ -61,7 +62,7 @@ class Follower:
         self._checked = {self._prefix + topic for topic, checked in contiguous.items() if checked}
         self._holes: dict[Place, float] = {}  # since when the record at the position is not visible
         self._wait_ms = wait_ms
-        self._more = dict(more or {})
+        self._more = dict(more)
         self.first_ends: dict[Place, int] = {}  # as of `follow`
         self._open()
 
@@ -163,10 +164,10 @@ class Follower:
 
 def read_to_end(
     settings: Settings, topic: str, partitions: Iterable[int] | None = None, start: Mapping[int, int] | None = None,
-    *, contiguous: bool,
+    *, contiguous: bool, more: Mapping[str, object] = NOTHING,
 ) -> Iterator[list[Message]]:  # fmt: skip
     """The records of `topic` from `start` (default: the first) to the end as of now, in batches of up to 10,000."""
-    known = bounds(settings, topic, partitions)
+    known = bounds(settings, topic, partitions, more)
     places = {(topic, p): max((start or {}).get(p, low), 0) for p, (low, _) in known.items()}
     for (_, p), offset in places.items():
         if contiguous and not known[p][0] <= offset <= known[p][1]:
@@ -174,7 +175,7 @@ def read_to_end(
     open_ends = {(topic, p): known[p][1] for (_, p), offset in places.items() if offset < known[p][1]}
     if not open_ends:
         return
-    follower = Follower(settings, {place: places[place] for place in open_ends}, {topic: contiguous}, PATIENT_MS)
+    follower = Follower(settings, {place: places[place] for place in open_ends}, {topic: contiguous}, PATIENT_MS, more)
     try:
         quiet_since = time.monotonic()
         while open_ends:

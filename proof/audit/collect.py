@@ -77,7 +77,7 @@ class Watch:
         """Now. `ReadError`: the broker does not answer."""
         at = time.monotonic()
         if not self._places:
-            self._places = [(topic, p) for topic in LOGS for p in partitions_of(self._settings, topic)]
+            self._places = [(topic, p) for topic in LOGS for p in partitions_of(self._settings, topic, QUIET)]
         return Moment(self._committed(), _ends(self._settings), at)
 
     def cut(self) -> Cut:
@@ -124,7 +124,7 @@ class Watch:
             ends = {p: offset for (t, p), offset in where.end.items() if t == topic}
             following = self._next[topic]
             contiguous = is_contiguous(self._settings, topic)
-            for batch in read_to_end(self._settings, topic, start=following, contiguous=contiguous):
+            for batch in read_to_end(self._settings, topic, start=following, contiguous=contiguous, more=QUIET):
                 for message in batch:
                     partition, offset = message.partition(), message.offset()
                     if ends and offset >= ends.get(partition, 0):
@@ -145,8 +145,10 @@ class Watch:
 
     def size(self) -> int:
         """How many records there are to read, roughly."""
-        return sum(high - self._next[topic].get(p, low)
-                   for topic in TOPICS for p, (low, high) in bounds(self._settings, topic).items())  # fmt: skip
+        return sum(
+            high - self._next[topic].get(p, low)
+            for topic in TOPICS for p, (low, high) in bounds(self._settings, topic, more=QUIET).items()
+        )  # fmt: skip
 
     def _committed(self) -> _Ends:
         cut_off = len(self._settings.prefix)
@@ -164,7 +166,7 @@ def _is_reached(before: Moment, handled: _Ends, topics: tuple[str, ...] = (WAREH
 
 
 def _ends(settings: Settings) -> _Ends:
-    return {(topic, p): high for topic in LOGS for p, (_, high) in bounds(settings, topic).items()}
+    return {(topic, p): high for topic in LOGS for p, (_, high) in bounds(settings, topic, more=QUIET).items()}
 
 
 def _lag(intake: Intake, now: Moment, cut_at: float) -> Lag:

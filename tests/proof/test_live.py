@@ -23,11 +23,13 @@ import pytest
 from confluent_kafka import Producer
 
 from bench.children import end
-from streams import logs
+from proof.audit.collect import Watch
+from proof.audit.core import Cut
+from streams import ends, logs
 from streams.brokers.embedded import start_embedded
 from streams.brokers.process import free_port
-from streams.reader import read_to_end
-from streams.settings import Settings, producer_config
+from streams.reader import ReadError, read_to_end
+from streams.settings import Settings, from_environment, producer_config
 from tables import records as r
 from tables.codec import encode
 from tables.murmur2 import partition_of, partition_of_sku
@@ -406,6 +408,18 @@ def test_it_ends_by_itself_with_nothing_found_and_nothing_left_behind(shop: Shop
     assert lines[-1]["report"]["rounds"] == len(lines) - 1 > 3
     assert lines[-2]["items"] > 100
     assert all(lag["not_audited_seconds"] < 10 for lag in lines[-2]["lag"].values())
+
+
+def test_wherever_a_round_loses_its_broker_librdkafka_says_nothing(monkeypatch, capfd) -> None:
+    """It says fifty times a second that nobody listens; the audit tells it once."""
+    monkeypatch.setattr(ends, "ASK_SECONDS", 0.5)
+    watch = Watch(from_environment({"SMOKEHOUSE_BOOTSTRAP": f"127.0.0.1:{free_port()}"}), "smokehouse")
+    read = watch.source(Cut({}, {}, {}, {}))
+    for lost in (watch.look, watch.size, lambda: next(read("reservations"))):
+        with pytest.raises(ReadError):
+            lost()
+    watch.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_broker_that_is_away_is_waited_for_and_told(tmp_path: Path) -> None:
