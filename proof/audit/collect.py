@@ -73,6 +73,10 @@ class Watch:
     def close(self) -> None:
         self._consumer.close()
 
+    def was_away(self) -> None:
+        """The broker did not answer: what stood still meanwhile had to."""
+        self._moved.clear()
+
     def look(self) -> Moment:
         """Now. `ReadError`: the broker does not answer."""
         at = time.monotonic()

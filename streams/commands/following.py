@@ -85,6 +85,7 @@ class Following:
             except _Stopped:
                 return
             except ReadError as error:
+                watch.was_away()
                 away_since = away_since or began
                 if time.monotonic() - away_since > AWAY_SECONDS:
                     fail(f"{error}; waited {AWAY_SECONDS:.0f} s", CANNOT_READ)

@@ -23,11 +23,12 @@ import pytest
 from confluent_kafka import Producer
 
 from bench.children import end
-from proof.audit.collect import Watch
+from proof.audit.collect import Moment, Watch
 from proof.audit.core import Cut
 from streams import ends, logs
 from streams.brokers.embedded import start_embedded
 from streams.brokers.process import free_port
+from streams.commands.following import Following, _Stopped
 from streams.reader import ReadError, read_to_end
 from streams.settings import Settings, from_environment, producer_config
 from tables import records as r
@@ -420,6 +421,24 @@ def test_wherever_a_round_loses_its_broker_librdkafka_says_nothing(monkeypatch, 
             lost()
     watch.close()
     assert capfd.readouterr().err == ""
+
+
+def test_time_without_a_broker_is_no_standstill(monkeypatch) -> None:
+    settings, place, still = from_environment({"SMOKEHOUSE_BOOTSTRAP": f"127.0.0.1:{free_port()}"}), ("orders", 0), []
+    follows = Following(settings, "smokehouse", allow_undecided=False, every=0.01, json=False)
+    moments = iter((0.0, 31.0, None, 62.0, 93.0))  # None: it does not answer
+
+    def one_round(watch: Watch, began: float) -> None:
+        if (at := next(moments)) is None:
+            raise ReadError("the broker does not answer")
+        monkeypatch.setattr(watch, "look", lambda: Moment({place: 3}, {place: 5}, at))
+        still.append(watch.cut().still)
+        if len(still) == 4:
+            raise _Stopped
+
+    monkeypatch.setattr(follows, "_round", one_round)
+    follows.run(None)
+    assert still == [{}, {place: 3}, {}, {place: 3}]
 
 
 def test_a_broker_that_is_away_is_waited_for_and_told(tmp_path: Path) -> None:
