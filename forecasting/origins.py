@@ -54,7 +54,8 @@ def evaluate(
     panel: Panel, *, season_days: int = 7, origins: int = 3, horizon_days: int = 28, rivals: Sequence[str] = (),
     seed: int = 0, say: Say = lambda text: None,
 ) -> Tally:  # fmt: skip
-    """Score at `origins` cuts, the last one `horizon_days` before the end; too short is an `UnreadableFileError`.
+    """Score at `origins` cuts, the last one `horizon_days` before the end; what is too short for it is an
+    `UnreadableFileError`.
 
     `rivals` are names of baselines.py.
     """
@@ -63,8 +64,14 @@ def evaluate(
             f"{panel.days} days of data are too few for {origins} origins of {horizon_days} days: "
             f"at least {origins * horizon_days + 1} are needed"
         )
+    first = panel.days - origins * horizon_days
+    if not len(panel.begun(first)):  # a sample, or a log to which old orders were told: others began long before
+        raise UnreadableFileError(
+            f"no series begins before {panel.first_day + first}, the first of {origins} origins of {horizon_days} days"
+            ": give fewer origins or a shorter horizon"
+        )
     tally = Tally()
-    for cut in range(panel.days - origins * horizon_days, panel.days, horizon_days):
+    for cut in range(first, panel.days, horizon_days):
         past, came = panel.until(cut), panel.units[panel.begun(cut), cut : cut + horizon_days]
         say(f"{panel.first_day + cut - 1}: training")
         started = time.process_time()

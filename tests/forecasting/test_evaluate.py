@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,16 @@ def test_where_stock_cannot_be_played_the_rest_is_scored_and_it_is_told(
     found = json.loads(told.out)
     assert "wape" in found["smokehouse"]
     assert "levels_as_learnt" not in found
+
+
+def test_a_sample_in_which_nothing_had_begun_by_the_first_origin_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "daily.csv"
+    days = [str(date(2026, 1, 1) + timedelta(day)) for day in range(30)]
+    file.write_text("unique_id,ds,y\n" + "".join(f"A,{day},1\n" for day in days[25:]) + f"B,{days[0]},1\n")
+    assert main([str(file), "--origins", "2", "--horizon", "7", "--sample", "1"]) == 2
+    assert "no series begins before 2026-01-17, the first of 2 origins of 7 days" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
