@@ -33,7 +33,7 @@ from forecasting.means import fit_mean
 from forecasting.panel import Floats, Ints, Panel
 from forecasting.rows import HORIZON_DAYS, training_rows
 from forecasting.segments import DEAD, SEGMENTS, segments_of
-from forecasting.simple import simple_levels
+from forecasting.simple import season_factors, simple_levels
 
 MODEL = "boosted-nb-4"
 SIMPLE_MODEL = "simple-nb-1"
@@ -107,7 +107,8 @@ class Trained:
     def means(self, panel: Panel, past: Past, kind: Ints, days: int) -> Floats:
         """(series, days) units a day; `past` and `kind` are of this panel."""
         if not self.trees:
-            return np.repeat(simple_levels(panel)[:, None], days, axis=1)
+            factors = season_factors(panel.units, self.season_days)
+            return simple_levels(panel, self.season_days)[:, None] * factors[:, np.arange(days) % self.season_days]
         parts = [self._row_means(past, kind, *part)[0] for part in _rows_ahead(panel, days)]
         return np.concatenate(parts).reshape(len(panel.ids), days)
 
@@ -228,13 +229,17 @@ def unsteady_now(past: Past) -> Ints:
 
 
 def spread_of_recent_mean(panel: Panel, past: Past | None = None) -> tuple[Spread, Ints]:
-    """The spread round each series' own 28-day mean, from every day after one, and each series' unsteadiness now."""
+    """The spread round each series' own 28-day mean, from every day after one, and each series' unsteadiness now.
+
+    With a `past` the mean goes by its season.
+    """
+    factors = season_factors(panel.units, 1 if past is None else past.season_days)
     past = past if past is not None else summed(panel)
     series, origin = np.nonzero(~np.isnan(panel.units[:, 1:]))  # the origin is the day before the known one
     keep = origin >= past.starts[series]
     step = max(1, int(keep.sum()) // ROWS_MAX)
     series, origin = series[keep][::step], origin[keep][::step]
-    mean = levels_at(past, series, origin)["recent"]
+    mean = levels_at(past, series, origin)["recent"] * factors[series, (origin + 1 - panel.days) % factors.shape[1]]
     came = past.units[series, origin + 1].astype(np.float64)
     spread = pooled_spread(mean, came, unsteady_at(past, series, origin), 1 / naive_scale(panel.units)[series])
     return spread, unsteady_now(past)

@@ -1,4 +1,4 @@
-"""Simple exponential smoothing, TSB and the shrunk mean of a new series, for many series at once.
+"""Simple exponential smoothing, TSB, the shrunk mean of a new series and factors of a season, for many series at once.
 
 Reads matrices of units (series, days), NaN where unknown; writes nothing. They are what a series gets when there is no
 trained model, and what a trained model is blended with. Does not belong here: choosing among them.
@@ -15,6 +15,7 @@ from forecasting.segments import DEAD, INTERMITTENT, LUMPY, NEW, segments_of
 SES_WEIGHT = 0.1
 TSB_SIZE_WEIGHT, TSB_CHANCE_WEIGHT = 0.2, 0.1
 RECENT_DAYS = 28
+SEASONS = 8  # whose days say how the places of a season differ
 PRIOR_DAYS = 3.0  # a new series' own mean counts as if this many days at the usual level had come before
 
 
@@ -48,9 +49,33 @@ def shrunk_mean(units: Floats, usual_units: Floats | float) -> Floats:
     return (np.nansum(recent, axis=1) + usual_units * PRIOR_DAYS) / ((~np.isnan(recent)).sum(axis=1) + PRIOR_DAYS)
 
 
-def simple_levels(panel: Panel) -> Floats:
-    """Per series the level that needs no training: shrunk mean (new), 0 (dead), TSB (intermittent, lumpy), SES."""
+def simple_levels(panel: Panel, season_days: int = 1) -> Floats:
+    """Per series the level that needs no training: shrunk mean (new), 0 (dead), TSB (intermittent, lumpy), SES.
+
+    Smoothing leans on the days it ends with: what it would make of the season alone is divided out.
+    """
     kind = segments_of(panel)
+    place = np.arange(-panel.days, 0) % season_days
     by_kind = np.where(np.isin(kind, (INTERMITTENT, LUMPY)), tsb(panel.units), ses(panel.units))
+    by_kind /= ses(season_factors(panel.units, season_days)[:, place])
     by_kind[kind == DEAD] = 0.0
     return np.where(kind == NEW, shrunk_mean(panel.units, usual_level(panel)), by_kind)
+
+
+def season_factors(units: Floats, season_days: int) -> Floats:
+    """(series, season_days), from the day after the last on: a place's mean of the last seasons over that of all days.
+
+    Places differ by chance too: kept is the share of their variance beyond twice what days of one place explain (with
+    once, series without a season lost by theirs). 1 for series that do not know every place twice.
+    """
+    seasons = min(SEASONS, units.shape[1] // season_days)
+    if season_days < 2 or seasons < 2:
+        return np.ones((len(units), season_days))
+    recent = units[:, -seasons * season_days :].reshape(len(units), seasons, season_days).astype(np.float64)
+    known = (~np.isnan(recent)).sum(axis=1)
+    means = np.nansum(recent, axis=1) / np.maximum(known, 1)
+    squares = np.nansum((recent - means[:, None]) ** 2, axis=(1, 2)) / np.maximum((known - 1).sum(axis=1), 1)
+    chance, variance = squares / np.maximum(known.mean(axis=1), 1), means.var(axis=1, ddof=1)
+    kept = (known > 1).all(axis=1) & (variance > 2 * chance)
+    share = np.where(kept, 1 - 2 * chance / np.where(kept, variance, 1.0), 0.0)[:, None]
+    return 1 + share * (means / np.where(kept, means.mean(axis=1), 1.0)[:, None] - 1)

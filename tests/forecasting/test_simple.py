@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from forecasting.boosted import train
 from forecasting.panel import Panel
 from forecasting.segments import SEGMENTS, segments_of
-from forecasting.simple import ses, shrunk_mean, simple_levels, tsb
+from forecasting.simple import season_factors, ses, shrunk_mean, simple_levels, tsb
 
 
 def counts(seed: int, series: int = 6, days: int = 90) -> np.ndarray:
@@ -56,3 +57,23 @@ def test_a_series_without_a_known_day_has_the_usual_level_and_no_error():
     units[0] = 4
     panel = Panel(["A", "B"], np.datetime64("2026-01-01"), units)
     assert simple_levels(panel)[1] == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("last_day", range(7))
+def test_few_series_go_by_their_season_whatever_day_they_end_on(last_day: int):
+    week = np.array([5.0, 5, 10, 10, 10, 20, 10])
+    units = np.tile(week, 20)[None, : 7 * 19 + last_day]
+    panel = Panel(["A"], np.datetime64("2026-01-05"), units.astype(np.float32))
+    said = train(panel).forecast(panel, 14).mean[0]
+    assert said == pytest.approx(np.roll(np.tile(week, 2), -last_day), rel=0.02)
+
+
+def test_a_season_is_what_chance_does_not_explain():
+    chance = np.random.default_rng(3)
+    week = np.tile([0.7, 0.7, 1.0, 1.0, 1.0, 1.6, 1.0], 10)
+    flat, strong = chance.poisson(5.0, (200, 70)), chance.poisson(20 * week, (200, 70))
+    assert np.abs(season_factors(flat, 7) - 1).mean() < 0.02
+    assert season_factors(strong, 7).mean(axis=0) == pytest.approx(week[:7], abs=0.1)
+    young = np.where(np.arange(70) < 57, np.nan, strong)
+    assert (season_factors(young, 7) == 1).all(), "13 days know one place once"
+    assert (season_factors(np.zeros((1, 70)), 7) == 1).all()
