@@ -25,7 +25,7 @@ ORIGINS = 3
 TOTAL_DAYS = 8  # lead time 7 + review 1: what a purchase must last
 
 
-def backtest(panel: Panel, *, origins: int = ORIGINS, horizon_days: int = HORIZON_DAYS) -> dict[str, float]:
+def backtest(panel: Panel, *, origins: int = ORIGINS, horizon_days: int = HORIZON_DAYS) -> dict[str, float | None]:
     """Score the method at `origins` cuts, the last one `horizon_days` before the end of the data."""
     return averaged([_at(panel, panel.days - horizon_days * (origins - n), horizon_days) for n in range(origins)])
 

@@ -8,24 +8,25 @@ the newest that was trained before it, as in service. Does not belong here: the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import nan
 
 import numpy as np
 
 from forecasting.boosted import Trained
 from forecasting.panel import Panel
-from forecasting.scores import wape
+from forecasting.scores import figure, wape
 
 AGES_DAYS = (7, 14, 28)
 TOTAL_DAYS = 28
 
 
-def newcomers(panel: Panel, trained: Mapping[int, Trained]) -> dict[str, dict[str, float]]:
+def newcomers(panel: Panel, trained: Mapping[int, Trained]) -> dict[str, dict[str, float | None]]:
     """Per age: series, WAPE and bias of the total of the next 28 days, and the own mean's; from the first origin on.
 
     `trained`: by how many days of the panel were known.
     """
     starts, first = panel.starts, min(trained)
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float | None]] = {}
     for age in AGES_DAYS:
         said: list[np.ndarray] = []
         own: list[np.ndarray] = []
@@ -44,12 +45,12 @@ def newcomers(panel: Panel, trained: Mapping[int, Trained]) -> dict[str, dict[st
     return found
 
 
-def _scores(said: np.ndarray, own: np.ndarray, came: np.ndarray) -> dict[str, float]:
-    units = max(float(came.sum()), 1e-9)
+def _scores(said: np.ndarray, own: np.ndarray, came: np.ndarray) -> dict[str, float | None]:
+    units = float(came.sum()) or nan
     return {
         "series": len(came),
-        "wape": round(wape(came, said), 4),
-        "bias": round(float((said - came).sum()) / units, 4),
-        "wape_own_mean": round(wape(came, own), 4),
-        "bias_own_mean": round(float((own - came).sum()) / units, 4),
+        "wape": figure([wape(came, said)]),
+        "bias": figure([float((said - came).sum()) / units]),
+        "wape_own_mean": figure([wape(came, own)]),
+        "bias_own_mean": figure([float((own - came).sum()) / units]),
     }

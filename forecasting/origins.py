@@ -32,7 +32,7 @@ class Tally:
     others: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
     stock: dict[str, dict[str, Any]] = field(default_factory=dict)
-    newcomers: dict[str, dict[str, float]] = field(default_factory=dict)
+    newcomers: dict[str, dict[str, float | None]] = field(default_factory=dict)
     forecasts: list[dict[str, Any]] = field(default_factory=list)  # columns of `--out`, one part per origin
     trained: dict[int, Trained] = field(default_factory=dict)  # by how many days of the panel were known
 

@@ -2,14 +2,15 @@
 
 Reads matrices of one origin; writes nothing. A day whose truth is unknown counts nowhere. RMSSE divides by the squared
 one-step naive error of the training part, SPL (mean of the four quantiles' pinball) by the absolute one; series without
-a change in training have no scale and are left out of these two. WAPE and bias are sums over sums. c95 and c99 are the
-shares of days at or under the bound; with bounds of whole units they lie above .95 and .99 when the bounds are right.
-Does not belong here: making forecasts.
+a change in training have no scale and are left out of these two. WAPE and bias are sums over sums, NaN where nothing
+came. c95 and c99 are the shares of days at or under the bound; with bounds of whole units they lie above .95 and .99
+when the bounds are right. Does not belong here: making forecasts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan, nan
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def wape(came: Floats, said: Floats) -> float:
 
 
 def _units(came: Floats) -> float:
-    return max(float(np.nansum(came, dtype=np.float64)), 1e-9)
+    return float(np.nansum(came, dtype=np.float64)) or nan
 
 
 def by_segment(
@@ -69,6 +70,12 @@ def by_segment(
     return found
 
 
-def averaged(results: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean over origins, four digits."""
-    return {name: round(sum(one[name] for one in results) / len(results), 4) for name in results[0]}
+def averaged(results: Sequence[dict[str, float]]) -> dict[str, float | None]:
+    """The mean over the origins with a figure, four digits; `None` where none has."""
+    return {name: figure([one[name] for one in results]) for name in results[0]}
+
+
+def figure(values: Sequence[float]) -> float | None:
+    """Their mean but for NaN, four digits."""
+    known = [value for value in values if not isnan(value)]
+    return round(sum(known) / len(known), 4) if known else None

@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # what needs the extra `forecast` is imported once that is kn
 
 PLOTS_PER_SEGMENT = 2
 PLOTTED_PAST_DAYS = 84
-NO_FIGURE = 1e5  # errors over next to no units
 SEGMENT_COLUMNS = ("series", "rmsse", "wape", "wape_28_day_mean", "wape_total", "bias", "spl", "c95", "c99")
 PAGE_HEAD = """<!doctype html><meta charset="utf-8"><title>Backtest</title>
 <style>body{font:15px system-ui;margin:2rem auto;max-width:1000px}img{display:block;max-width:100%;margin:1rem 0}
@@ -31,12 +30,11 @@ def by_segment(report: dict[str, Any]) -> Iterator[tuple[str, list[float | None]
     """All series, then each segment; without a figure where nothing came that errors could be measured by."""
     segments = {"all": report["smokehouse"] | {"series": report["series"]}} | report["segments"]
     for name, found in segments.items():
-        values = [found.get(column) for column in SEGMENT_COLUMNS]
-        yield name, [value if value is not None and abs(value) < NO_FIGURE else None for value in values]
+        yield name, [found.get(column) for column in SEGMENT_COLUMNS]
 
 
 def cell(value: float | None) -> str:
-    return "-" if value is None or abs(value) >= NO_FIGURE else f"{value:.3f}".rstrip("0").rstrip(".")
+    return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def write_csv(report: dict[str, Any], file: Path) -> None:

@@ -149,6 +149,21 @@ def test_dirt_is_scored_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "returns" in told.err
 
 
+def test_an_origin_after_which_nothing_came_has_no_error_over_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    days = np.datetime64("2026-01-01") + np.arange(120)
+    often = np.full(120, 4)
+    stops = np.where(np.arange(120) < 70, np.arange(120) % 3 * 5, 0)  # lumpy, silent at the later origin
+    file = tmp_path / "daily.parquet"
+    columns = {"unique_id": np.repeat(["often", "stops"], 120), "ds": np.tile(days, 2), "y": np.r_[often, stops]}
+    pyarrow.parquet.write_table(pa.table(columns), file)
+    for origins in ("1", "2"):
+        assert main([str(file), "--origins", origins, "--horizon", "28", "--json"]) == 0
+        silent = json.loads(capsys.readouterr().out)["segments"]["intermittent"]
+        assert (silent["wape"] is None) == (silent["wape_28_day_mean"] is None) == (origins == "1")
+        assert silent["bias"] is None or abs(silent["bias"]) < 10
+        assert silent["c95"] > 0.9
+
+
 def test_absent_packages_of_the_baselines_are_named_and_ours_is_scored_all_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
