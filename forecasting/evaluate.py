@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     from forecasting.panel import DAYS_AHEAD, UnreadableFileError, read_panel
 
-    columns = [name for name in options.known_ahead_columns.split(",") if name]
+    columns = [name.strip() for name in options.known_ahead_columns.split(",") if name.strip()]
     try:
         panel = read_panel(
             options.file, known_ahead_file=options.known_ahead, known_ahead_columns=columns, id_column=options.id_column

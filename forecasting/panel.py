@@ -96,6 +96,8 @@ def read_panel(
     missing = [name for name in (id_column, "ds", "y", *known_ahead_columns) if name not in table.column_names]
     if missing:
         raise UnreadableFileError(f"{file}: no column {', '.join(missing)}; there are {', '.join(table.column_names)}")
+    if "y" in known_ahead_columns:
+        raise UnreadableFileError("y is what is to be foretold: not a column known ahead")
     notes: list[str] = []
     extra = [name for name in table.column_names if name not in {id_column, "ds", "y", *known_ahead_columns}]
     if extra:
@@ -244,6 +246,8 @@ def _read_known(
     if "ds" not in table.column_names:
         raise UnreadableFileError(f"{file}: no column ds; there are {', '.join(table.column_names)}")
     days = _days(table, file)
+    if not len(days):
+        raise UnreadableFileError(f"{file}: no rows")
     names = [name for name in table.column_names if name not in {id_column, "ds", "y"}]
     numeric = [column.name for column in table.schema if column.name in names and _is_numeric(column.type)]
     if len(numeric) < len(names):

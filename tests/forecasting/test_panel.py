@@ -149,6 +149,15 @@ def test_a_plan_of_days_reaches_beyond_the_units_and_a_day_without_a_row_has_no_
     assert np.isnan(promo[:, 5:]).all()
 
 
+def test_a_plan_without_rows_and_a_plan_of_what_is_foretold_are_refused(tmp_path: Path):
+    file = written(tmp_path, {"unique_id": ["A"], "ds": days(1), "y": [1]})
+    none = {"ds": pa.array([], pa.date32()), "promo": pa.array([], pa.float64())}
+    with pytest.raises(UnreadableFileError, match="no rows"):
+        read_panel(file, known_ahead_file=written(tmp_path, none, "plan.parquet"))
+    with pytest.raises(UnreadableFileError, match="y is what is to be foretold"):
+        read_panel(file, known_ahead_columns=["y"])
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_plan_beyond_all_bounds_is_unknown(tmp_path: Path):
     file = written(tmp_path, {"unique_id": ["A"] * 3, "ds": days(1, 2, 3), "y": [1, 1, 1]})
