@@ -29,6 +29,16 @@ def test_pooling_finds_the_dispersion_that_made_the_days():
     assert 0.985 <= (came <= bounds[:, 3]).mean() <= 0.996
 
 
+@pytest.mark.parametrize("deviation", [0.03, 0.06])
+def test_thousands_a_day_that_are_steady_have_bounds_as_near(deviation: float):
+    chance = np.random.default_rng(8)
+    means, none = np.exp(chance.uniform(np.log(2_000), np.log(9_000), 20_000)), np.zeros(20_000, dtype=int)
+    came = np.round(means * chance.normal(1, deviation, len(means)))
+    bounds = pooled_spread(means, came, none, 1 / means).quantiles(means, none)
+    assert 0.93 <= (came <= bounds[:, 2]).mean() <= 0.98
+    assert 0.98 <= (came <= bounds[:, 3]).mean() <= 0.998
+
+
 def test_a_larger_mean_never_has_a_lower_quantile_within_a_pooled_spread():
     chance = np.random.default_rng(6)
     means = np.exp(chance.uniform(np.log(0.05), np.log(80), 5_000))
