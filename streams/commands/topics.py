@@ -53,6 +53,10 @@ def apply_topics(
     else:
         say(f"{len(done.created)} topics created, {len(done.opened)} log partitions opened, "
             f"{done.partitions} partitions each")  # fmt: skip
+    if replication > 1 and len(done.created) < len(CATALOGUE):
+        say("topics that were there keep their copies: --replication is for new ones (kafka-reassign-partitions)")
+    if undecided_seconds is not None and not done.opened:
+        say("the logs were open: --undecided-seconds is for new ones")
 
 
 @topics_app.command(name="upgrade")

@@ -79,6 +79,14 @@ def test_a_status_says_in_words_why_the_api_is_not_ready(shop, body: bytes, why:
     assert f"the API at {api} is not ready: {why}" in json.loads(told.stdout)["problems"]
 
 
+def test_what_cannot_change_where_a_log_is_is_told(shop):
+    told = shop.run("topics", "apply", "--replication", "3", "--undecided-seconds", "60", "--json")
+    assert json.loads(told.stdout) == {"created": [], "opened": [], "partitions": 4}
+    assert "keep their copies: --replication is for new ones" in told.stderr
+    assert "the logs were open: --undecided-seconds is for new ones" in told.stderr
+    assert "new ones" not in shop.run("topics", "apply").stderr
+
+
 def test_without_a_broker_every_reading_command_says_what_to_set(commands):
     lost = commands.with_settings(bootstrap=f"127.0.0.1:{free_port()}")
     policy = lost.settings.home / "policy.toml"
