@@ -2,7 +2,7 @@
 
 Reads: where they are (`streams.addresses`), and `GET {url}/status` of each. Writes: nothing. Guarantees: short waits,
 few workers at a time; a worker that does not answer is reported as such, one whose process is gone is left out, and one
-that takes longer than a second, as in a burst, is taken at its last word for `BUSY_SECONDS`.
+that takes longer, as in a burst, is taken at its last word for `BUSY_SECONDS`.
 Does not belong here: what a worker does.
 """
 
@@ -19,7 +19,7 @@ from streams.addresses import WorkerAddress, worker_addresses
 from streams.settings import Settings
 from streams.topics import LOGS
 
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 3.0
 BUSY_SECONDS = 10.0
 EVERY_SECONDS = 2.0
 

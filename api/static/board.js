@@ -199,7 +199,7 @@ function draw() {
     else if (halted) say("down", `${some(halted, "partition")} ${halted === 1 ? "stands" : "stand"} still, see Status`);
     else if (unserved) say("wait", `No worker for ${some(unserved, "partition")}, see Status`);
     else if (lag > 1000) say("wait", `${count.format(lag)} records behind`);
-    else if (waiting > 1000) say("wait", `${count.format(waiting)} records wait to be decided`);
+    else if (undecided() > 1000) say("wait", `${count.format(undecided())} wait to be decided`);
     else say("live", "Live");
   }
   spark();
@@ -209,6 +209,10 @@ function draw() {
   drawDecisions();
   drawAlerts();
   $("freshness").textContent = lag === null ? "Read from the topics of the pipeline." : `Read from the topics of the pipeline; ${count.format(lag)} records behind at ${clock(told)}.`;
+}
+
+function undecided() { // orders, or records of the logs that nobody has handled; an order may be among both, as they are told at two times
+  return Math.max(counters.pending, waiting);
 }
 
 function drawLow() {

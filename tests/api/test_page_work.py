@@ -241,11 +241,11 @@ def test_orders_that_wait_to_be_decided_are_said_until_they_are(api, page):
     api.start_worker()
     page.locator("#state[data-state=live]").wait_for()
     producer = Producer(producer_config(api.settings))
-    for n in range(30_000):
+    for n in range(50_000):
         order = r.OrderPlaced(id=f"o{n}", order_id=f"o{n}", channel="shop", lines=[r.Line("A", 1)])
         producer.produce(f"{api.settings.prefix}orders", encode(order), order.order_id)
     assert producer.flush(30) == 0
-    page.locator("#state[data-state=wait]", has_text="records wait to be decided").wait_for()
+    page.locator("#state[data-state=wait]", has_text="wait to be decided").wait_for()
     page.locator("#state[data-state=live]").wait_for(timeout=90_000)
 
 
