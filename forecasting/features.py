@@ -178,7 +178,7 @@ def rows_of(past: Past, series: Ints, origin: Ints, ahead: Ints) -> tuple[Floats
     if past.days > YEAR_DAYS + 56:
         columns |= _last_year(past, series, origin, target, long_mean)
     for name, plan in past.plans.items():
-        columns |= _planned(past, name, plan, series, origin, target, scale)
+        columns |= _planned(past, f"plan {name}", plan, series, origin, target, scale)  # never one of ours by its name
     return np.stack([np.asarray(values, dtype=np.float32) for values in columns.values()], axis=1), list(columns)
 
 

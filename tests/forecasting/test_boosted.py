@@ -56,6 +56,17 @@ def said() -> Forecasts:
     return shop_learnt().forecast(shop(), 28)
 
 
+@pytest.mark.parametrize("name", ["age", "last", "ahead", "season_place"])
+def test_what_is_known_ahead_may_be_called_as_it_likes(name: str):
+    """Called like a column of ours it took its place, and the model never learnt how old a series is."""
+    one = shop()
+    other = Panel(one.ids, one.first_day, one.units, {name: one.known_ahead["promo"]})
+    rows = np.arange(SERIES), np.full(SERIES, DAYS - 1), np.full(SERIES, 3)
+    (as_promo, names), (as_ours, others) = (rows_of(summed(x), *rows) for x in (one, other))
+    assert len(set(others)) == len(names)
+    assert np.array_equal(as_promo, as_ours, equal_nan=True)
+
+
 def test_the_weekly_shape_and_the_promotion_are_learnt():
     promo = shop().known_ahead["promo"][:, DAYS : DAYS + 28]
     mean = said().mean / np.geomspace(0.2, 20, SERIES)[:, None]
