@@ -95,7 +95,7 @@ def run_import(
             received = sum(units.values()) + sum(before.values())
         for record in speech.receipts(plan, known, units):
             outlet.send(WAREHOUSE, record.sku.encode(), encode(record))
-        letters = _letters_there(settings) if plan.dead or decided else _Letters(set(), set())
+        letters = _dead_letters_there(settings) if plan.dead or decided else _DeadLetters(set(), set())
         for dead in plan.dead:
             if speech.dead_letter_id(plan, dead) not in letters.ids:
                 outlet.send(DEAD_LETTERS, *speech.dead_letter(plan, dead))
@@ -206,18 +206,18 @@ def _paced(events: Iterator[speech.Event], speed: float | None, run: _Run) -> It
 
 
 @dataclass(frozen=True, slots=True)
-class _Letters:
+class _DeadLetters:
     """Dead letters that are there: `ids` of rows that became no record, `contents` (hashes) of all."""
 
     ids: set[str]
     contents: set[bytes]
 
 
-def _letters_there(settings: Settings) -> _Letters:
+def _dead_letters_there(settings: Settings) -> _DeadLetters:
     """Dead letters have no writer that would know a repeated one: whoever imports again must look."""
     name = DEAD_LETTERS.name
     contiguous = reader.is_contiguous(settings, name)
-    found = _Letters(set(), set())
+    found = _DeadLetters(set(), set())
     for batch in reader.read_to_end(settings, name, contiguous=contiguous):
         for message in batch:
             found.ids.add(dict(message.headers() or []).get("smokehouse.dead-letter.id", b"").decode())

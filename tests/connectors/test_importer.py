@@ -179,7 +179,7 @@ def test_two_imports_of_one_file_at_once_write_its_dead_letters_once(
     """Each looked what was there before the other had written."""
     both, look = threading.Barrier(2), importer._dead_letters_there
 
-    def look_together(settings: Settings) -> set[str]:
+    def look_together(settings: Settings) -> importer._DeadLetters:
         there = look(settings)
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(2.0)

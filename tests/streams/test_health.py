@@ -20,8 +20,11 @@ class Owner:
         self._counters = {"rebalances": rebalances}
         self._partitions = [{"topic": "orders", "partition": n, "state": state} for n, state in enumerate(states)]
 
-    def status(self) -> list[dict[str, Any]]:
+    def status(self, ends: dict[Any, int] | None = None) -> list[dict[str, Any]]:
         return self._partitions
+
+    async def ends(self) -> dict[Any, int]:
+        return {}
 
     def counters(self) -> dict[str, int]:
         return self._counters
