@@ -432,13 +432,16 @@ async def test_a_status_says_how_many_records_wait_where_the_end_of_the_log_is_k
     await worker.open()
     send(log, received())
     worker.handle()
-    here = ("warehouse", 0)
-    for ends, waiting in (({here: 5}, 3), ({here: 2}, 0), ({here: 1}, 0), ({("orders", 0): 5}, None), ({}, None)):
+    here, at = ("warehouse", 0), worker.read[0]
+    for ends, waiting in (
+        ({here: at + 3}, 3), ({here: at}, 0), ({here: at - 1}, 0), ({("orders", 0): at + 3}, None), ({}, None),
+    ):  # fmt: skip
         (told,) = worker.owner.status(ends)
-        assert told.get("waiting") == waiting, f"its next record is {told['offset']}"
-    worker.owner.regressed(worker.tp(), 1_000, "it ends at 2")
-    (told,) = worker.owner.status({here: 5})
+        assert (told["offset"], told.get("waiting")) == (at, waiting)
+    worker.owner.regressed(worker.tp(), 1_000, "it ends sooner")
+    (told,) = worker.owner.status({here: at + 3})
     assert "waiting" not in told, "it stands still"
+    assert await worker.close() == {}
 
 
 def _raises_on_poison(view, record, at, state):
